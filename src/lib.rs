@@ -1,0 +1,6 @@
+//! Spark Broker: an event-driven, queue-backed job broker for Apache Spark on EMR on EKS.
+//!
+//! The modules stand in the order in which a job passes them; a module uses only what is declared above it.
+
+pub mod error;
+pub mod model;

@@ -1,0 +1,3 @@
+//! The `spark-broker` binary.
+
+fn main() {}
