@@ -25,7 +25,9 @@ pub trait Classify {
 }
 
 /// One fault of one field: where it stands, what was found, what is allowed.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema)]
+#[derive(
+    Debug, Clone, PartialEq, Eq, Hash, Serialize, Deserialize, schemars::JsonSchema, utoipa::ToSchema,
+)]
 pub struct Violation {
     /// The JSON path of the field, such as `driver.memory` or `volumes[0].name`; empty for the whole document.
     pub path: String,
@@ -38,13 +40,21 @@ pub struct Violation {
 impl Violation {
     /// A violation at `path`; `found` is shortened to 200 characters.
     pub fn new(path: impl Into<String>, found: impl std::fmt::Display, expected: impl Into<String>) -> Self {
-        Self { path: path.into(), found: shorten(&found.to_string(), 200), expected: expected.into() }
+        Self {
+            path: path.into(),
+            found: shorten(&found.to_string(), 200),
+            expected: expected.into(),
+        }
     }
 }
 
 impl std::fmt::Display for Violation {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
-        let place = if self.path.is_empty() { "the document" } else { &self.path };
+        let place = if self.path.is_empty() {
+            "the document"
+        } else {
+            &self.path
+        };
         write!(f, "{place}: found {}, expected {}", self.found, self.expected)
     }
 }

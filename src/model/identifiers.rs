@@ -112,7 +112,9 @@ fn is_submission_id(text: &str) -> bool {
     let bytes = text.as_bytes();
     (1..=128).contains(&bytes.len())
         && bytes[0].is_ascii_alphanumeric()
-        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(b))
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || b"._:-".contains(b))
 }
 
 fn is_dns_label(text: &str) -> bool {
@@ -121,7 +123,9 @@ fn is_dns_label(text: &str) -> bool {
     bytes.len() <= 63
         && edge(bytes.first())
         && edge(bytes.last())
-        && bytes.iter().all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_lowercase() || b.is_ascii_digit() || *b == b'-')
 }
 
 /// The longest object name from which the operator can still derive `<name>-ui-svc` and `<name>-driver`.
@@ -131,7 +135,11 @@ impl SubmissionId {
     /// The form of the ID that is legal as a label's value: the ID itself where it is a DNS label, else
     /// 26 base32 characters of its SHA-256.
     pub fn dns_form(&self) -> String {
-        if is_dns_label(self.as_str()) { self.as_str().to_owned() } else { self.digest() }
+        if is_dns_label(self.as_str()) {
+            self.as_str().to_owned()
+        } else {
+            self.digest()
+        }
     }
 
     /// The name of the object that `attempt` of this submission has on its cluster: `sb-<id>-a<attempt>` where that
@@ -145,7 +153,9 @@ impl SubmissionId {
     }
 
     fn digest(&self) -> String {
-        let digest = BASE32_NOPAD.encode(&Sha256::digest(self.as_str())).to_ascii_lowercase();
+        let digest = BASE32_NOPAD
+            .encode(&Sha256::digest(self.as_str()))
+            .to_ascii_lowercase();
         digest[..26].to_owned()
     }
 
@@ -217,7 +227,15 @@ mod tests {
 
     #[test]
     fn an_object_name_never_exceeds_what_the_operator_can_extend() {
-        for text in ["a", "a-b", "UPPER", &"x".repeat(40), &"x".repeat(41), &"x".repeat(128), "0-1.2:3"] {
+        for text in [
+            "a",
+            "a-b",
+            "UPPER",
+            &"x".repeat(40),
+            &"x".repeat(41),
+            &"x".repeat(128),
+            "0-1.2:3",
+        ] {
             let id: SubmissionId = text.parse().unwrap();
             let name = id.object_name(Attempt(99_999));
             assert!(name.len() <= OBJECT_NAME_MAX, "{name}");

@@ -1,10 +1,12 @@
 //! The words of the domain as types: identifiers, quantities and time.
 
 mod clock;
+mod demand;
 mod identifiers;
 mod quantity;
 
 pub use clock::{Clock, FixedClock, SystemClock, timestamp_text};
+pub use demand::Demand;
 pub use identifiers::{
     Attempt, ClusterName, Domain, Epoch, Incarnation, InstallationId, InvalidName, ObjectUid, QueueName,
     SubmissionId, Version,

@@ -52,7 +52,12 @@ pub struct Resources {
 impl Resources {
     /// CPU, memory and pods without extended resources.
     pub fn new(cpu: Millicores, memory: Bytes, pods: u64) -> Self {
-        Self { cpu, memory, pods, extended: BTreeMap::new() }
+        Self {
+            cpu,
+            memory,
+            pods,
+            extended: BTreeMap::new(),
+        }
     }
 
     /// The sum, resource by resource.
@@ -74,7 +79,11 @@ impl Resources {
             cpu: Millicores(self.cpu.0.saturating_mul(n)),
             memory: Bytes(self.memory.0.saturating_mul(n)),
             pods: self.pods.saturating_mul(n),
-            extended: self.extended.iter().map(|(name, v)| (name.clone(), v.saturating_mul(n))).collect(),
+            extended: self
+                .extended
+                .iter()
+                .map(|(name, v)| (name.clone(), v.saturating_mul(n)))
+                .collect(),
         }
     }
 
@@ -115,9 +124,13 @@ impl Resources {
 
     /// Every resource with its Kubernetes name and amount.
     pub fn named(&self) -> impl Iterator<Item = (&str, u64)> {
-        [("cpu", self.cpu.0), ("memory", self.memory.0), ("pods", self.pods)]
-            .into_iter()
-            .chain(self.extended.iter().map(|(name, v)| (name.as_str(), *v)))
+        [
+            ("cpu", self.cpu.0),
+            ("memory", self.memory.0),
+            ("pods", self.pods),
+        ]
+        .into_iter()
+        .chain(self.extended.iter().map(|(name, v)| (name.as_str(), *v)))
     }
 
     fn combine(&self, other: &Self, op: fn(u64, u64) -> u64) -> Self {
@@ -126,7 +139,9 @@ impl Resources {
             cpu: Millicores(op(self.cpu.0, other.cpu.0)),
             memory: Bytes(op(self.memory.0, other.memory.0)),
             pods: op(self.pods, other.pods),
-            extended: names.map(|n| (n.clone(), op(self.get(n), other.get(n)))).collect(),
+            extended: names
+                .map(|n| (n.clone(), op(self.get(n), other.get(n))))
+                .collect(),
         }
     }
 }

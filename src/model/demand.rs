@@ -1,0 +1,24 @@
+//! What a submission needs from a cluster before its driver can start with its first executors.
+
+use serde::{Deserialize, Serialize};
+
+use super::Resources;
+
+/// The driver's requests, one executor's requests, and how many executors Spark starts with.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct Demand {
+    /// What the driver's pod requests.
+    pub driver: Resources,
+    /// What each executor's pod requests.
+    pub executor: Resources,
+    /// The initial number of executors; never dynamic allocation's maximum.
+    pub executors: u32,
+}
+
+impl Demand {
+    /// Driver and initial executors together.
+    pub fn total(&self) -> Resources {
+        self.driver.plus(&self.executor.times(u64::from(self.executors)))
+    }
+}

@@ -1,0 +1,18 @@
+//! The record of a submission: its states, its fields, how it is written, and what a second arrival under its ID means.
+
+mod arrival;
+mod attributes;
+mod entry;
+mod record;
+mod state;
+
+pub use arrival::{Arrival, arrive};
+pub use attributes::{
+    Change, IndexKeys, RecordKey, Unreadable, from_attributes, partition_key, to_attributes,
+};
+pub use entry::BacklogEntry;
+pub use record::{
+    Abandoned, HISTORY_MAX, NewRecord, Placement, Record, RestartPolicy, RetryPolicy, SpecTexts, Timeouts,
+    Transition, Verdict,
+};
+pub use state::{RawState, Reason, State};
