@@ -5,3 +5,6 @@
 pub mod error;
 pub mod model;
 pub mod submission;
+pub mod watch;
+pub mod lifecycle;
+pub mod ports;

@@ -1,0 +1,13 @@
+//! The rules by which a record moves. [`Rules::step`] is the only place that knows them: a pure function, total over
+//! states and events, without IO and without a clock.
+
+mod ending;
+mod event;
+mod observed;
+mod step;
+
+pub use event::{Event, Happening, Step};
+pub use step::Rules;
+
+#[cfg(test)]
+mod tests;

@@ -1,0 +1,262 @@
+//! What a look at the cluster says of an attempt (the design's §10, "One observation" to "The driver's word").
+
+use jiff::Timestamp;
+
+use super::ending::{end, fail};
+use super::event::Step;
+use super::step::{Rules, moved, submitted, touched};
+use crate::submission::{RawState, Reason, Record, RestartPolicy, State};
+use crate::watch::{Driver, DriverEnd, DriverPhase, DriverSight, ObjectState, Observation};
+
+pub(super) fn observe(rules: &Rules, record: &Record, seen: &Observation, at: Timestamp) -> Step {
+    match record.state {
+        State::Dispatching => match (&seen.object, &seen.driver) {
+            (Some(object), _) => Step::Next(Box::new(submitted(record, at, Some(object.uid.clone())))),
+            // A driver without its object is followed alone.
+            (None, DriverSight::Seen(_)) => Step::Next(Box::new(submitted(record, at, None))),
+            (None, DriverSight::Unseen | DriverSight::Absent) => Step::Ignored,
+        },
+        State::Submitted | State::Held | State::Running => match &seen.driver {
+            DriverSight::Seen(driver) => by_driver(rules, record, seen, driver, at),
+            DriverSight::Unseen => by_object(rules, record, seen, false, at),
+            DriverSight::Absent => by_object(rules, record, seen, true, at),
+        },
+        State::Retrying | State::Cancelling => too_late(rules, record, seen, at),
+        State::Queued | State::Succeeded | State::Failed | State::Cancelled | State::Rejected => {
+            Step::Ignored
+        }
+    }
+}
+
+/// The driver's word goes before the object's, whose status lags and can be wrong.
+fn by_driver(rules: &Rules, record: &Record, seen: &Observation, driver: &Driver, at: Timestamp) -> Step {
+    let record = &noted(record, seen, Some(driver));
+    match &driver.phase {
+        DriverPhase::Running { since } => running(record, at, since.unwrap_or(at)),
+        DriverPhase::Ended(ended) => driver_ended(rules, record, seen, driver, ended, at),
+        DriverPhase::Waiting { .. } => suspension(record, seen, at),
+        DriverPhase::Unknown => Step::Ignored,
+    }
+}
+
+fn driver_ended(
+    rules: &Rules,
+    record: &Record,
+    seen: &Observation,
+    driver: &Driver,
+    ended: &DriverEnd,
+    at: Timestamp,
+) -> Step {
+    if record.restart_policy == RestartPolicy::Always {
+        return Step::Ignored;
+    }
+    let record = &with_end(record, driver, ended);
+    if ended.success {
+        return end(rules, record, at, State::Succeeded, None, "");
+    }
+    let raw = seen.object.as_ref().and_then(ObjectState::known_raw);
+    if driver.stop.is_some() {
+        let suspended = seen.object.as_ref().is_some_and(|o| o.suspended);
+        match raw {
+            Some(RawState::Suspending | RawState::Suspended | RawState::Resuming) => return held(record, at),
+            Some(RawState::Invalidating | RawState::PendingRerun) => return Step::Ignored,
+            _ if suspended => return held(record, at),
+            _ => {}
+        }
+    }
+    let rerun_possible = match record.restart_policy {
+        RestartPolicy::Never | RestartPolicy::OnFailure(0) => false,
+        RestartPolicy::OnFailure(_) | RestartPolicy::Always => true,
+    };
+    let object_is_done = seen.object.is_none() || raw.is_some_and(RawState::is_terminal);
+    if rerun_possible && !object_is_done && !waited_enough(rules, ended, at) {
+        return Step::Ignored;
+    }
+    fail(
+        rules,
+        record,
+        at,
+        ended.cause,
+        &end_sentence(ended),
+        ended.started_at.is_some() || ended.exit_code.is_some(),
+    )
+}
+
+fn waited_enough(rules: &Rules, ended: &DriverEnd, at: Timestamp) -> bool {
+    ended
+        .finished_at
+        .is_some_and(|t| at.duration_since(t).unsigned_abs() >= rules.pickup)
+}
+
+fn end_sentence(ended: &DriverEnd) -> String {
+    let word = ended.word.as_deref().unwrap_or("no reason given");
+    match ended.exit_code {
+        Some(code) => format!("the driver ended with exit code {code} ({word})"),
+        None => format!("the driver's pod ended without the container's word ({word})"),
+    }
+}
+
+/// No driver in sight: the object's word, as far as it can be believed.
+fn by_object(rules: &Rules, record: &Record, seen: &Observation, driver_absent: bool, at: Timestamp) -> Step {
+    let Some(object) = &seen.object else {
+        return Step::Ignored;
+    };
+    let mut record = noted(record, seen, None);
+    match object.known_raw() {
+        Some(RawState::Running) => running(&record, at, at),
+        Some(RawState::Completed) => {
+            record.finished_at = object.terminated_at;
+            end(rules, &record, at, State::Succeeded, None, "")
+        }
+        // FAILED isn't believed while a driver may still be there.
+        Some(RawState::Failed) if driver_absent => {
+            record.finished_at = object.terminated_at;
+            failed_object(rules, record, object, at)
+        }
+        Some(
+            RawState::Suspending
+            | RawState::Suspended
+            | RawState::New
+            | RawState::Submitted
+            | RawState::Resuming
+            | RawState::Failed
+            | RawState::SubmissionFailed
+            | RawState::PendingRerun
+            | RawState::Invalidating
+            | RawState::Succeeding
+            | RawState::Failing
+            | RawState::Unknown,
+        )
+        | None => suspension(&record, seen, at),
+    }
+}
+
+/// FAILED with the driver absent: by what its message tells.
+fn failed_object(rules: &Rules, mut record: Record, object: &ObjectState, at: Timestamp) -> Step {
+    let message = object
+        .error_message
+        .clone()
+        .unwrap_or_else(|| "the operator gave no message".into());
+    if message.contains("exceeded quota") {
+        return fail(rules, &record, at, Reason::NoCapacity, &message, false);
+    }
+    if let Some((code, word)) = exit_code(&message) {
+        // The operator saw the container end: its message carries the code.
+        record.exit_code = Some(code);
+        let cause = if word == "OOMKilled" {
+            Reason::OutOfMemory
+        } else {
+            Reason::ApplicationFailed
+        };
+        return fail(rules, &record, at, cause, &message, true);
+    }
+    if object.tells_of_driver() {
+        return fail(rules, &record, at, Reason::Lost, &message, true);
+    }
+    fail(
+        rules,
+        &record,
+        at,
+        Reason::SubmissionFailed,
+        &message,
+        record.started_at.is_some(),
+    )
+}
+
+/// The code and the reason in the operator's `driver container failed with ExitCode: N, Reason: R`.
+fn exit_code(message: &str) -> Option<(i32, &str)> {
+    let (_, rest) = message.split_once("ExitCode: ")?;
+    let digits = rest.split(|c: char| !c.is_ascii_digit() && c != '-').next()?;
+    let word = rest
+        .split_once("Reason: ")
+        .map_or("", |(_, r)| r.split([',', ' ', '\n']).next().unwrap_or(""));
+    Some((digits.parse().ok()?, word))
+}
+
+fn running(record: &Record, at: Timestamp, since: Timestamp) -> Step {
+    if record.state == State::Running {
+        return Step::Ignored;
+    }
+    let mut next = moved(record, at, State::Running, None, "");
+    next.started_at = Some(since);
+    Step::Next(Box::new(next))
+}
+
+/// Into HELD and out of it, as the object is suspended and released by another party.
+fn suspension(record: &Record, seen: &Observation, at: Timestamp) -> Step {
+    let Some(object) = &seen.object else {
+        return Step::Ignored;
+    };
+    match (record.state, object.known_raw()) {
+        (State::Submitted | State::Running, Some(RawState::Suspending | RawState::Suspended)) => {
+            held(record, at)
+        }
+        (State::Held, Some(RawState::Submitted | RawState::New)) if !object.suspended => {
+            Step::Next(Box::new(moved(record, at, State::Submitted, None, "")))
+        }
+        _ => Step::Ignored,
+    }
+}
+
+fn held(record: &Record, at: Timestamp) -> Step {
+    if record.state == State::Held {
+        return Step::Ignored;
+    }
+    let message = "the cluster's own queue system holds the application";
+    Step::Next(Box::new(moved(
+        record,
+        at,
+        State::Held,
+        Some(Reason::Suspended),
+        message,
+    )))
+}
+
+/// A success that was seen after we had begun to stop the attempt stands: the cancel came too late.
+fn too_late(rules: &Rules, record: &Record, seen: &Observation, at: Timestamp) -> Step {
+    if record.restart_policy == RestartPolicy::Always {
+        return Step::Ignored;
+    }
+    if let DriverSight::Seen(driver) = &seen.driver {
+        return match &driver.phase {
+            DriverPhase::Ended(ended) if ended.success => {
+                let record = with_end(&noted(record, seen, Some(driver)), driver, ended);
+                end(rules, &record, at, State::Succeeded, None, "")
+            }
+            DriverPhase::Ended(_)
+            | DriverPhase::Waiting { .. }
+            | DriverPhase::Running { .. }
+            | DriverPhase::Unknown => Step::Ignored,
+        };
+    }
+    match seen.object.as_ref().and_then(ObjectState::known_raw) {
+        Some(RawState::Completed) => end(rules, &noted(record, seen, None), at, State::Succeeded, None, ""),
+        Some(_) | None => Step::Ignored,
+    }
+}
+
+/// The record with what rides on its next transition: the raw state and Spark's own ID.
+fn noted(record: &Record, seen: &Observation, driver: Option<&Driver>) -> Record {
+    let mut next = touched(record, record.updated_at);
+    next.version = record.version;
+    if let Some(object) = &seen.object {
+        next.raw_state = Some(object.raw.clone());
+        next.spark_application_id = object.spark_application_id.clone().or(next.spark_application_id);
+        next.driver_pod = object.driver_pod.clone().or(next.driver_pod);
+    }
+    if let Some(driver) = driver {
+        next.driver_pod = Some(driver.pod.clone());
+        next.driver_uid = Some(driver.uid.clone());
+        next.spark_application_id = driver.spark_application_id.clone().or(next.spark_application_id);
+    }
+    next
+}
+
+fn with_end(record: &Record, driver: &Driver, ended: &DriverEnd) -> Record {
+    let mut next = record.clone();
+    next.driver_uid = Some(driver.uid.clone());
+    next.exit_code = ended.exit_code;
+    next.started_at = ended.started_at.or(next.started_at);
+    next.finished_at = ended.finished_at;
+    next
+}

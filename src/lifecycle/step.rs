@@ -1,0 +1,284 @@
+//! From a record and an event to the next record.
+
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use super::event::{Event, Happening, Step};
+use super::{ending, observed};
+use crate::error::shorten;
+use crate::submission::{HISTORY_MAX, Reason, Record, State, Transition, Verdict};
+
+/// The longest sentence that a record carries for people, in characters.
+const MESSAGE_MAX: usize = 512;
+
+/// The rules of the lifecycle with what they depend on.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Rules {
+    /// How long an ended record is kept.
+    pub retention: Duration,
+    /// How long an end that the operator may rerun waits for the object's word.
+    pub pickup: Duration,
+}
+
+impl Default for Rules {
+    fn default() -> Self {
+        Self {
+            retention: Duration::from_secs(30 * 24 * 3600),
+            pickup: Duration::from_secs(15 * 60),
+        }
+    }
+}
+
+impl Rules {
+    /// What comes of `event` for `record`.
+    pub fn step(&self, record: &Record, event: &Event) -> Step {
+        if record.state.is_terminal() {
+            return Step::Ignored;
+        }
+        let at = event.at;
+        match &event.happening {
+            Happening::Placed { .. } => placed(record, event),
+            Happening::Restamped { epoch } => match record.epoch {
+                Some(stamped) if stamped > *epoch => Step::Illegal,
+                Some(stamped) if stamped == *epoch => Step::Ignored,
+                Some(_) | None => {
+                    let mut next = touched(record, at);
+                    next.epoch = Some(*epoch);
+                    Step::Next(Box::new(next))
+                }
+            },
+            Happening::NothingDone { .. } => self.nothing_done(record, event),
+            Happening::Refused { reason, message } => match record.state {
+                State::Dispatching => ending::end(self, record, at, State::Failed, Some(*reason), message),
+                _ => Step::Illegal,
+            },
+            Happening::Created { uid } => match record.state {
+                State::Dispatching => Step::Next(Box::new(submitted(record, at, Some(uid.clone())))),
+                State::Submitted if record.object_uid.as_ref() == Some(uid) => Step::Ignored,
+                _ => Step::Illegal,
+            },
+            Happening::Observed(observation) => observed::observe(self, record, observation, at),
+            Happening::Lost => match record.state {
+                State::Submitted | State::Held | State::Running => {
+                    let message = "the object is gone from the cluster and nobody saw how the driver ended";
+                    ending::fail(self, record, at, Reason::Lost, message, true)
+                }
+                _ => Step::Illegal,
+            },
+            Happening::CancelRequested => self.cancel_requested(record, at),
+            Happening::Stopped { reason, message } => stopped(record, at, *reason, message),
+            Happening::AttemptOver { not_before } => self.attempt_over(record, at, *not_before),
+            Happening::QueueTimedOut { message } => match record.state {
+                State::Queued => ending::end(
+                    self,
+                    record,
+                    at,
+                    State::Failed,
+                    Some(Reason::QueueTimeout),
+                    message,
+                ),
+                _ => Step::Illegal,
+            },
+        }
+    }
+
+    fn nothing_done(&self, record: &Record, event: &Event) -> Step {
+        let Happening::NothingDone {
+            reason,
+            message,
+            counted,
+            exclude_cluster,
+            not_before,
+        } = &event.happening
+        else {
+            return Step::Illegal;
+        };
+        if record.state != State::Dispatching {
+            return Step::Illegal;
+        }
+        let tries = record.tries + u32::from(*counted);
+        if tries >= record.retry.max_attempts.max(1) {
+            return ending::end(self, record, event.at, State::Failed, Some(*reason), message);
+        }
+        let mut record = record.clone();
+        record.tries = tries;
+        if let (true, Some(cluster)) = (*exclude_cluster, record.cluster.clone()) {
+            record.excluded_clusters.push(cluster);
+        }
+        Step::Next(Box::new(requeued(
+            &record,
+            event.at,
+            Some(*reason),
+            message,
+            *not_before,
+        )))
+    }
+
+    fn cancel_requested(&self, record: &Record, at: Timestamp) -> Step {
+        match record.state {
+            State::Queued => {
+                let mut record = record.clone();
+                record.cancel_requested = true;
+                ending::end(
+                    self,
+                    &record,
+                    at,
+                    State::Cancelled,
+                    Some(Reason::Cancelled),
+                    "cancelled before it was placed",
+                )
+            }
+            State::Dispatching
+            | State::Submitted
+            | State::Held
+            | State::Running
+            | State::Retrying
+            | State::Cancelling
+                if record.cancel_requested =>
+            {
+                Step::Ignored
+            }
+            State::Dispatching
+            | State::Submitted
+            | State::Held
+            | State::Running
+            | State::Retrying
+            | State::Cancelling => {
+                let mut next = touched(record, at);
+                next.cancel_requested = true;
+                Step::Next(Box::new(next))
+            }
+            State::Succeeded | State::Failed | State::Cancelled | State::Rejected => Step::Ignored,
+        }
+    }
+
+    fn attempt_over(&self, record: &Record, at: Timestamp, not_before: Option<Timestamp>) -> Step {
+        match (record.state, record.verdict.reason) {
+            (State::Cancelling, Some(reason)) if reason != Reason::Cancelled && !record.cancel_requested => {
+                let message = record.verdict.message.clone().unwrap_or_default();
+                ending::end(self, record, at, State::Failed, Some(reason), &message)
+            }
+            (State::Cancelling, _) => ending::end(
+                self,
+                record,
+                at,
+                State::Cancelled,
+                Some(Reason::Cancelled),
+                "cancelled on request",
+            ),
+            (State::Retrying, reason) => {
+                let message = record.verdict.message.clone().unwrap_or_default();
+                Step::Next(Box::new(requeued(record, at, reason, &message, not_before)))
+            }
+            _ => Step::Illegal,
+        }
+    }
+}
+
+fn placed(record: &Record, event: &Event) -> Step {
+    let Happening::Placed {
+        cluster,
+        namespace,
+        epoch,
+        placement,
+    } = &event.happening
+    else {
+        return Step::Illegal;
+    };
+    if record.state != State::Queued || record.cancel_requested {
+        return Step::Illegal;
+    }
+    let mut next = record.clone();
+    next.cluster = Some(cluster.clone());
+    next.namespace = Some(namespace.clone());
+    next.object_name = Some(record.intended_object_name());
+    next.epoch = Some(*epoch);
+    next.placement = Some(placement.as_ref().clone());
+    next.not_before = None;
+    Step::Next(Box::new(moved(&next, event.at, State::Dispatching, None, "")))
+}
+
+pub(super) fn submitted(record: &Record, at: Timestamp, uid: Option<crate::model::ObjectUid>) -> Record {
+    let mut next = moved(record, at, State::Submitted, None, "");
+    next.object_uid = uid;
+    next.submitted_at = Some(at);
+    next
+}
+
+fn stopped(record: &Record, at: Timestamp, reason: Reason, message: &str) -> Step {
+    match record.state {
+        State::Dispatching | State::Submitted | State::Held | State::Running | State::Retrying => Step::Next(
+            Box::new(moved(record, at, State::Cancelling, Some(reason), message)),
+        ),
+        State::Cancelling => Step::Ignored,
+        State::Queued | State::Succeeded | State::Failed | State::Cancelled | State::Rejected => {
+            Step::Illegal
+        }
+    }
+}
+
+/// Back in the backlog with the next attempt's number; what belonged to the attempt before is cleared.
+fn requeued(
+    record: &Record,
+    at: Timestamp,
+    reason: Option<Reason>,
+    message: &str,
+    not_before: Option<Timestamp>,
+) -> Record {
+    let mut next = moved(record, at, State::Queued, reason, message);
+    next.attempt = record.attempt.next();
+    next.cluster = None;
+    next.namespace = None;
+    next.object_name = None;
+    next.object_uid = None;
+    next.driver_uid = None;
+    next.driver_pod = None;
+    next.spark_application_id = None;
+    next.exit_code = None;
+    next.raw_state = None;
+    next.placement = None;
+    next.submitted_at = None;
+    next.started_at = None;
+    next.not_before = not_before;
+    next
+}
+
+/// The record with its version grown and its time set.
+pub(super) fn touched(record: &Record, at: Timestamp) -> Record {
+    let mut next = record.clone();
+    next.version = record.version.next();
+    next.updated_at = at;
+    next
+}
+
+/// The record in another state, with the transition in its history.
+pub(super) fn moved(
+    record: &Record,
+    at: Timestamp,
+    to: State,
+    reason: Option<Reason>,
+    message: &str,
+) -> Record {
+    let mut next = touched(record, at);
+    let message = (!message.is_empty()).then(|| shorten(message, MESSAGE_MAX));
+    next.state = to;
+    next.verdict = Verdict {
+        reason,
+        message: message.clone(),
+        reason_at: reason.map(|_| at),
+    };
+    next.history.push(Transition {
+        at,
+        from: Some(record.state),
+        to,
+        reason,
+        message,
+        cluster: record.cluster.clone(),
+        attempt: record.attempt,
+    });
+    if next.history.len() > HISTORY_MAX {
+        next.history.remove(1);
+    }
+    next
+}

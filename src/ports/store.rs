@@ -1,0 +1,207 @@
+//! The store of records, the lease and the boards on which clusters and queues tell of themselves.
+//!
+//! Reads by ID are strongly consistent; reads of indexes may lag and repeat by up to a minute. A lost race is an
+//! outcome ([`Write::Stale`]), not an error. Where a condition failed but the stored item already shows what the write
+//! would have made, the write happened and its reply was lost: the adapter answers [`Write::Done`].
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::Error;
+use crate::model::{ClusterName, Domain, Epoch, InstallationId, QueueName, SubmissionId, Version};
+use crate::submission::{BacklogEntry, Change, Reason, Record, RecordKey, SpecTexts};
+
+/// What came of creating a record.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Create {
+    /// It stands.
+    Created,
+    /// Another record stands under that ID.
+    Exists(Box<Record>),
+}
+
+/// What came of a conditional write.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Write {
+    /// It stands; the whole record after it.
+    Done(Box<Record>),
+    /// Somebody else wrote before: what stands now, if anything does.
+    Stale(Option<Box<Record>>),
+}
+
+/// A page of an index: what it holds, and where the next one begins.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Page<T> {
+    /// The entries, in the index's order.
+    pub items: Vec<T>,
+    /// Pass it on to read further; absent at the end.
+    pub next: Option<String>,
+}
+
+/// Records of submissions. Every method is atomic for the one item it writes.
+#[async_trait]
+pub trait Store: Send + Sync {
+    /// Writes a new record where none stands under its ID. Specs over 8 KB go compressed into an item of their own
+    /// first. Errors: a spec of more than 390 KB compressed is permanent.
+    async fn create(&self, record: &Record) -> Result<Create, Error>;
+
+    /// Puts `record` in the place of `old`, if `old` still stands in its version and incarnation.
+    async fn replace(&self, old: &RecordKey, record: &Record) -> Result<Write, Error>;
+
+    /// Applies `change` to the record `key`, if it still stands in that version and incarnation. With `epoch`, also only
+    /// if no scheduler of a later epoch has written it.
+    async fn update(&self, key: &RecordKey, change: &Change, epoch: Option<Epoch>) -> Result<Write, Error>;
+
+    /// The record of `id`, strongly consistent. An expired one is returned too: the caller knows the time.
+    async fn get(&self, id: &SubmissionId) -> Result<Option<Record>, Error>;
+
+    /// The records of `ids` that stand, in any order, strongly consistent.
+    async fn get_many(&self, ids: &[SubmissionId]) -> Result<Vec<Record>, Error>;
+
+    /// The specs of `record`, wherever they stand.
+    async fn specs(&self, record: &Record) -> Result<SpecTexts, Error>;
+
+    /// QUEUED records of one shard, by accepted time from `from` on (`None`: from the start).
+    async fn backlog(
+        &self,
+        domain: &Domain,
+        shard: u32,
+        from: Option<Timestamp>,
+        page: Option<String>,
+    ) -> Result<Page<BacklogEntry>, Error>;
+
+    /// Live records of `cluster`.
+    async fn live(
+        &self,
+        domain: &Domain,
+        cluster: &ClusterName,
+        page: Option<String>,
+    ) -> Result<Page<Record>, Error>;
+
+    /// Records with an open wish.
+    async fn wishes(&self, domain: &Domain, page: Option<String>) -> Result<Page<Record>, Error>;
+
+    /// IDs of one queue, day (`2026-11-23`) and shard, newest first.
+    async fn recent(
+        &self,
+        queue: &QueueName,
+        day: &str,
+        shard: u32,
+        page: Option<String>,
+    ) -> Result<Page<SubmissionId>, Error>;
+
+    /// The number of shards of the table's indexes.
+    fn shards(&self) -> u32;
+
+    /// A write that changes nothing of anybody's: whether the store takes writes now.
+    async fn probe(&self) -> Result<(), Error>;
+}
+
+/// The lease of a domain.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Lease {
+    /// Who holds it; absent after a clean stop.
+    pub holder: Option<String>,
+    /// Grows at each takeover.
+    pub epoch: Epoch,
+    /// Grows at each write.
+    pub version: Version,
+}
+
+/// What came of a write of the lease.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum LeaseWrite {
+    /// It stands.
+    Done,
+    /// Another wrote before: what stands now.
+    Stale(Option<Lease>),
+}
+
+/// What a cluster's item says: for every pod's API, and for a scheduler after a restart.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterBoard {
+    /// Whether it can be reached and takes jobs.
+    pub healthy: bool,
+    /// Why not.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message: Option<String>,
+    /// Live submissions.
+    #[serde(default)]
+    pub live: u64,
+    /// UIDs of kube-system and the namespace, as first seen.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub identity: Option<String>,
+    /// When it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub at: Option<Timestamp>,
+}
+
+/// What a queue's item says of its waiting submissions.
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct QueueBoard {
+    /// How many wait.
+    pub waiting: u64,
+    /// How many are live.
+    #[serde(default)]
+    pub live: u64,
+    /// Why heads wait, at most 50, by submission ID.
+    #[serde(default)]
+    pub heads: Vec<WaitingHead>,
+    /// When it was written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    #[schema(value_type = Option<String>)]
+    pub at: Option<Timestamp>,
+}
+
+/// Why one submission waits.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "camelCase")]
+pub struct WaitingHead {
+    /// The submission.
+    #[schema(value_type = String)]
+    pub id: SubmissionId,
+    /// For machines.
+    pub reason: Reason,
+    /// For people, with a clause per cluster.
+    pub message: String,
+}
+
+/// Lease, boards and the installation.
+#[async_trait]
+pub trait Coordination: Send + Sync {
+    /// The lease, strongly consistent; absent before anybody held it.
+    async fn lease(&self, domain: &Domain) -> Result<Option<Lease>, Error>;
+
+    /// Writes `next` where the stored lease has version `seen` (`None`: where there is none). A lease that already
+    /// shows `next`'s holder and epoch in `next`'s version is [`LeaseWrite::Done`].
+    async fn write_lease(
+        &self,
+        domain: &Domain,
+        seen: Option<Version>,
+        next: &Lease,
+    ) -> Result<LeaseWrite, Error>;
+
+    /// Writes what a cluster says of itself; the last writer wins.
+    async fn write_cluster(
+        &self,
+        domain: &Domain,
+        name: &ClusterName,
+        board: &ClusterBoard,
+    ) -> Result<(), Error>;
+
+    /// What a cluster says of itself.
+    async fn cluster(&self, domain: &Domain, name: &ClusterName) -> Result<Option<ClusterBoard>, Error>;
+
+    /// Writes what a queue says of itself; the last writer wins.
+    async fn write_queue(&self, domain: &Domain, name: &QueueName, board: &QueueBoard) -> Result<(), Error>;
+
+    /// What a queue says of itself.
+    async fn queue(&self, domain: &Domain, name: &QueueName) -> Result<Option<QueueBoard>, Error>;
+
+    /// The installation's UUID, made at the first call. The shard count is kept beside it.
+    async fn installation(&self) -> Result<InstallationId, Error>;
+}
