@@ -4,6 +4,8 @@
 
 pub mod error;
 pub mod model;
+
+pub mod routing;
 pub mod submission;
 pub mod watch;
 pub mod lifecycle;

@@ -3,6 +3,7 @@
 
 pub mod cluster;
 pub mod queue;
+pub mod service;
 pub mod store;
 
 use std::time::Duration;

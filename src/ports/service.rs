@@ -1,0 +1,62 @@
+//! What the surfaces (HTTP API, queue intake) ask of the broker itself.
+
+use async_trait::async_trait;
+
+use super::Error;
+use crate::error::Violation;
+use crate::model::SubmissionId;
+use crate::submission::{Reason, Record};
+
+/// What came of a submission.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Submitted {
+    /// It stands in the store: accepted means durable.
+    Accepted(Box<Record>),
+    /// The same submission stands already.
+    Duplicate(Box<Record>),
+    /// Another spec stands under that ID.
+    Conflict(Box<Record>),
+    /// It breaks rules: every one of them.
+    Rejected {
+        /// `InvalidMessage`, `InvalidSpec`, `UnsupportedField` or `TooLarge`.
+        reason: Reason,
+        /// The ID, where a valid one could be found.
+        id: Option<SubmissionId>,
+        /// Every fault.
+        violations: Vec<Violation>,
+    },
+}
+
+/// What came of a wish to cancel.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cancelled {
+    /// It is CANCELLED.
+    Done(Box<Record>),
+    /// The wish is written; the scheduler stops the attempt.
+    Requested(Box<Record>),
+    /// It had ended before.
+    Ended(Box<Record>),
+    /// Nobody knows the ID.
+    Unknown,
+}
+
+/// Whether this pod can do its work, and why not: one sentence for each thing that is missing.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub struct Readiness {
+    /// Empty: ready.
+    pub missing: Vec<String>,
+}
+
+/// The broker, as its surfaces see it.
+#[async_trait]
+pub trait Service: Send + Sync {
+    /// Takes one job spec (the bytes of an HTTP body) in; it stands in the store when this returns
+    /// [`Submitted::Accepted`]. A rejected one leaves no record. An ID is made where the spec has none.
+    async fn submit(&self, body: &[u8], sender: Option<&str>) -> Result<Submitted, Error>;
+
+    /// Asks for the end of a submission.
+    async fn cancel(&self, id: &SubmissionId) -> Result<Cancelled, Error>;
+
+    /// Whether the store, the queues and the lease have been seen.
+    fn readiness(&self) -> Readiness;
+}

@@ -1,0 +1,121 @@
+//! What the configuration says of job queues and clusters, as far as routing needs it.
+
+use std::time::Duration;
+
+use serde::{Deserialize, Serialize};
+
+use crate::model::{ClusterName, QueueName, Resources};
+
+/// A job queue.
+#[derive(Debug, Clone, PartialEq)]
+pub struct QueueSettings {
+    /// Its name.
+    pub name: QueueName,
+    /// Its weight against the other queues, at least 1.
+    pub weight: u32,
+    /// How a cluster is picked among those that pass the filters.
+    pub policy: Policy,
+    /// Whether later submissions may pass a head that fits nowhere.
+    pub order: Order,
+    /// How many submissions, from the head, are considered in a cycle.
+    pub lookahead: usize,
+    /// How long a head lets others pass before a cluster is held for it.
+    pub max_bypass: Duration,
+    /// Its limits.
+    pub limits: QueueLimits,
+}
+
+/// Limits of a job queue; absent: none.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct QueueLimits {
+    /// Most live submissions.
+    pub max_live: Option<u64>,
+    /// Most CPU, memory, pods and extended resources of its live submissions together; a resource of 0 isn't limited.
+    pub resources: Option<Resources>,
+}
+
+/// How a cluster is picked among those that pass the filters.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Policy {
+    /// Exact shares by the clusters' weights.
+    #[default]
+    Weighted,
+    /// The largest gap between weight share and live share.
+    Balanced,
+    /// The emptiest.
+    LeastUtilized,
+    /// The fullest that still fits.
+    Binpack,
+    /// The first in the configuration's order.
+    Ordered,
+}
+
+/// Whether later submissions may pass a head that fits nowhere.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Order {
+    /// They may, up to `lookahead`, until the head has waited `maxBypass`.
+    #[default]
+    BestEffortFifo,
+    /// They may not.
+    StrictFifo,
+}
+
+/// A cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ClusterSettings {
+    /// Its name.
+    pub name: ClusterName,
+    /// Its weight against the other clusters, at least 1.
+    pub weight: u32,
+    /// The namespace of its objects.
+    pub namespace: String,
+    /// The job queues it serves; absent: all.
+    pub queues: Option<Vec<QueueName>>,
+    /// The Spark versions it serves, by exact match; empty: all.
+    pub spark_versions: Vec<String>,
+    /// Where its capacity is read from; empty: `max_live` and `max_pending` alone decide.
+    pub sources: Vec<CapacitySource>,
+    /// What its autoscaler may still add.
+    pub provisionable: Option<Provisionable>,
+    /// How fast it may be given objects.
+    pub pacing: Pacing,
+    /// Its limits.
+    pub limits: ClusterLimits,
+}
+
+/// Where capacity is read from.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum CapacitySource {
+    /// Schedulable ready nodes' allocatable minus their pods' requests.
+    Nodes,
+}
+
+/// What an autoscaler may still add to a cluster's nodes.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Provisionable {
+    /// Altogether.
+    pub total: Resources,
+    /// The largest node it can add.
+    pub largest_node: Resources,
+}
+
+/// How fast a cluster may be given objects.
+#[derive(Debug, Clone, Copy, PartialEq)]
+pub struct Pacing {
+    /// Objects per minute in the long run; absent: unlimited.
+    pub submissions_per_minute: Option<u32>,
+    /// Objects at once after a rest, at least 1.
+    pub burst: u32,
+    /// Most objects being created or not yet picked up by the operator; absent: unlimited.
+    pub max_pending: Option<u32>,
+}
+
+/// Limits of a cluster; absent: none.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct ClusterLimits {
+    /// Most live submissions.
+    pub max_live: Option<u64>,
+}
