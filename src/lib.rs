@@ -5,8 +5,9 @@
 pub mod error;
 pub mod model;
 
-pub mod routing;
 pub mod submission;
+pub mod backlog;
+pub mod routing;
 pub mod watch;
 pub mod lifecycle;
 pub mod ports;
