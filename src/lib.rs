@@ -12,3 +12,4 @@ pub mod watch;
 pub mod lifecycle;
 pub mod ports;
 pub mod broker;
+pub mod adapters;

@@ -1,0 +1,3 @@
+//! The store in one DynamoDB table.
+
+pub mod table;
