@@ -10,3 +10,5 @@ pub mod submission;
 pub mod watch;
 pub mod lifecycle;
 pub mod ports;
+
+pub mod adapters;

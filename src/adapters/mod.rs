@@ -1,0 +1,4 @@
+//! The outside: what fulfils the ports.
+
+pub mod simulated;
+pub mod spark_operator;
