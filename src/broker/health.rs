@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::attempt::CreateAnswer;
 use super::refusal::Refusal;
 use crate::error::shorten;
+use crate::routing;
 
 /// The shortest and the longest rest after a cluster's fault.
 const REST: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
@@ -95,6 +96,15 @@ pub enum Verdict {
     Probing,
     /// None: why.
     Closed(String),
+}
+
+impl From<Verdict> for routing::Health {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Open | Verdict::Probing => Self::Healthy,
+            Verdict::Closed(why) => Self::Unhealthy(why),
+        }
+    }
 }
 
 #[cfg(test)]

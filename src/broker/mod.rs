@@ -9,5 +9,10 @@ pub mod refusal;
 pub mod plan;
 pub mod hands;
 pub mod health;
+pub mod strangers;
+pub mod boards;
+pub mod scheduler;
+pub mod readers;
+pub mod active;
 #[cfg(test)]
 mod plan_tests;
