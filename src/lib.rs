@@ -4,9 +4,15 @@
 
 pub mod error;
 pub mod model;
+pub mod telemetry;
 
 pub mod routing;
 pub mod submission;
 pub mod watch;
 pub mod lifecycle;
+pub mod lookup;
 pub mod ports;
+pub mod api;
+pub mod config;
+pub mod app;
+pub mod cli;
