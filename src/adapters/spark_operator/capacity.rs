@@ -169,5 +169,4 @@ fn usable(node: &Node) -> bool {
 }
 
 #[cfg(test)]
-#[path = "capacity_tests.rs"]
 mod tests;

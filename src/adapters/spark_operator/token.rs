@@ -216,5 +216,4 @@ where
 }
 
 #[cfg(test)]
-#[path = "token_tests.rs"]
 mod tests;
