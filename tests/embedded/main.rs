@@ -4,7 +4,9 @@
 #![allow(clippy::unwrap_used)]
 
 mod endpoints;
+mod coordination;
 mod queue;
+mod store;
 mod table;
 
 use spark_broker::adapters::aws::Aws;
