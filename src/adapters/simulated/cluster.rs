@@ -112,7 +112,7 @@ impl SimulatedCluster {
         };
         events.send(listed).await?;
         loop {
-            if let Some(view) = capacity.to_tell(|| self.lock().capacity()) {
+            if let Some(view) = capacity.next(|| self.lock().capacity()) {
                 events.send(ClusterEvent::Capacity(Box::new(view))).await?;
             }
             let wake = [due.map(|at| self.until(at)), capacity.wake()]
@@ -196,7 +196,7 @@ impl Capacity {
         self.changed.then(|| CAPACITY_EVERY.saturating_sub(since))
     }
 
-    fn to_tell(&mut self, view: impl FnOnce() -> CapacityView) -> Option<CapacityView> {
+    fn next(&mut self, view: impl FnOnce() -> CapacityView) -> Option<CapacityView> {
         if !self.changed || self.wake().is_some_and(|wait| !wait.is_zero()) {
             return None;
         }

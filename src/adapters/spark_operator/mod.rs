@@ -24,6 +24,9 @@ use tokio::sync::OnceCell;
 
 use crate::model::{Clock, InstallationId};
 
+/// How long the server lets one watch last.
+const WATCH_SECONDS: u32 = 25;
+
 /// What else is watched beside our own objects and drivers.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
 pub struct Sources {
@@ -45,6 +48,7 @@ pub struct SparkOperatorCluster {
     namespace: String,
     installation: InstallationId,
     sources: Sources,
+    watch_seconds: u32,
 }
 
 impl SparkOperatorCluster {
@@ -61,6 +65,7 @@ impl SparkOperatorCluster {
             namespace: namespace.into(),
             installation,
             sources,
+            watch_seconds: WATCH_SECONDS,
         }
     }
 
@@ -80,6 +85,17 @@ impl SparkOperatorCluster {
             namespace: namespace.into(),
             installation,
             sources,
+            watch_seconds: WATCH_SECONDS,
+        }
+    }
+
+    /// Watches are ended and resumed this often, in seconds from 1 on (25): a connection that died silently shows 5 s
+    /// after that.
+    #[must_use]
+    pub fn with_watch_seconds(self, seconds: u32) -> Self {
+        Self {
+            watch_seconds: seconds.max(1),
+            ..self
         }
     }
 

@@ -2,7 +2,7 @@
 //!
 //! A session lists and watches everything; the first failure of any part ends it as a whole, is told as `Unreachable`,
 //! and after a pause the next session begins with full lists. So after each gap stands a `Listed`, and nothing is told
-//! from a half-working set of watches. Servers end each watch after [`WATCH_SECONDS`], which resumes it: a connection that
+//! from a half-working set of watches. The server ends each watch after some seconds, and it is resumed: a connection that
 //! died silently shows when that doesn't happen.
 
 use std::time::Duration;
@@ -20,8 +20,6 @@ use super::request;
 use crate::ports::cluster::{CapacityView, ClusterEvent};
 use crate::watch::{Driver, ObjectState, marks, read_driver, read_object};
 
-/// How long the server lets one watch last; the watcher waits 5 s longer for its end.
-const WATCH_SECONDS: u32 = 25;
 /// Capacity is told at most this often.
 const CAPACITY_EVERY: Duration = Duration::from_millis(200);
 /// The pause after the first failure; doubled with each further one.
@@ -99,7 +97,7 @@ enum Seen {
 type Seeing = BoxStream<'static, Result<Seen, (&'static str, watcher::Error)>>;
 
 fn streams(cluster: &SparkOperatorCluster, client: &kube::Client) -> SelectAll<Seeing> {
-    let config = watcher::Config::default().timeout(WATCH_SECONDS);
+    let config = watcher::Config::default().timeout(cluster.watch_seconds);
     let ours = format!("{}={}", marks::INSTALLATION, cluster.installation);
     let gvk = GroupVersionKind::gvk("sparkoperator.k8s.io", "v1beta2", "SparkApplication");
     let resource = ApiResource::from_gvk_with_plural(&gvk, "sparkapplications");
