@@ -1,16 +1,15 @@
 """A daily Airflow DAG whose Spark job goes through the broker.
 
 The submission ID is made of the run, so a retried task submits the same job and not a second one.
-Needs `apache-airflow-providers-amazon` and the connection `aws_default`.
+Needs Airflow 3, `apache-airflow-providers-amazon` and the connection `aws_default`.
 """
 
 from datetime import datetime, timedelta
 
-from airflow.decorators import dag, task
-from airflow.exceptions import AirflowFailException
 from airflow.providers.amazon.aws.hooks.dynamodb import DynamoDBHook
 from airflow.providers.amazon.aws.operators.sqs import SqsPublishOperator
-from airflow.sensors.base import PokeReturnValue
+from airflow.sdk import PokeReturnValue, dag, task
+from airflow.sdk.exceptions import AirflowFailException
 
 QUEUE_URL = "https://sqs.us-east-1.amazonaws.com/123456789012/spark-jobs"
 TABLE = "spark-broker"
