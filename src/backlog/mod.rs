@@ -19,7 +19,8 @@ use crate::submission::BacklogEntry;
 use gone::Gone;
 pub use shapes::Shape;
 use shapes::Shapes;
-use slot::{Mark, Moment, Slot};
+pub use slot::Moment;
+use slot::{Mark, Slot};
 
 /// What came of an insert.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -35,7 +36,7 @@ pub enum Inserted {
 }
 
 /// The place in a queue: larger priority first, then the older, then by ID.
-type Place = (Reverse<i32>, Moment, SubmissionId);
+pub type Place = (Reverse<i32>, Moment, SubmissionId);
 
 /// The QUEUED submissions of all queues.
 #[derive(Debug, Default)]
@@ -78,6 +79,11 @@ impl<'a> Ready<'a> {
     /// When it was accepted.
     pub fn accepted_at(&self) -> Timestamp {
         self.slot.accepted.time()
+    }
+
+    /// Where it stands in its queue.
+    pub fn place(&self) -> Place {
+        place(self.slot)
     }
 
     /// Its demand and constraints; entries with equal ones share it.
@@ -277,6 +283,15 @@ impl Backlog {
 
 fn place(slot: &Slot) -> Place {
     (Reverse(slot.priority), slot.accepted, slot.id.clone())
+}
+
+/// Where `entry` stands in its queue, whether it is in a backlog or not.
+pub fn place_of(entry: &BacklogEntry) -> Place {
+    (
+        Reverse(entry.priority),
+        entry.accepted_at.into(),
+        entry.id.clone(),
+    )
 }
 
 #[cfg(test)]

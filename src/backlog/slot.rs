@@ -10,7 +10,7 @@ use crate::submission::BacklogEntry;
 
 /// Nanoseconds since the Unix epoch. Times outside of the years 1678 to 2261 are cut to them.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
-pub(super) struct Moment(i64);
+pub struct Moment(i64);
 
 impl Moment {
     /// Stands for "no such time".

@@ -3,11 +3,25 @@
 //! [`Router`] keeps what is known of clusters and live submissions, each change told by a call; [`Router::cycle`] decides.
 //! Nothing here waits, reads a clock or calls anybody: the same calls give the same placements.
 
+mod settings;
 mod node;
+mod nodes;
 mod outcome;
 mod refusal;
+mod pace;
+mod rooms;
+mod view;
+mod usage;
+mod weights;
+mod policy;
+mod filter;
+mod memo;
+mod hold;
+mod judge;
 mod router;
-mod settings;
+mod place;
+mod wait;
+mod cycle;
 
 pub use node::Node;
 pub use outcome::{Cycle, Decision, Explanation, Health, LiveJob, Now, Waiting, Why};

@@ -60,6 +60,13 @@ pub struct Why {
 }
 
 impl Why {
+    pub(super) fn unknown_queue(queue: &QueueName) -> Arc<Self> {
+        Arc::new(Self {
+            general: format!("the active scheduler's configuration doesn't know the job queue {queue}"),
+            refusals: Vec::new(),
+        })
+    }
+
     /// One sentence with a clause for each cluster.
     pub fn message(&self) -> String {
         let mut text = self.general.clone();

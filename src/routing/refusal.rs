@@ -96,6 +96,14 @@ pub(super) enum Kind {
 }
 
 impl Cause {
+    /// Whether the cluster may take the submission once others there have ended.
+    pub(super) fn is_for_now(&self) -> bool {
+        match self.kind() {
+            Kind::Paced | Kind::Full => true,
+            Kind::NotAllowed | Kind::TooSmall | Kind::Unavailable => false,
+        }
+    }
+
     pub(super) fn kind(&self) -> Kind {
         match self {
             Self::QueueNotServed | Self::NotSelected | Self::Excluded | Self::SparkVersion { .. } => {
