@@ -3,7 +3,7 @@
 #
 # BINARY        a static binary to pack instead of building one
 # CA_BUNDLE     the certificate authorities (default: the machine's own)
-# BUILDER       docker, podman or buildah (default: the first that is there)
+# BUILDER       docker, podman or buildah (default: the first that works)
 set -euo pipefail
 cd "$(dirname "$0")/.."
 
@@ -24,7 +24,8 @@ install -m 0644 "$ca_bundle" "$context/ca-certificates.crt"
 
 if [[ -z ${BUILDER:-} ]]; then
     for candidate in docker podman buildah; do
-        if command -v "$candidate" >/dev/null; then
+        # A docker client without its daemon is no builder.
+        if "$candidate" info >/dev/null 2>&1; then
             BUILDER=$candidate
             break
         fi
@@ -35,6 +36,6 @@ case ${BUILDER:-none} in
     buildah) buildah bud --isolation chroot --timestamp 0 --file deploy/Dockerfile --tag "$tag" "$context" ;;
     podman) podman build --timestamp 0 --file deploy/Dockerfile --tag "$tag" "$context" ;;
     docker) SOURCE_DATE_EPOCH=0 docker build --file deploy/Dockerfile --tag "$tag" "$context" ;;
-    none) echo "no docker, podman or buildah found; the context is ready in $context" >&2; exit 69 ;;
+    none) echo "no working docker, podman or buildah found; the context is ready in $context" >&2; exit 69 ;;
     *) echo "unknown BUILDER $BUILDER: docker, podman or buildah" >&2; exit 2 ;;
 esac
