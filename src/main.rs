@@ -1,3 +1,2 @@
 //! The `spark-broker` binary.
-
 fn main() {}
