@@ -1,5 +1,7 @@
 //! Ports, data directories, and what the endpoints allow beside the crates they are made of.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry};
 use spark_broker::adapters::dynamodb::{CopiedTable, DynamoStore, table};
@@ -242,4 +244,25 @@ async fn an_endpoint_that_is_away_is_a_transient_failure() {
     let transient = Class::Transient { retry_after: None };
     assert_eq!(queue.send("body").await.unwrap_err().class(), transient);
     assert_eq!(store.probe().await.unwrap_err().class(), transient);
+}
+
+#[tokio::test]
+async fn an_abandoned_long_poll_swallows_no_message() {
+    let (_embedded, aws) = crate::embedded(Options::default()).await;
+    create_queues(&aws.sqs(), "jobs", "jobs-dlq").await.unwrap();
+    let queue = SqsQueue::connect(aws.sqs(), QueueAddress::Name("jobs".into()), None)
+        .await
+        .unwrap();
+    let hidden = Duration::from_secs(600);
+    let poll = queue.receive(Duration::from_secs(20), hidden);
+    // Long enough for the request to arrive; then the connection is dropped, and the endpoint has time to notice.
+    assert!(
+        tokio::time::timeout(Duration::from_millis(300), poll)
+            .await
+            .is_err()
+    );
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let sent = queue.send("late").await.unwrap();
+    let received = queue.receive(Duration::from_secs(5), hidden).await.unwrap();
+    assert_eq!((&received[0].id, received[0].receive_count), (&sent, 1));
 }
