@@ -176,3 +176,30 @@ async fn a_tombstone_holds_the_place_without_a_state() {
     done(t.store.replace(&(&*stored).into(), &new).await.unwrap());
     assert_eq!(t.stored(&new).await.state, State::Queued);
 }
+
+#[tokio::test]
+async fn a_change_that_takes_away_what_still_stands_has_not_happened() {
+    let t = Table::new().await;
+    let mut first = record("job-1");
+    first.sender = Some("somebody".into());
+    t.created(&first).await;
+    let next = dispatching(&first, 3);
+    let written = done(t.write(&first, &next, Some(3)).await);
+    let clearing = Record { sender: None, ..next };
+    assert_eq!(stale(t.write(&first, &clearing, Some(3)).await), written);
+}
+
+#[tokio::test]
+async fn of_many_writers_at_once_exactly_one_wins() {
+    let t = Table::new().await;
+    let first = record("job-1");
+    t.created(&first).await;
+    let writers = (1..=20).map(|epoch| {
+        let (t, first) = (&t, &first);
+        async move { t.write(first, &dispatching(first, epoch), Some(epoch)).await }
+    });
+    let writes = futures::future::join_all(writers).await;
+    let won = writes.iter().filter(|w| matches!(w, Write::Done(_))).count();
+    assert_eq!(won, 1);
+    assert_eq!(t.stored(&first).await.version, Version(2));
+}
