@@ -3,4 +3,6 @@
 pub mod aws;
 pub mod dynamodb;
 pub mod embedded;
+pub mod simulated;
+pub mod spark_operator;
 pub mod sqs;

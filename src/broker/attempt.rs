@@ -3,10 +3,11 @@
 
 use std::time::Duration;
 
+use super::refusal::{Refusal, refusal};
 use crate::error::shorten;
 use crate::model::InstallationId;
 use crate::ports::cluster::{CreateError, PodSight};
-use crate::submission::Record;
+use crate::submission::{Record, State};
 use crate::watch::{Driver, DriverSight, ObjectState, Observation};
 
 /// One live attempt.
@@ -69,6 +70,28 @@ pub struct Memory {
     pub no_pods_since: Option<Duration>,
     /// When the deletion of the object was last asked for.
     pub delete_sent: Option<Duration>,
+}
+
+/// What a create came to, for the cluster's health.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CreateAnswer {
+    /// The object exists.
+    Exists,
+    /// Surely nothing was made: why.
+    Refused(Refusal, String),
+    /// It may or may not exist.
+    Unclear(String),
+}
+
+impl CreateAnswer {
+    /// One word, for counters.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Exists => "created",
+            Self::Refused(..) => "refused",
+            Self::Unclear(_) => "ambiguous",
+        }
+    }
 }
 
 impl Attempt {
@@ -146,6 +169,72 @@ impl Attempt {
         {
             self.sight.driver = None;
             self.sight.pods = None;
+        }
+    }
+
+    /// A consistent look at the object by name, asked for at `asked`.
+    pub fn looked(&mut self, object: Option<ObjectState>, asked: Duration, now: Duration) {
+        self.sight.looked = Some(asked);
+        match object {
+            Some(object) => self.saw_object(object, asked),
+            None => {
+                self.memory.absent_at.get_or_insert(asked);
+                if self.record.object_uid.is_some() || self.record.state != State::Dispatching {
+                    self.object_went(None, now);
+                }
+            }
+        }
+    }
+
+    /// A consistent list of the submission's pods, asked for at `asked`.
+    pub fn listed(&mut self, pods: Vec<PodSight>, asked: Duration, now: Duration) {
+        let own = |pod: &&PodSight| pod.owner.attempt == Some(self.record.attempt);
+        let driver = pods.iter().filter(own).find_map(|pod| pod.driver.clone());
+        if pods.iter().filter(own).count() == 0 {
+            self.memory.no_pods_since.get_or_insert(asked);
+        } else {
+            self.memory.no_pods_since = None;
+        }
+        match driver {
+            Some(driver) => self.saw_driver(driver, now),
+            None => self.sight.driver = None,
+        }
+        self.sight.pods = Some((asked, pods));
+    }
+
+    /// A delete of object or pod was answered: what was listed before is old.
+    pub fn deleted(&mut self, now: Duration) {
+        self.memory.failures = 0;
+        self.sight.pods = None;
+        self.memory.pause_until = Some(now + Duration::from_millis(200));
+    }
+
+    /// A create sent at `sent` came to `result`.
+    pub fn create_came_to(
+        &mut self,
+        sent: Duration,
+        result: Result<ObjectState, CreateError>,
+        now: Duration,
+    ) -> CreateAnswer {
+        match result {
+            Ok(object) => {
+                self.memory.create_error = None;
+                self.saw_object(object, now);
+                CreateAnswer::Exists
+            }
+            Err(error) => {
+                let answer = match refusal(&error) {
+                    Some(kind) => CreateAnswer::Refused(kind, error.to_string()),
+                    None => {
+                        self.memory.ambiguous_at = Some(sent);
+                        self.memory.absent_at = None;
+                        self.back_off(now);
+                        CreateAnswer::Unclear(error.to_string())
+                    }
+                };
+                self.memory.create_error = Some(error);
+                answer
+            }
         }
     }
 

@@ -1,0 +1,202 @@
+//! One submission: submit, look up, cancel.
+
+use std::time::Duration;
+
+use axum::Json;
+use axum::body::Bytes;
+use axum::extract::rejection::BytesRejection;
+use axum::extract::{Path, State};
+use axum::http::StatusCode;
+use axum::http::header::LOCATION;
+use axum::response::{IntoResponse, Response};
+
+use super::auth::Auth;
+use super::problem::Problem;
+use super::query::{Parameters, submission_id};
+use super::waiting::{Until, WAIT_MAX};
+use super::{Api, problem};
+use crate::error::Violation;
+use crate::lookup::{History, PlacementView, Status};
+use crate::ports::service::{Cancelled, Submitted};
+use crate::submission::{Reason, Record};
+
+/// Submit a job spec. It is stored before the answer is sent.
+#[utoipa::path(
+    post, path = "/v1/submissions",
+    request_body(content = serde_json::Value, description = "A job spec as JSON, at most 1 MiB", content_type = "application/json"),
+    responses(
+        (status = 202, description = "Accepted: it stands in the store", body = Status, headers(("Location" = String))),
+        (status = 200, description = "The same submission stands already", body = Status, headers(("Location" = String))),
+        (status = 400, description = "Invalid, with every violation", body = problem::Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Another spec stands under this ID", body = problem::Problem, content_type = "application/problem+json"),
+        (status = 413, description = "Too large", body = problem::Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", body = problem::Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn submit(
+    State(api): State<Api>,
+    parameters: Parameters,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    parameters.finish()?;
+    let body = body?;
+    if let Err(error) = std::str::from_utf8(&body) {
+        return Err(invalid_utf8(&body, error.valid_up_to()));
+    }
+    let sender = match api.auth {
+        Auth::None => None,
+        Auth::Bearer(_) => Some("api"),
+    };
+    match api.service.submit(&body, sender).await? {
+        Submitted::Accepted(record) => Ok(standing(StatusCode::ACCEPTED, &record, Status::of(&record, None))),
+        Submitted::Duplicate(record) => {
+            let status = api.status_of(&record).await;
+            Ok(standing(StatusCode::OK, &record, status))
+        }
+        Submitted::Conflict(record) => Err(Problem {
+            reason: Some(Reason::Conflict),
+            submission_id: Some(record.id.clone()),
+            ..Problem::new(
+                StatusCode::CONFLICT,
+                "conflict",
+                format!("another spec stands under the ID {}; it is untouched", record.id),
+            )
+        }),
+        Submitted::Rejected {
+            reason,
+            id,
+            violations,
+        } => Err(Problem {
+            reason: Some(reason),
+            submission_id: id,
+            ..Problem::invalid(rejection(reason), violations)
+        }),
+    }
+}
+
+fn standing(code: StatusCode, record: &Record, status: Status) -> Response {
+    let location = format!("/v1/submissions/{}", record.id);
+    (code, [(LOCATION, location)], Json(status)).into_response()
+}
+
+fn rejection(reason: Reason) -> String {
+    format!("the submission isn't accepted ({reason}); each violation says what is allowed")
+}
+
+fn invalid_utf8(body: &[u8], at: usize) -> Problem {
+    let byte = body.get(at).copied().unwrap_or_default();
+    let found = format!("byte 0x{byte:02x} at offset {at}");
+    Problem {
+        reason: Some(Reason::InvalidMessage),
+        ..Problem::invalid(
+            "the body isn't UTF-8",
+            vec![Violation::new("", found, "JSON in UTF-8")],
+        )
+    }
+}
+
+/// Look a submission up.
+#[utoipa::path(
+    get, path = "/v1/submissions/{id}",
+    params(
+        ("id" = String, Path, description = "The submission ID"),
+        ("wait" = Option<String>, Query, description = "Wait at most so long, such as `30s`, for the ID to appear or its record to change"),
+        ("until" = Option<String>, Query, description = "With `wait`: `change` (the default) or `end`"),
+    ),
+    responses(
+        (status = 200, description = "Its status", body = Status),
+        (status = 404, description = "An ID nobody knows", body = problem::Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", body = problem::Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn status(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    mut parameters: Parameters,
+) -> Result<Json<Status>, Problem> {
+    let id = submission_id(&id)?;
+    let wait = parameters.duration("wait", WAIT_MAX);
+    let until = parameters.take("until", |text| match text {
+        "change" => Ok(Until::Change),
+        "end" => Ok(Until::End),
+        _ => Err("change or end".to_owned()),
+    });
+    parameters.finish()?;
+    let found = api
+        .record_after(
+            &id,
+            wait.unwrap_or(Duration::ZERO),
+            until.unwrap_or(Until::Change),
+        )
+        .await?;
+    let record = found.ok_or_else(|| Problem::unknown_submission(&id))?;
+    Ok(Json(api.status_of(&record).await))
+}
+
+/// Ask for a submission's end.
+#[utoipa::path(
+    delete, path = "/v1/submissions/{id}",
+    params(("id" = String, Path, description = "The submission ID")),
+    responses(
+        (status = 200, description = "It is CANCELLED, or had ended before: its status", body = Status),
+        (status = 202, description = "The wish stands; the attempt is being stopped", body = Status),
+        (status = 404, description = "An ID nobody knows", body = problem::Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", body = problem::Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn cancel(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    parameters: Parameters,
+) -> Result<Response, Problem> {
+    let id = submission_id(&id)?;
+    parameters.finish()?;
+    let (code, record) = match api.service.cancel(&id).await? {
+        Cancelled::Done(record) | Cancelled::Ended(record) => (StatusCode::OK, record),
+        Cancelled::Requested(record) => (StatusCode::ACCEPTED, record),
+        Cancelled::Unknown => return Err(Problem::unknown_submission(&id)),
+    };
+    Ok((code, Json(api.status_of(&record).await)).into_response())
+}
+
+/// Every transition of a submission.
+#[utoipa::path(
+    get, path = "/v1/submissions/{id}/history",
+    params(("id" = String, Path, description = "The submission ID")),
+    responses(
+        (status = 200, description = "Its transitions, oldest first", body = History),
+        (status = 404, description = "An ID nobody knows", body = problem::Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn history(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    parameters: Parameters,
+) -> Result<Json<History>, Problem> {
+    parameters.finish()?;
+    Ok(Json(History::from(&known(&api, &id).await?)))
+}
+
+/// Why a submission's cluster was chosen.
+#[utoipa::path(
+    get, path = "/v1/submissions/{id}/placement",
+    params(("id" = String, Path, description = "The submission ID")),
+    responses(
+        (status = 200, description = "The placement of its current attempt, where one was made", body = PlacementView),
+        (status = 404, description = "An ID nobody knows", body = problem::Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn placement(
+    State(api): State<Api>,
+    Path(id): Path<String>,
+    parameters: Parameters,
+) -> Result<Json<PlacementView>, Problem> {
+    parameters.finish()?;
+    Ok(Json(PlacementView::from(&known(&api, &id).await?)))
+}
+
+async fn known(api: &Api, id: &str) -> Result<Record, Problem> {
+    let id = submission_id(id)?;
+    let record = api.record(&id).await?;
+    record.ok_or_else(|| Problem::unknown_submission(&id))
+}

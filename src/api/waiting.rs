@@ -1,0 +1,98 @@
+//! Status with the reason for waiting, and waiting for a change.
+
+use std::time::Duration;
+
+use tokio::time::Instant;
+
+use super::Api;
+use super::problem::Problem;
+use crate::lookup::{Status, Waiting};
+use crate::model::SubmissionId;
+use crate::ports::store::QueueBoard;
+use crate::submission::{Reason, Record, State};
+
+/// How often a waiting request reads the record.
+const POLL: Duration = Duration::from_millis(300);
+
+/// The longest that a request may wait.
+pub(super) const WAIT_MAX: Duration = Duration::from_secs(300);
+
+/// What a request waits for.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Until {
+    /// The submission to appear or, where it is known already, its record to change.
+    Change,
+    /// Its end.
+    End,
+}
+
+impl Api {
+    /// The record that stands under `id`; an expired one counts as absent.
+    pub(super) async fn record(&self, id: &SubmissionId) -> Result<Option<Record>, Problem> {
+        let now = self.clock.now();
+        Ok(self.store.get(id).await?.filter(|record| !record.is_expired(now)))
+    }
+
+    /// The record after at most `wait`; earlier once what is waited for has come or the process stops.
+    pub(super) async fn record_after(
+        &self,
+        id: &SubmissionId,
+        wait: Duration,
+        until: Until,
+    ) -> Result<Option<Record>, Problem> {
+        let deadline = Instant::now() + wait;
+        let mut record = self.record(id).await?;
+        let first = record.as_ref().map(|r| (r.incarnation.clone(), r.version));
+        loop {
+            let now = record.as_ref().map(|r| (r.incarnation.clone(), r.version));
+            let come = match (&record, until) {
+                (None, _) => false,
+                (Some(record), _) if record.state.is_terminal() => true,
+                (Some(_), Until::Change) => now != first,
+                (Some(_), Until::End) => false,
+            };
+            if come || Instant::now() >= deadline || self.stopping.is_cancelled() {
+                return Ok(record);
+            }
+            tokio::select! {
+                () = tokio::time::sleep_until(deadline.min(Instant::now() + POLL)) => {}
+                () = self.stopping.cancelled() => {}
+            }
+            record = self.record(id).await?;
+        }
+    }
+
+    /// The status of `record`. What only its queue's board knows is a help, not the answer: where the board can't be
+    /// read, the status is told without it.
+    pub(super) async fn status_of(&self, record: &Record) -> Status {
+        if record.state != State::Queued {
+            return Status::of(record, None);
+        }
+        let board = self.coordination.queue(&record.domain, &record.queue).await;
+        let board = board
+            .inspect_err(|error| tracing::debug!(%error, "a queue's board can't be read"))
+            .unwrap_or(None);
+        Status::of(record, board.and_then(|board| waiting_reason(record, &board)))
+    }
+}
+
+/// Why `record` waits, by its queue's board.
+pub(super) fn waiting_reason(record: &Record, board: &QueueBoard) -> Option<Waiting> {
+    if let Some(head) = board.heads.iter().find(|head| head.id == record.id) {
+        return Some(Waiting {
+            reason: head.reason,
+            message: head.message.clone(),
+            at: board.at,
+        });
+    }
+    // A board older than the record's last write has not seen it wait.
+    let seen = board.at.is_some_and(|at| at > record.updated_at);
+    (seen && record.verdict.reason.is_none()).then(|| Waiting {
+        reason: Reason::Waiting,
+        message: format!(
+            "waits for its turn in queue {}, where {} wait",
+            record.queue, board.waiting
+        ),
+        at: board.at,
+    })
+}

@@ -1,0 +1,1 @@
+//! Settings from one YAML file.

@@ -1,0 +1,13 @@
+//! What anybody is told of a submission: the one shape of status, history and lists that HTTP and the command line
+//! share, made from a record without IO.
+
+mod cursor;
+mod duration;
+mod history;
+mod moment;
+mod status;
+
+pub use cursor::{Cursor, InvalidCursor};
+pub use duration::{InvalidDuration, parse_duration};
+pub use history::{History, HistoryEntry, Listing, PlacementView};
+pub use status::{Links, Status, Waiting};

@@ -1,0 +1,7 @@
+//! What the program says of itself while it runs: logs and figures.
+
+mod logs;
+mod metrics;
+
+pub use logs::{Error, Format, init};
+pub use metrics::{Metrics, Outcome};
