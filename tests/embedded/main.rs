@@ -14,6 +14,9 @@ mod records;
 mod specs;
 mod table;
 
+#[path = "../support/table.rs"]
+mod documented_table;
+
 use spark_broker::adapters::aws::Aws;
 use spark_broker::adapters::embedded::{Embedded, Options};
 
