@@ -9,3 +9,4 @@ mod fairness;
 mod holds;
 mod order;
 mod policies;
+mod room;
