@@ -6,12 +6,15 @@ pub mod error;
 pub mod model;
 pub mod telemetry;
 
-pub mod routing;
 pub mod submission;
+pub mod backlog;
+pub mod routing;
 pub mod watch;
 pub mod lifecycle;
 pub mod lookup;
 pub mod ports;
+pub mod broker;
+pub mod adapters;
 pub mod api;
 pub mod config;
 pub mod app;

@@ -1,1 +1,440 @@
+//! The rules, driven through what a cluster may say, in and out of order.
 
+use jiff::Timestamp;
+
+use super::*;
+use crate::model::{Epoch, ObjectUid};
+use crate::submission::{NewRecord, Placement, RawState, Reason, Record, RestartPolicy, State};
+use crate::watch::{
+    Driver, DriverEnd, DriverPhase, DriverSight, DriverStop, ObjectState, Observation, Ownership,
+};
+
+fn at(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+fn queued() -> Record {
+    Record::queued(NewRecord {
+        id: "job-1".parse().unwrap(),
+        domain: "default".parse().unwrap(),
+        queue: "dev".parse().unwrap(),
+        fingerprint: "f".into(),
+        at: at(0),
+    })
+}
+
+fn happens(record: &Record, happening: Happening) -> Step {
+    Rules::default().step(
+        record,
+        &Event {
+            at: at(100),
+            happening,
+        },
+    )
+}
+
+fn next(record: &Record, happening: Happening) -> Record {
+    match happens(record, happening) {
+        Step::Next(next) => *next,
+        other => panic!("expected a next record from {:?}, got {other:?}", record.state),
+    }
+}
+
+fn placed() -> Record {
+    next(
+        &queued(),
+        Happening::Placed {
+            cluster: "a".parse().unwrap(),
+            namespace: "spark".into(),
+            epoch: Epoch(1),
+            placement: Box::new(Placement {
+                cluster: "a".into(),
+                policy: "weighted".into(),
+                view_age_ms: 0,
+                others: Default::default(),
+            }),
+        },
+    )
+}
+
+fn uid() -> ObjectUid {
+    "uid-1".parse().unwrap()
+}
+
+fn submitted() -> Record {
+    next(&placed(), Happening::Created { uid: uid() })
+}
+
+fn object(raw: &str) -> ObjectState {
+    ObjectState {
+        name: "sb-job-1-a1".into(),
+        uid: uid(),
+        owner: Ownership::default(),
+        submission_id: None,
+        raw: raw.into(),
+        error_message: None,
+        spark_application_id: Some("spark-1".into()),
+        driver_pod: None,
+        execution_attempts: 0,
+        terminated_at: None,
+        suspended: false,
+        deleting: false,
+        created_at: None,
+    }
+}
+
+fn driver(phase: DriverPhase) -> Driver {
+    Driver {
+        pod: "sb-job-1-a1-driver".into(),
+        uid: "pod-1".parse().unwrap(),
+        owner: Ownership::default(),
+        submission_id: None,
+        object_name: None,
+        spark_application_id: None,
+        phase,
+        stop: None,
+    }
+}
+
+fn ended(code: i32, cause: Reason) -> DriverPhase {
+    DriverPhase::Ended(DriverEnd {
+        exit_code: Some(code),
+        word: Some("Error".into()),
+        cause,
+        success: code == 0,
+        started_at: Some(at(10)),
+        finished_at: Some(at(20)),
+    })
+}
+
+fn sees(object: Option<ObjectState>, driver: DriverSight) -> Happening {
+    Happening::Observed(Box::new(Observation { object, driver }))
+}
+
+fn raw(word: &str) -> Happening {
+    sees(Some(object(word)), DriverSight::Absent)
+}
+
+#[test]
+fn without_a_driver_pod_the_record_follows_the_objects_raw_states() {
+    for start in [submitted(), next(&submitted(), raw("RUNNING"))] {
+        for word in RawState::ALL {
+            let step = happens(&start, raw(word.as_str()));
+            let expected = match word {
+                RawState::Completed => Some(State::Succeeded),
+                RawState::Failed => Some(State::Failed),
+                RawState::Running if start.state == State::Submitted => Some(State::Running),
+                RawState::Suspending | RawState::Suspended => Some(State::Held),
+                _ => None,
+            };
+            let found = match &step {
+                Step::Next(record) => Some(record.state),
+                Step::Ignored | Step::Illegal => None,
+            };
+            // SUBMITTED + FAILED without a driver's sign is a failed submission, which is tried again.
+            let retried = *word == RawState::Failed && found == Some(State::Retrying);
+            assert!(
+                found == expected || retried,
+                "{:?} + {word}: {step:?}",
+                start.state
+            );
+        }
+    }
+}
+
+#[test]
+fn an_unknown_raw_state_is_never_terminal() {
+    assert_eq!(happens(&submitted(), raw("BRAND_NEW")), Step::Ignored);
+}
+
+#[test]
+fn submitted_may_jump_to_its_end() {
+    assert_eq!(next(&submitted(), raw("COMPLETED")).state, State::Succeeded);
+}
+
+#[test]
+fn the_operators_message_and_the_exit_code_reach_the_record() {
+    let mut failed = object("FAILED");
+    failed.error_message = Some("driver container failed with ExitCode: 3, Reason: Error".into());
+    let record = next(&submitted(), sees(Some(failed), DriverSight::Absent));
+    assert_eq!((record.state, record.exit_code), (State::Failed, Some(3)));
+    assert_eq!(record.verdict.reason, Some(Reason::ApplicationFailed));
+    assert!(record.verdict.message.unwrap().contains("ExitCode: 3"));
+    assert_eq!(record.raw_state.as_deref(), Some("FAILED"));
+}
+
+#[test]
+fn failed_is_not_believed_while_a_driver_has_not_ended() {
+    let mut failed = object("FAILED");
+    failed.error_message = Some("driver pod already exist".into());
+    let running = driver(DriverPhase::Running { since: Some(at(5)) });
+    let record = next(
+        &submitted(),
+        sees(Some(failed.clone()), DriverSight::Seen(running)),
+    );
+    assert_eq!((record.state, record.started_at), (State::Running, Some(at(5))));
+    assert_eq!(
+        happens(&record, sees(Some(failed.clone()), DriverSight::Unseen)),
+        Step::Ignored
+    );
+    let ended = DriverSight::Seen(driver(ended(0, Reason::ApplicationFailed)));
+    let record = next(&record, sees(Some(failed), ended));
+    assert_eq!((record.state, record.exit_code), (State::Succeeded, Some(0)));
+}
+
+#[test]
+fn a_job_whose_driver_may_have_started_is_not_run_again_by_default() {
+    for cause in [
+        Reason::ApplicationFailed,
+        Reason::OutOfMemory,
+        Reason::DriverEvicted,
+        Reason::NodeLost,
+    ] {
+        let seen = sees(
+            Some(object("RUNNING")),
+            DriverSight::Seen(driver(ended(1, cause))),
+        );
+        let record = next(&submitted(), seen.clone());
+        assert_eq!(
+            (record.state, record.verdict.reason),
+            (State::Failed, Some(cause))
+        );
+        let mut willing = submitted();
+        willing.retry.on = vec![cause];
+        assert_eq!(next(&willing, seen).state, State::Retrying);
+    }
+}
+
+#[test]
+fn a_failed_submission_is_tried_again_until_the_tries_are_used_up() {
+    let mut record = submitted();
+    let mut failed = object("FAILED");
+    failed.error_message = Some("failed to submit spark application: no such service account".into());
+    for attempt in [1, 2] {
+        record = next(&record, sees(Some(failed.clone()), DriverSight::Absent));
+        assert_eq!((record.state, record.tries), (State::Retrying, attempt));
+        record = next(
+            &record,
+            Happening::AttemptOver {
+                not_before: Some(at(200)),
+            },
+        );
+        assert_eq!((record.state, record.attempt.0), (State::Queued, attempt + 1));
+        record.state = State::Submitted;
+        record.object_uid = Some(uid());
+    }
+    let last = next(&record, sees(Some(failed), DriverSight::Absent));
+    assert_eq!(
+        (last.state, last.verdict.reason),
+        (State::Failed, Some(Reason::SubmissionFailed))
+    );
+}
+
+#[test]
+fn a_full_quota_is_no_try() {
+    let mut failed = object("FAILED");
+    failed.error_message = Some("pods \"x\" is forbidden: exceeded quota: q".into());
+    let record = next(&submitted(), sees(Some(failed), DriverSight::Absent));
+    assert_eq!(
+        (record.state, record.tries, record.verdict.reason),
+        (State::Retrying, 0, Some(Reason::NoCapacity))
+    );
+}
+
+#[test]
+fn a_stop_by_suspension_holds_the_record_and_a_resumption_lets_it_run_on() {
+    let mut stopped = driver(ended(143, Reason::ApplicationFailed));
+    stopped.stop = Some(DriverStop::Deleting);
+    let running = next(&submitted(), raw("RUNNING"));
+    let held = next(
+        &running,
+        sees(Some(object("SUSPENDING")), DriverSight::Seen(stopped)),
+    );
+    assert_eq!(held.state, State::Held);
+    let again = driver(DriverPhase::Running { since: Some(at(50)) });
+    let record = next(&held, sees(Some(object("RUNNING")), DriverSight::Seen(again)));
+    assert_eq!((record.state, record.attempt.0), (State::Running, 1));
+}
+
+#[test]
+fn an_end_that_the_operator_may_rerun_waits_for_the_object() {
+    let mut record = next(&submitted(), raw("RUNNING"));
+    record.restart_policy = RestartPolicy::OnFailure(2);
+    let end = DriverSight::Seen(driver(ended(1, Reason::ApplicationFailed)));
+    assert_eq!(
+        happens(&record, sees(Some(object("FAILING")), end.clone())),
+        Step::Ignored
+    );
+    assert_eq!(
+        next(&record, sees(Some(object("FAILED")), end)).state,
+        State::Failed
+    );
+}
+
+#[test]
+fn a_cancel_that_came_too_late_keeps_the_success() {
+    let cancelling = next(
+        &submitted(),
+        Happening::Stopped {
+            reason: Reason::Cancelled,
+            message: "on request".into(),
+        },
+    );
+    let end = DriverSight::Seen(driver(ended(0, Reason::ApplicationFailed)));
+    assert_eq!(
+        next(&cancelling, sees(Some(object("RUNNING")), end)).state,
+        State::Succeeded
+    );
+    assert_eq!(
+        next(&cancelling, Happening::AttemptOver { not_before: None }).state,
+        State::Cancelled
+    );
+}
+
+#[test]
+fn a_run_time_out_ends_in_failure() {
+    let stopping = next(
+        &submitted(),
+        Happening::Stopped {
+            reason: Reason::RunTimeout,
+            message: "too long".into(),
+        },
+    );
+    let record = next(&stopping, Happening::AttemptOver { not_before: None });
+    assert_eq!(
+        (record.state, record.verdict.reason),
+        (State::Failed, Some(Reason::RunTimeout))
+    );
+}
+
+fn every_happening() -> Vec<Happening> {
+    let mut all = vec![
+        Happening::Placed {
+            cluster: "a".parse().unwrap(),
+            namespace: "n".into(),
+            epoch: Epoch(2),
+            placement: Box::new(Placement {
+                cluster: "a".into(),
+                policy: "weighted".into(),
+                view_age_ms: 0,
+                others: Default::default(),
+            }),
+        },
+        Happening::Restamped { epoch: Epoch(2) },
+        Happening::NothingDone {
+            reason: Reason::ClusterUnhealthy,
+            message: String::new(),
+            counted: false,
+            exclude_cluster: false,
+            not_before: None,
+        },
+        Happening::Refused {
+            reason: Reason::InvalidSpec,
+            message: "m".into(),
+        },
+        Happening::Created { uid: uid() },
+        Happening::Lost,
+        Happening::CancelRequested,
+        Happening::Stopped {
+            reason: Reason::Cancelled,
+            message: String::new(),
+        },
+        Happening::AttemptOver { not_before: None },
+        Happening::QueueTimedOut {
+            message: String::new(),
+        },
+    ];
+    let phases = [
+        DriverPhase::Waiting { why: None },
+        DriverPhase::Running { since: None },
+        ended(0, Reason::ApplicationFailed),
+        ended(1, Reason::OutOfMemory),
+        DriverPhase::Unknown,
+    ];
+    for word in RawState::ALL {
+        all.push(sees(Some(object(word.as_str())), DriverSight::Absent));
+        all.push(sees(Some(object(word.as_str())), DriverSight::Unseen));
+        for phase in &phases {
+            all.push(sees(
+                Some(object(word.as_str())),
+                DriverSight::Seen(driver(phase.clone())),
+            ));
+        }
+    }
+    all
+}
+
+/// The walks of the design's §7, a repeat left out.
+pub(crate) fn is_legal(from: State, to: State) -> bool {
+    use State::*;
+    match from {
+        Queued => matches!(to, Dispatching | Failed | Cancelled),
+        Dispatching => matches!(to, Submitted | Queued | Failed | Cancelling),
+        Submitted | Held | Running => {
+            matches!(
+                to,
+                Submitted | Held | Running | Succeeded | Failed | Retrying | Cancelling
+            ) && from != to
+        }
+        Retrying => matches!(to, Queued | Succeeded | Cancelling),
+        Cancelling => matches!(to, Cancelled | Succeeded | Failed),
+        Succeeded | Failed | Cancelled | Rejected => false,
+    }
+}
+
+#[test]
+fn every_walk_of_four_steps_is_legal_and_every_write_grows_the_version() {
+    let mut records = vec![queued()];
+    let happenings = every_happening();
+    for _ in 0..4 {
+        let mut reached: Vec<Record> = Vec::new();
+        for record in &records {
+            for happening in &happenings {
+                let Step::Next(next) = happens(record, happening.clone()) else {
+                    continue;
+                };
+                assert_eq!(next.version, record.version.next(), "{happening:?}");
+                assert!(
+                    next.state == record.state || is_legal(record.state, next.state),
+                    "{:?} to {:?} by {happening:?}",
+                    record.state,
+                    next.state
+                );
+                assert_eq!(
+                    next.history.len() > record.history.len(),
+                    next.state != record.state
+                );
+                if !reached
+                    .iter()
+                    .any(|r| r.state == next.state && r.verdict.reason == next.verdict.reason)
+                {
+                    reached.push(*next);
+                }
+            }
+        }
+        records = reached;
+    }
+}
+
+#[test]
+fn nothing_leaves_a_terminal_state() {
+    for state in State::ALL.iter().copied().filter(|s| s.is_terminal()) {
+        let mut record = submitted();
+        record.state = state;
+        for happening in every_happening() {
+            assert_eq!(happens(&record, happening), Step::Ignored);
+        }
+    }
+}
+
+#[test]
+fn history_keeps_its_first_and_last_transitions() {
+    let mut record = submitted();
+    for _ in 0..60 {
+        record = next(&record, raw("SUSPENDED"));
+        record = next(&record, sees(Some(object("SUBMITTED")), DriverSight::Absent));
+    }
+    assert_eq!(record.history.len(), crate::submission::HISTORY_MAX);
+    assert_eq!(record.history[0].from, None);
+    assert_eq!(record.history.last().unwrap().to, State::Submitted);
+}

@@ -1,6 +1,7 @@
 //! Wall-clock time behind a trait, so that tests decide what time it is.
 
 use std::sync::Mutex;
+use std::time::Duration;
 
 use jiff::Timestamp;
 
@@ -8,6 +9,10 @@ use jiff::Timestamp;
 pub trait Clock: Send + Sync + std::fmt::Debug {
     /// The time now.
     fn now(&self) -> Timestamp;
+
+    /// Time since some fixed moment, which never goes back and runs on while the machine is suspended. Leases and
+    /// settling times are measured by it, so that no two machines need the same wall clock.
+    fn monotonic(&self) -> Duration;
 }
 
 /// The machine's own clock.
@@ -21,6 +26,11 @@ impl Clock for SystemClock {
     )]
     fn now(&self) -> Timestamp {
         Timestamp::now()
+    }
+
+    fn monotonic(&self) -> Duration {
+        let now = rustix::time::clock_gettime(rustix::time::ClockId::Boottime);
+        Duration::new(now.tv_sec.unsigned_abs(), u32::try_from(now.tv_nsec).unwrap_or(0))
     }
 }
 
@@ -43,6 +53,10 @@ impl FixedClock {
 impl Clock for FixedClock {
     fn now(&self) -> Timestamp {
         *self.0.lock().unwrap_or_else(std::sync::PoisonError::into_inner)
+    }
+
+    fn monotonic(&self) -> Duration {
+        self.now().duration_since(Timestamp::UNIX_EPOCH).unsigned_abs()
     }
 }
 

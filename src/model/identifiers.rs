@@ -166,6 +166,13 @@ impl SubmissionId {
     }
 }
 
+impl QueueName {
+    /// The name in records that belong to no queue: of a message that names none that is known.
+    pub fn none() -> Self {
+        Self("none".into())
+    }
+}
+
 impl Incarnation {
     /// A new random value.
     pub fn random() -> Self {

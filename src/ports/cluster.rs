@@ -8,6 +8,7 @@ use tokio::sync::mpsc;
 
 use super::Error;
 use crate::model::{ObjectUid, Resources, SubmissionId};
+pub use crate::routing::Node as NodeView;
 use crate::watch::{Driver, ObjectState};
 
 /// Why an object wasn't surely created.
@@ -41,17 +42,6 @@ pub enum Deleted {
     Done,
     /// There was nothing by that name and UID.
     Absent,
-}
-
-/// A node as scheduling sees it.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct NodeView {
-    /// Its name.
-    pub name: String,
-    /// What it has for pods.
-    pub allocatable: Resources,
-    /// What the pods on it request.
-    pub requested: Resources,
 }
 
 /// What a cluster can take, as its watches show it.

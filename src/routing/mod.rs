@@ -1,8 +1,33 @@
 //! Which submission goes next, and where: a pure function of backlog, usage, cluster views and time.
+//!
+//! [`Router`] keeps what is known of clusters and live submissions, each change told by a call; [`Router::cycle`] decides.
+//! Nothing here waits, reads a clock or calls anybody: the same calls give the same placements.
 
 mod settings;
+mod node;
+mod nodes;
+mod outcome;
+mod refusal;
+mod pace;
+mod rooms;
+mod view;
+mod usage;
+mod weights;
+mod policy;
+mod filter;
+mod memo;
+mod hold;
+mod judge;
+mod router;
+mod place;
+mod wait;
+mod cycle;
 
+pub use node::Node;
+pub use outcome::{Cycle, Decision, Explanation, Health, LiveJob, Now, Waiting, Why};
+pub use refusal::{Cause, Refusal, Shortage};
+pub use router::Router;
 pub use settings::{
     CapacitySource, ClusterLimits, ClusterSettings, Order, Pacing, Policy, Provisionable, QueueLimits,
-    QueueSettings,
+    QueueSettings, Settings,
 };

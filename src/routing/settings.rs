@@ -6,6 +6,17 @@ use serde::{Deserialize, Serialize};
 
 use crate::model::{ClusterName, QueueName, Resources};
 
+/// What routing is told of a domain: its job queues and its clusters, each in the configuration's order.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Settings {
+    /// The job queues.
+    pub queues: Vec<QueueSettings>,
+    /// The clusters.
+    pub clusters: Vec<ClusterSettings>,
+    /// The largest age of a cluster's view that still counts.
+    pub view_limit: Duration,
+}
+
 /// A job queue.
 #[derive(Debug, Clone, PartialEq)]
 pub struct QueueSettings {
@@ -49,6 +60,19 @@ pub enum Policy {
     Binpack,
     /// The first in the configuration's order.
     Ordered,
+}
+
+impl Policy {
+    /// Its name in configuration and placements.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Weighted => "weighted",
+            Self::Balanced => "balanced",
+            Self::LeastUtilized => "least-utilized",
+            Self::Binpack => "binpack",
+            Self::Ordered => "ordered",
+        }
+    }
 }
 
 /// Whether later submissions may pass a head that fits nowhere.
@@ -96,9 +120,10 @@ pub enum CapacitySource {
 /// What an autoscaler may still add to a cluster's nodes.
 #[derive(Debug, Clone, PartialEq)]
 pub struct Provisionable {
-    /// Altogether.
+    /// Altogether, over the smallest the cluster has been since this scheduler began to watch it. A number of pods of 0
+    /// isn't limited.
     pub total: Resources,
-    /// The largest node it can add.
+    /// The largest node it can add. A number of pods of 0 is 110, the kubelet's default.
     pub largest_node: Resources,
 }
 

@@ -14,6 +14,8 @@ pub enum Arrival {
     Conflict,
     /// The stored record doesn't hold its ID: the arrival takes its place.
     Replace,
+    /// A cancel came first: the arrival takes its place and is CANCELLED at once.
+    Cancelled,
 }
 
 /// Decides by what is stored. A REJECTED record doesn't hold its ID, and an expired one counts as absent; an arrival
@@ -21,6 +23,13 @@ pub enum Arrival {
 pub fn arrive(stored: &Record, arriving: &Record, now: Timestamp) -> Arrival {
     if stored.is_expired(now) {
         return Arrival::Replace;
+    }
+    if stored.is_tombstone() {
+        return if arriving.state == State::Rejected {
+            Arrival::Replace
+        } else {
+            Arrival::Cancelled
+        };
     }
     let same = stored.fingerprint == arriving.fingerprint;
     match (stored.state, arriving.state) {
@@ -81,6 +90,17 @@ mod tests {
             decide(record("a", State::Rejected), record("a", State::Rejected)),
             Arrival::Duplicate
         );
+    }
+
+    #[test]
+    fn a_cancel_that_came_first_is_honoured() {
+        let stored = Record::tombstone(
+            "job-1".parse().unwrap(),
+            "default".parse().unwrap(),
+            Timestamp::UNIX_EPOCH,
+            3600,
+        );
+        assert_eq!(decide(stored, record("a", State::Queued)), Arrival::Cancelled);
     }
 
     #[test]

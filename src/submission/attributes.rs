@@ -39,6 +39,9 @@ pub struct IndexKeys(Vec<(&'static str, String)>);
 impl IndexKeys {
     /// The keys that `record` has in a table of `shards` shards.
     pub fn of(record: &Record, shards: u32) -> Self {
+        if record.is_tombstone() {
+            return Self(Vec::new());
+        }
         let shard = record.id.shard(shards);
         let accepted = timestamp_text(record.accepted_at);
         let order = format!("{accepted}#{}", record.id);
@@ -93,6 +96,9 @@ pub fn to_attributes(record: &Record, shards: u32) -> Map<String, Value> {
             .filter_map(Value::as_object_mut)
             .for_each(|t| normalise_time(t, "at"));
     }
+    if record.is_tombstone() {
+        attributes.remove("state");
+    }
     attributes.insert("pk".into(), json!(partition_key(&record.id)));
     for (name, key) in IndexKeys::of(record, shards).0 {
         attributes.insert(name.into(), json!(key));
@@ -101,7 +107,10 @@ pub fn to_attributes(record: &Record, shards: u32) -> Map<String, Value> {
 }
 
 /// The record that `attributes` hold; keys of indexes are passed over.
-pub fn from_attributes(attributes: Map<String, Value>) -> Result<Record, Unreadable> {
+pub fn from_attributes(mut attributes: Map<String, Value>) -> Result<Record, Unreadable> {
+    attributes
+        .entry("state")
+        .or_insert_with(|| json!(State::Cancelled));
     Ok(serde_json::from_value(Value::Object(attributes))?)
 }
 
@@ -182,6 +191,19 @@ mod tests {
         assert_eq!(attributes["acceptedAt"], "2026-11-23T05:31:50.100Z");
         assert_eq!(attributes["reason"], "NoCapacity");
         assert_eq!(from_attributes(attributes).unwrap(), record);
+    }
+
+    #[test]
+    fn a_tombstone_is_stored_without_a_state_and_in_no_index() {
+        let tombstone = Record::tombstone(
+            "x".parse().unwrap(),
+            "default".parse().unwrap(),
+            record().accepted_at,
+            60,
+        );
+        let attributes = to_attributes(&tombstone, 8);
+        assert!(!attributes.contains_key("state") && !attributes.contains_key("recentPartition"));
+        assert!(from_attributes(attributes).unwrap().is_tombstone());
     }
 
     #[test]

@@ -290,6 +290,9 @@ pub struct NewRecord {
     pub at: Timestamp,
 }
 
+/// The queue of a record that belongs to none.
+static NO_QUEUE: std::sync::LazyLock<QueueName> = std::sync::LazyLock::new(QueueName::none);
+
 impl Record {
     /// A QUEUED record; the caller fills in what the spec says.
     pub fn queued(new: NewRecord) -> Self {
@@ -349,6 +352,28 @@ impl Record {
             violations: Vec::new(),
             expires_at: None,
         }
+    }
+
+    /// What a cancel leaves under an ID that nobody knows yet, for `memory` seconds: stored without `state`.
+    pub fn tombstone(id: SubmissionId, domain: Domain, at: Timestamp, memory: i64) -> Self {
+        let queue = NO_QUEUE.clone();
+        let mut record = Self::queued(NewRecord {
+            id,
+            domain,
+            queue,
+            fingerprint: String::new(),
+            at,
+        });
+        record.state = State::Cancelled;
+        record.cancel_requested = true;
+        record.history.clear();
+        record.expires_at = Some(at.as_second().saturating_add(memory));
+        record
+    }
+
+    /// Whether this is only the memory of a cancel that came before its submission.
+    pub fn is_tombstone(&self) -> bool {
+        self.state == State::Cancelled && self.fingerprint.is_empty()
     }
 
     /// The name that the object of the current attempt has, whether it exists or not.

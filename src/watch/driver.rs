@@ -32,6 +32,16 @@ pub struct Driver {
     pub stop: Option<DriverStop>,
 }
 
+impl Driver {
+    /// Whether its container has ended.
+    pub fn has_ended(&self) -> bool {
+        match &self.phase {
+            DriverPhase::Ended(_) => true,
+            DriverPhase::Waiting { .. } | DriverPhase::Running { .. } | DriverPhase::Unknown => false,
+        }
+    }
+}
+
 /// What the driver's container does.
 #[derive(Debug, Clone, PartialEq)]
 pub enum DriverPhase {

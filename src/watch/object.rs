@@ -40,11 +40,15 @@ impl Ownership {
         }
     }
 
-    /// Whether it belongs to this installation and to this submission and incarnation, whatever the attempt.
-    pub fn is_of(&self, installation: &InstallationId, record: &Record) -> bool {
+    /// Whether it belongs to this installation and to this submission ID, in whatever incarnation and attempt.
+    pub fn is_ours(&self, installation: &InstallationId, record: &Record) -> bool {
         self.installation.as_ref() == Some(installation)
             && self.submission.as_deref() == Some(&record.id.dns_form())
-            && self.incarnation.as_ref() == Some(&record.incarnation)
+    }
+
+    /// Whether it belongs to this installation and to this submission and incarnation, whatever the attempt.
+    pub fn is_of(&self, installation: &InstallationId, record: &Record) -> bool {
+        self.is_ours(installation, record) && self.incarnation.as_ref() == Some(&record.incarnation)
     }
 }
 

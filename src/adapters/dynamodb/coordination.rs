@@ -1,0 +1,132 @@
+//! The port `Coordination`: the lease and the boards.
+
+use async_trait::async_trait;
+use aws_sdk_dynamodb::types::AttributeValue;
+use serde::Serialize;
+use serde::de::DeserializeOwned;
+
+use super::expression::Condition;
+use super::{DynamoStore, Item, Put, item, put, table};
+use crate::adapters::aws::port_error;
+use crate::model::{ClusterName, Domain, Epoch, InstallationId, QueueName, Version};
+use crate::ports::Error;
+use crate::ports::store::{ClusterBoard, Coordination, Lease, LeaseWrite, QueueBoard};
+
+/// The attribute of a cluster's or a queue's item that holds what it says of itself; wishes stand beside it.
+const BOARD: &str = "board";
+
+#[async_trait]
+impl Coordination for DynamoStore {
+    async fn lease(&self, domain: &Domain) -> Result<Option<Lease>, Error> {
+        self.read(&lease_key(domain))
+            .await?
+            .as_ref()
+            .map(lease_of)
+            .transpose()
+    }
+
+    async fn write_lease(
+        &self,
+        domain: &Domain,
+        seen: Option<Version>,
+        next: &Lease,
+    ) -> Result<LeaseWrite, Error> {
+        let condition = seen.map_or_else(Condition::absent, |Version(version)| Condition::version(version));
+        match put(
+            &self.client,
+            &self.table,
+            lease_item(domain, next),
+            Some(condition),
+        )
+        .await?
+        {
+            Put::Written => Ok(LeaseWrite::Done),
+            Put::Refused(stored) => {
+                let stored = stored.as_ref().map(lease_of).transpose()?;
+                // Ours already: an earlier try was answered into the void.
+                let done = stored.as_ref() == Some(next);
+                Ok(if done {
+                    LeaseWrite::Done
+                } else {
+                    LeaseWrite::Stale(stored)
+                })
+            }
+        }
+    }
+
+    async fn write_cluster(
+        &self,
+        domain: &Domain,
+        name: &ClusterName,
+        board: &ClusterBoard,
+    ) -> Result<(), Error> {
+        self.write_board(&format!("cluster#{domain}/{name}"), board).await
+    }
+
+    async fn cluster(&self, domain: &Domain, name: &ClusterName) -> Result<Option<ClusterBoard>, Error> {
+        self.board(&format!("cluster#{domain}/{name}")).await
+    }
+
+    async fn write_queue(&self, domain: &Domain, name: &QueueName, board: &QueueBoard) -> Result<(), Error> {
+        self.write_board(&format!("queue#{domain}/{name}"), board).await
+    }
+
+    async fn queue(&self, domain: &Domain, name: &QueueName) -> Result<Option<QueueBoard>, Error> {
+        self.board(&format!("queue#{domain}/{name}")).await
+    }
+
+    async fn installation(&self) -> Result<InstallationId, Error> {
+        Ok(self.installation.clone())
+    }
+}
+
+impl DynamoStore {
+    async fn write_board<T: Serialize + Sync>(&self, pk: &str, board: &T) -> Result<(), Error> {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key(table::PARTITION_KEY, AttributeValue::S(pk.to_owned()))
+            .update_expression("SET #board = :board")
+            .expression_attribute_names("#board", BOARD)
+            .expression_attribute_values(":board", item::attribute_of(board)?)
+            .send()
+            .await
+            .map_err(|e| port_error(format_args!("UpdateItem {pk}"), e))?;
+        Ok(())
+    }
+
+    async fn board<T: DeserializeOwned>(&self, pk: &str) -> Result<Option<T>, Error> {
+        let board = self.read(pk).await?.and_then(|mut item| item.remove(BOARD));
+        board.map(|board| item::typed(pk, item::value(board))).transpose()
+    }
+}
+
+fn lease_key(domain: &Domain) -> String {
+    format!("lease#{domain}")
+}
+
+fn lease_item(domain: &Domain, lease: &Lease) -> Item {
+    let mut item = Item::from([
+        (
+            table::PARTITION_KEY.to_owned(),
+            AttributeValue::S(lease_key(domain)),
+        ),
+        ("epoch".to_owned(), AttributeValue::N(lease.epoch.to_string())),
+        ("version".to_owned(), AttributeValue::N(lease.version.to_string())),
+    ]);
+    if let Some(holder) = &lease.holder {
+        item.insert("holder".to_owned(), AttributeValue::S(holder.clone()));
+    }
+    item
+}
+
+fn lease_of(item: &Item) -> Result<Lease, Error> {
+    match (item::integer(item, "epoch"), item::integer(item, "version")) {
+        (Some(epoch), Some(version)) => Ok(Lease {
+            holder: item::text(item, "holder").map(str::to_owned),
+            epoch: Epoch(epoch),
+            version: Version(version),
+        }),
+        _ => Err(Error::permanent("the lease's item can't be read")),
+    }
+}

@@ -1,0 +1,121 @@
+use serde_json::{Value, json};
+
+use super::*;
+
+const OURS: &str = "0b5c8d3e";
+
+fn node(name: &str, spec: Value, ready: &str) -> Node {
+    let value = json!({
+        "metadata": {"name": name},
+        "spec": spec,
+        "status": {
+            "allocatable": {"cpu": "4", "memory": "16Gi", "pods": "110", "ephemeral-storage": "1Ti"},
+            "conditions": [{"type": "Ready", "status": ready}],
+        },
+    });
+    serde_json::from_value(value).unwrap()
+}
+
+fn pod(name: &str, node: Option<&str>, phase: &str, app: Option<&str>) -> Pod {
+    let labels = match app {
+        Some(app) => json!({(marks::INSTALLATION): OURS, "sparkoperator.k8s.io/app-name": app}),
+        None => json!({}),
+    };
+    let value = json!({
+        "metadata": {"name": name, "namespace": "jobs", "labels": labels},
+        "spec": {
+            "nodeName": node,
+            "containers": [{"name": "c", "resources": {"requests": {"cpu": "1", "memory": "2Gi"}}}],
+        },
+        "status": {"phase": phase},
+    });
+    serde_json::from_value(value).unwrap()
+}
+
+fn capacity() -> Capacity {
+    let mut capacity = Capacity::new(OURS.parse().unwrap());
+    capacity.node(&node("n1", json!({}), "True"));
+    capacity
+}
+
+fn cpu_requested(capacity: &Capacity) -> u64 {
+    capacity.view().nodes[0].requested.cpu.0
+}
+
+#[test]
+fn a_pod_counts_from_its_binding_until_its_end() {
+    let mut capacity = capacity();
+    capacity.pod(&pod("a", None, "Pending", None));
+    assert_eq!(cpu_requested(&capacity), 0);
+    capacity.pod(&pod("a", Some("n1"), "Pending", None));
+    capacity.pod(&pod("a", Some("n1"), "Running", None));
+    assert_eq!(cpu_requested(&capacity), 1000);
+    assert_eq!(capacity.view().nodes[0].requested.pods, 1);
+    capacity.pod(&pod("a", Some("n1"), "Succeeded", None));
+    assert_eq!(cpu_requested(&capacity), 0);
+    capacity.pod_gone(&pod("a", Some("n1"), "Succeeded", None));
+    assert_eq!(cpu_requested(&capacity), 0);
+}
+
+#[test]
+fn pods_of_ours_are_told_by_their_object() {
+    let mut capacity = capacity();
+    capacity.pod(&pod("d", Some("n1"), "Running", Some("sb-x-a1")));
+    capacity.pod(&pod("e", Some("n1"), "Running", Some("sb-x-a1")));
+    capacity.pod(&pod("f", None, "Pending", Some("sb-x-a1")));
+    capacity.pod(&pod("o", Some("n1"), "Running", None));
+    let view = capacity.view();
+    assert_eq!(view.bound.len(), 1);
+    assert_eq!(
+        (
+            view.bound[0].0.as_str(),
+            view.bound[0].1.cpu.0,
+            view.bound[0].1.pods
+        ),
+        ("sb-x-a1", 2000, 2)
+    );
+    assert_eq!(cpu_requested(&capacity), 3000);
+    capacity.pod_gone(&pod("d", None, "", None));
+    capacity.pod_gone(&pod("e", None, "", None));
+    assert_eq!(capacity.view().bound, []);
+}
+
+#[test]
+fn a_node_that_takes_no_pods_is_no_capacity() {
+    let unusable = [
+        node("n1", json!({"unschedulable": true}), "True"),
+        node(
+            "n1",
+            json!({"taints": [{"key": "gpu", "effect": "NoSchedule"}]}),
+            "True",
+        ),
+        node(
+            "n1",
+            json!({"taints": [{"key": "bad", "effect": "NoExecute"}]}),
+            "True",
+        ),
+        node("n1", json!({}), "False"),
+        node("n1", json!({}), "Unknown"),
+    ];
+    for node in unusable {
+        let mut capacity = capacity();
+        capacity.node(&node);
+        assert_eq!(capacity.view().nodes, [], "{node:?}");
+    }
+    let mut capacity = capacity();
+    capacity.node(&node(
+        "n1",
+        json!({"taints": [{"key": "soft", "effect": "PreferNoSchedule"}]}),
+        "True",
+    ));
+    assert_eq!(capacity.view().nodes.len(), 1);
+}
+
+#[test]
+fn what_runs_on_a_node_is_still_known_when_the_node_is_back() {
+    let mut capacity = capacity();
+    capacity.pod(&pod("a", Some("n1"), "Running", None));
+    capacity.node(&node("n1", json!({"unschedulable": true}), "True"));
+    capacity.node(&node("n1", json!({}), "True"));
+    assert_eq!(cpu_requested(&capacity), 1000);
+}

@@ -1,0 +1,180 @@
+//! The port, fulfilled by single requests.
+//!
+//! Reads carry no resource version, so that none is older than the call. An absence is believed only from a Status that
+//! names what was asked for: a CRD that is missing, or a proxy in between, answers 404 too.
+
+use std::time::Duration;
+
+use async_trait::async_trait;
+use http::Request;
+use k8s_openapi::List;
+use k8s_openapi::api::core::v1::Pod;
+use serde_json::{Value, json};
+use tokio::sync::mpsc;
+
+use super::SparkOperatorCluster;
+use super::request::{Failure, Refusal, call};
+use super::watch;
+use crate::model::{ObjectUid, SubmissionId};
+use crate::ports::Error;
+use crate::ports::cluster::{Cluster, ClusterEvent, CreateError, Deleted, PodSight};
+use crate::watch::{ObjectState, Ownership, marks, read_driver, read_object};
+
+/// How long a call waits that names no deadline of its own.
+const LIMIT: Duration = Duration::from_secs(20);
+/// Pods per page; a submission may have a thousand executors.
+const PAGE: u32 = 500;
+
+impl SparkOperatorCluster {
+    fn objects_path(&self) -> String {
+        format!(
+            "/apis/sparkoperator.k8s.io/v1beta2/namespaces/{}/sparkapplications",
+            self.namespace
+        )
+    }
+
+    fn pods_path(&self) -> String {
+        format!("/api/v1/namespaces/{}/pods", self.namespace)
+    }
+
+    async fn send(&self, request: Result<Request<Vec<u8>>, http::Error>) -> Result<Value, Failure> {
+        let client = self
+            .client()
+            .await
+            .map_err(|error| Failure::NotSent(error.to_string()))?;
+        call(client, request, LIMIT).await
+    }
+
+    async fn delete_at(&self, path: &str, name: &str, uid: &ObjectUid) -> Result<Deleted, Error> {
+        let options = json!({
+            "apiVersion": "v1",
+            "kind": "DeleteOptions",
+            "propagationPolicy": "Background",
+            "preconditions": {"uid": uid.as_str()},
+        });
+        let request = Request::delete(format!("{path}/{name}"))
+            .header("content-type", "application/json")
+            .body(options.to_string().into_bytes());
+        match self.send(request).await {
+            Ok(_) => Ok(Deleted::Done),
+            Err(failure) if failure.says_absent(name) || failure.says_other_uid() => Ok(Deleted::Absent),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    async fn uid_of_namespace(&self, name: &str) -> Result<String, Error> {
+        let request = Request::get(format!("/api/v1/namespaces/{name}")).body(Vec::new());
+        let namespace = self.send(request).await?;
+        let uid = namespace["metadata"]["uid"].as_str();
+        uid.map(str::to_owned)
+            .ok_or_else(|| Error::transient(format!("namespace {name} has no UID")))
+    }
+}
+
+#[async_trait]
+impl Cluster for SparkOperatorCluster {
+    fn namespace(&self) -> &str {
+        &self.namespace
+    }
+
+    async fn create(&self, object: &Value, deadline: Duration) -> Result<ObjectState, CreateError> {
+        let path = self.objects_path();
+        let request = Request::post(format!("{path}?fieldValidation=Strict&fieldManager=spark-broker"))
+            .header("content-type", "application/json")
+            .body(object.to_string().into_bytes());
+        let sending = async {
+            let client = self
+                .client()
+                .await
+                .map_err(|error| Failure::NotSent(error.to_string()))?;
+            call(client, request, deadline).await
+        };
+        // Making the first client counts too.
+        let answer = tokio::time::timeout(deadline, sending).await;
+        let answer = answer.map_err(|_| CreateError::Ambiguous(format!("no answer within {deadline:?}")))?;
+        let value = answer.map_err(create_error)?;
+        read_object(&value).map_err(|error| CreateError::Ambiguous(error.to_string()))
+    }
+
+    async fn get(&self, name: &str) -> Result<Option<ObjectState>, Error> {
+        let request = Request::get(format!("{}/{name}", self.objects_path())).body(Vec::new());
+        match self.send(request).await {
+            Ok(value) => read_object(&value)
+                .map(Some)
+                .map_err(|error| Error::transient(error.to_string())),
+            Err(failure) if failure.says_absent(name) => Ok(None),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
+    async fn delete(&self, name: &str, uid: &ObjectUid) -> Result<Deleted, Error> {
+        self.delete_at(&self.objects_path(), name, uid).await
+    }
+
+    async fn pods(&self, id: &SubmissionId) -> Result<Vec<PodSight>, Error> {
+        let path = self.pods_path();
+        let selector = format!("{}%3D{}", marks::SUBMISSION.replace('/', "%2F"), id.dns_form());
+        let mut sights = Vec::new();
+        let mut next = String::new();
+        loop {
+            let uri = format!("{path}?labelSelector={selector}&limit={PAGE}{next}");
+            let page = self.send(Request::get(uri).body(Vec::new())).await?;
+            let page: List<Pod> =
+                serde_json::from_value(page).map_err(|error| Error::transient(error.to_string()))?;
+            for pod in &page.items {
+                sights.push(sight(pod).ok_or_else(|| Error::transient("a pod without name or UID"))?);
+            }
+            match page.metadata.continue_.filter(|token| !token.is_empty()) {
+                Some(token) => next = format!("&continue={token}"),
+                None => return Ok(sights),
+            }
+        }
+    }
+
+    async fn delete_pod(&self, name: &str, uid: &ObjectUid) -> Result<Deleted, Error> {
+        self.delete_at(&self.pods_path(), name, uid).await
+    }
+
+    async fn watch(&self, events: mpsc::Sender<ClusterEvent>) {
+        watch::run(self, &events).await;
+    }
+
+    async fn identity(&self) -> Result<String, Error> {
+        let system = self.uid_of_namespace("kube-system").await?;
+        let ours = self.uid_of_namespace(&self.namespace).await?;
+        Ok(format!("{system}/{ours}"))
+    }
+}
+
+fn create_error(failure: Failure) -> CreateError {
+    match failure {
+        Failure::NotSent(message) => CreateError::NotConnected(message),
+        Failure::Refused(Refusal {
+            code,
+            reason,
+            message,
+            name: _,
+            retry_after,
+        }) => CreateError::Answered {
+            status: code,
+            reason,
+            message,
+            retry_after,
+        },
+        Failure::Unclear {
+            message,
+            retry_after: _,
+        } => CreateError::Ambiguous(message),
+    }
+}
+
+fn sight(pod: &Pod) -> Option<PodSight> {
+    let labels = pod.metadata.labels.clone().unwrap_or_default();
+    let is_driver = labels.get("spark-role").is_some_and(|role| role == "driver");
+    Some(PodSight {
+        name: pod.metadata.name.clone()?,
+        uid: pod.metadata.uid.as_deref()?.parse().ok()?,
+        owner: Ownership::from_labels(&labels),
+        driver: if is_driver { read_driver(pod) } else { None },
+    })
+}

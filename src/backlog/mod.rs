@@ -1,0 +1,298 @@
+//! The QUEUED submissions of all queues, in memory, in the order in which their queues serve them.
+//!
+//! A copy of what the store holds, fed by intake and by reading an index that lags and repeats: inserting is idempotent,
+//! and what is known to have left stays out. Every operation costs at most the logarithm of the number of entries.
+
+mod gone;
+mod shapes;
+mod slot;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+
+use crate::model::{Incarnation, QueueName, SubmissionId, Version};
+use crate::submission::BacklogEntry;
+use gone::Gone;
+pub use shapes::Shape;
+use shapes::Shapes;
+pub use slot::Moment;
+use slot::{Mark, Slot};
+
+/// What came of an insert.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Inserted {
+    /// It is new.
+    Added,
+    /// It took the place of an older version.
+    Replaced,
+    /// It, or a newer version, is here already.
+    Known,
+    /// It left the backlog lately; the row is older than that.
+    Gone,
+}
+
+/// The place in a queue: larger priority first, then the older, then by ID.
+pub type Place = (Reverse<i32>, Moment, SubmissionId);
+
+/// The QUEUED submissions of all queues.
+#[derive(Debug, Default)]
+pub struct Backlog {
+    slots: HashMap<SubmissionId, Box<Slot>>,
+    queues: Vec<Line>,
+    by_name: BTreeMap<QueueName, u32>,
+    shapes: Shapes,
+    /// Entries that must not be placed yet; they stand in no line.
+    resting: BTreeSet<(Moment, SubmissionId)>,
+    timeouts: BTreeSet<(Moment, SubmissionId)>,
+    gone: Gone,
+}
+
+/// One queue.
+#[derive(Debug)]
+struct Line {
+    name: QueueName,
+    count: usize,
+    ready: BTreeSet<Place>,
+}
+
+/// An entry as it stands in its queue, without a copy of it.
+#[derive(Debug, Clone, Copy)]
+pub struct Ready<'a> {
+    slot: &'a Slot,
+}
+
+impl<'a> Ready<'a> {
+    /// Its ID.
+    pub fn id(&self) -> &'a SubmissionId {
+        &self.slot.id
+    }
+
+    /// Larger goes first.
+    pub fn priority(&self) -> i32 {
+        self.slot.priority
+    }
+
+    /// When it was accepted.
+    pub fn accepted_at(&self) -> Timestamp {
+        self.slot.accepted.time()
+    }
+
+    /// Where it stands in its queue.
+    pub fn place(&self) -> Place {
+        place(self.slot)
+    }
+
+    /// Its demand and constraints; entries with equal ones share it.
+    pub fn shape(&self) -> &'a Arc<Shape> {
+        &self.slot.shape
+    }
+}
+
+impl Backlog {
+    /// An empty backlog.
+    pub fn new() -> Self {
+        Self::default()
+    }
+
+    /// Takes `entry` in. A row older than what is here, or than its known departure, changes nothing. Between two
+    /// incarnations the one accepted later stands.
+    pub fn insert(&mut self, entry: &BacklogEntry) -> Inserted {
+        let mark = Mark::from(&entry.incarnation);
+        if self.gone.knows(&entry.id, &mark, entry.version) {
+            return Inserted::Gone;
+        }
+        let outcome = match self.slots.get(&entry.id) {
+            None => Inserted::Added,
+            Some(slot) if slot.mark == mark && slot.version >= entry.version => Inserted::Known,
+            Some(slot) if slot.mark != mark && slot.accepted > entry.accepted_at.into() => Inserted::Known,
+            Some(_) => Inserted::Replaced,
+        };
+        if outcome != Inserted::Known {
+            self.take_out(&entry.id);
+            self.put_in(entry);
+        }
+        outcome
+    }
+
+    /// Takes an entry out without remembering it: for one that was dropped by mistake to come back with the next read.
+    pub fn remove(&mut self, id: &SubmissionId) -> bool {
+        self.take_out(id)
+    }
+
+    /// The record is known to be past QUEUED in `version`: an entry not newer than that is taken out, and rows not newer
+    /// are refused for two minutes from `now` (monotonic).
+    pub fn known_gone(
+        &mut self,
+        id: &SubmissionId,
+        incarnation: &Incarnation,
+        version: Version,
+        now: Duration,
+    ) {
+        let mark = Mark::from(incarnation);
+        let outlived = self
+            .slots
+            .get(id)
+            .is_some_and(|slot| slot.mark == mark && slot.version <= version);
+        if outlived {
+            self.take_out(id);
+        }
+        self.gone.remember(id, mark, version, now);
+    }
+
+    /// The entry, as it was inserted.
+    pub fn get(&self, id: &SubmissionId) -> Option<BacklogEntry> {
+        let slot = self.slots.get(id)?;
+        slot.entry(&self.queues.get(slot.queue as usize)?.name)
+    }
+
+    /// Whether the submission is here.
+    pub fn contains(&self, id: &SubmissionId) -> bool {
+        self.slots.contains_key(id)
+    }
+
+    /// How many submissions are here, resting ones included.
+    pub fn len(&self) -> usize {
+        self.slots.len()
+    }
+
+    /// Whether none is here.
+    pub fn is_empty(&self) -> bool {
+        self.slots.is_empty()
+    }
+
+    /// How many submissions of `queue` are here, resting ones included.
+    pub fn count(&self, queue: &QueueName) -> usize {
+        self.line(queue).map_or(0, |line| line.count)
+    }
+
+    /// The queues that have submissions here, by name, with how many.
+    pub fn queues(&self) -> impl Iterator<Item = (&QueueName, usize)> {
+        self.by_name
+            .keys()
+            .map(|name| (name, self.count(name)))
+            .filter(|(_, count)| *count > 0)
+    }
+
+    /// The submissions of `queue` that may be placed now, in its order.
+    pub fn in_order<'a>(&'a self, queue: &QueueName) -> impl Iterator<Item = Ready<'a>> + use<'a> {
+        self.line(queue)
+            .into_iter()
+            .flat_map(|line| line.ready.iter())
+            .filter_map(|(_, _, id)| self.slots.get(id).map(|slot| Ready { slot }))
+    }
+
+    /// Lets those whose `notBefore` has come into their queues; how many. Called before each cycle.
+    pub fn wake(&mut self, now: Timestamp) -> usize {
+        let mut woken = 0;
+        while let Some((at, _)) = self.resting.first()
+            && *at <= now.into()
+        {
+            if let Some((_, id)) = self.resting.pop_first()
+                && let Some(slot) = self.slots.get(&id)
+                && let Some(line) = self.queues.get_mut(slot.queue as usize)
+            {
+                line.ready.insert(place(slot));
+                woken += 1;
+            }
+        }
+        woken
+    }
+
+    /// When the next entry may be placed that may not be now.
+    pub fn next_due(&self) -> Option<Timestamp> {
+        self.resting.first().map(|(at, _)| at.time())
+    }
+
+    /// At most `max` entries whose queue time-out has come, the earliest first. They stay until they are known gone.
+    pub fn timed_out(&self, now: Timestamp, max: usize) -> Vec<BacklogEntry> {
+        self.timeouts
+            .iter()
+            .take_while(|(at, _)| *at <= now.into())
+            .filter_map(|(_, id)| self.get(id))
+            .take(max)
+            .collect()
+    }
+
+    /// When the next queue time-out comes.
+    pub fn next_timeout(&self) -> Option<Timestamp> {
+        self.timeouts.first().map(|(at, _)| at.time())
+    }
+
+    fn line(&self, queue: &QueueName) -> Option<&Line> {
+        self.by_name
+            .get(queue)
+            .and_then(|index| self.queues.get(*index as usize))
+    }
+
+    fn line_index(&mut self, queue: &QueueName) -> u32 {
+        if let Some(index) = self.by_name.get(queue) {
+            return *index;
+        }
+        let index = u32::try_from(self.queues.len()).unwrap_or(u32::MAX);
+        self.by_name.insert(queue.clone(), index);
+        self.queues.push(Line {
+            name: queue.clone(),
+            count: 0,
+            ready: BTreeSet::new(),
+        });
+        index
+    }
+
+    fn put_in(&mut self, entry: &BacklogEntry) {
+        let queue = self.line_index(&entry.queue);
+        let slot = Slot::new(entry, queue, self.shapes.share(Shape::from(entry)));
+        if let Some(at) = slot.timeout() {
+            self.timeouts.insert((at, slot.id.clone()));
+        }
+        if let Some(line) = self.queues.get_mut(queue as usize) {
+            line.count += 1;
+            match slot.not_before() {
+                Some(at) => {
+                    self.resting.insert((at, slot.id.clone()));
+                }
+                None => {
+                    line.ready.insert(place(&slot));
+                }
+            }
+        }
+        self.slots.insert(slot.id.clone(), Box::new(slot));
+    }
+
+    fn take_out(&mut self, id: &SubmissionId) -> bool {
+        let Some(slot) = self.slots.remove(id) else {
+            return false;
+        };
+        if let Some(at) = slot.timeout() {
+            self.timeouts.remove(&(at, id.clone()));
+        }
+        if let Some(at) = slot.not_before() {
+            self.resting.remove(&(at, id.clone()));
+        }
+        if let Some(line) = self.queues.get_mut(slot.queue as usize) {
+            line.count -= 1;
+            line.ready.remove(&place(&slot));
+        }
+        self.shapes.give_back(slot.shape);
+        true
+    }
+}
+
+fn place(slot: &Slot) -> Place {
+    (Reverse(slot.priority), slot.accepted, slot.id.clone())
+}
+
+/// Where `entry` stands in its queue, whether it is in a backlog or not.
+pub fn place_of(entry: &BacklogEntry) -> Place {
+    (
+        Reverse(entry.priority),
+        entry.accepted_at.into(),
+        entry.id.clone(),
+    )
+}
+
+#[cfg(test)]
+mod tests;

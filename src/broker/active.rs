@@ -1,0 +1,142 @@
+//! A pod's turn as the active scheduler: from the lease to the lease's end.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::{Mutex, mpsc, watch};
+use tokio::task::JoinSet;
+use tokio_util::sync::CancellationToken;
+
+use super::hands::Hands;
+use super::lease::Held;
+use super::plan::Settling;
+use super::readers::Reader;
+use super::scheduler::{Input, Scheduler, Term};
+use crate::lifecycle::Rules;
+use crate::model::{ClusterName, Domain, Epoch, InstallationId};
+use crate::ports::cluster::Cluster;
+use crate::ports::store::Coordination;
+use crate::routing::Settings;
+use crate::telemetry::Metrics;
+
+/// What a term is made from, the same in every term.
+pub struct Candidate {
+    /// The domain.
+    pub domain: Domain,
+    /// Who we are.
+    pub installation: InstallationId,
+    /// The rules of the lifecycle.
+    pub rules: Rules,
+    /// Settling times.
+    pub settling: Settling,
+    /// What carries acts out.
+    pub hands: Hands,
+    /// Job queues and clusters.
+    pub routing: Settings,
+    /// Boards.
+    pub coordination: Arc<dyn Coordination>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Candidate {
+    /// Schedules whenever this pod holds the lease, until `stop`.
+    pub async fn serve(
+        self,
+        mut held: watch::Receiver<Option<Held>>,
+        arrivals: mpsc::Receiver<Input>,
+        stop: CancellationToken,
+    ) {
+        let arrivals = Arc::new(Mutex::new(arrivals));
+        loop {
+            let term = tokio::select! {
+                () = stop.cancelled() => return,
+                term = held.wait_for(Option::is_some) => match term {
+                    Ok(term) => *term,
+                    Err(_closed) => return,
+                },
+            };
+            let Some(epoch) = term.map(|t| t.epoch) else { continue };
+            let mut same = held.clone();
+            tokio::select! {
+                () = stop.cancelled() => return,
+                _ = same.wait_for(|now| now.map(|t| t.epoch) != Some(epoch)) => {}
+                () = self.term(epoch, Arc::clone(&arrivals)) => {}
+            }
+        }
+    }
+
+    /// One term: everything it starts ends with it.
+    async fn term(&self, epoch: Epoch, arrivals: Arc<Mutex<mpsc::Receiver<Input>>>) {
+        let (inputs, learned) = mpsc::channel(1024);
+        let reader = Reader {
+            store: Arc::clone(&self.hands.store),
+            clock: Arc::clone(&self.hands.clock),
+            domain: self.domain.clone(),
+            inputs: inputs.clone(),
+        };
+        let names: Vec<ClusterName> = self.hands.clusters.keys().cloned().collect();
+        let mut scheduler = Scheduler::new(Term {
+            domain: self.domain.clone(),
+            installation: self.installation.clone(),
+            epoch,
+            rules: self.rules.clone(),
+            settling: self.settling.clone(),
+            routing: self.routing.clone(),
+            hands: self.hands.clone(),
+            coordination: Arc::clone(&self.coordination),
+            metrics: Arc::clone(&self.metrics),
+        });
+        for name in &names {
+            for record in self.live_of(&reader, name).await {
+                scheduler.found(record);
+            }
+        }
+        let mut helpers = JoinSet::new();
+        helpers.spawn(reader.clone().backlog());
+        helpers.spawn(reader.clone().live(names));
+        helpers.spawn(reader.wishes());
+        helpers.spawn(forward_arrivals(arrivals, inputs.clone()));
+        for (name, cluster) in self.hands.clusters.iter() {
+            helpers.spawn(watch_cluster(name.clone(), Arc::clone(cluster), inputs.clone()));
+        }
+        scheduler.run(learned).await;
+    }
+
+    /// The live records of a cluster, asked for until the store answers.
+    async fn live_of(&self, reader: &Reader, name: &ClusterName) -> Vec<crate::submission::Record> {
+        loop {
+            match reader.live_of(name).await {
+                Ok(records) => return records,
+                Err(error) => {
+                    tracing::warn!(%error, cluster.name = %name, "live records can't be read");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+        }
+    }
+}
+
+async fn forward_arrivals(arrivals: Arc<Mutex<mpsc::Receiver<Input>>>, inputs: mpsc::Sender<Input>) {
+    let mut arrivals = arrivals.lock().await;
+    while let Some(input) = arrivals.recv().await {
+        if inputs.send(input).await.is_err() {
+            return;
+        }
+    }
+}
+
+async fn watch_cluster(name: ClusterName, cluster: Arc<dyn Cluster>, inputs: mpsc::Sender<Input>) {
+    let (events, mut said) = mpsc::channel(256);
+    let forward = async {
+        while let Some(event) = said.recv().await {
+            if inputs.send(Input::Cluster(name.clone(), event)).await.is_err() {
+                return;
+            }
+        }
+    };
+    tokio::select! {
+        () = cluster.watch(events) => {}
+        () = forward => {}
+    }
+}

@@ -1,0 +1,256 @@
+//! What the active scheduler knows of one live attempt: the record, what the cluster's watches showed, and what it has
+//! itself done so far.
+
+use std::time::Duration;
+
+use super::refusal::{Refusal, refusal};
+use crate::error::shorten;
+use crate::model::InstallationId;
+use crate::ports::cluster::{CreateError, PodSight};
+use crate::submission::{Record, State};
+use crate::watch::{Driver, DriverSight, ObjectState, Observation};
+
+/// One live attempt.
+#[derive(Debug, Clone)]
+pub struct Attempt {
+    /// The record as last written or read.
+    pub record: Record,
+    /// What the cluster shows.
+    pub sight: Sight,
+    /// What was done.
+    pub memory: Memory,
+}
+
+/// What the cluster's watches and lists show of an attempt.
+#[derive(Debug, Clone, Default)]
+pub struct Sight {
+    /// The object, as last seen.
+    pub object: Option<ObjectState>,
+    /// The driver, as last seen.
+    pub driver: Option<Driver>,
+    /// When `driver` last changed.
+    pub driver_at: Option<Duration>,
+    /// The last consistent list of pods: when it was asked for, and what it showed.
+    pub pods: Option<(Duration, Vec<PodSight>)>,
+    /// The last consistent look at the object by name: when it was asked for; the result stands in `object`.
+    pub looked: Option<Duration>,
+    /// When `object` last changed.
+    pub object_at: Option<Duration>,
+    /// Since when the object, once known, has been absent.
+    pub object_gone: Option<Gone>,
+}
+
+/// How an object went.
+#[derive(Debug, Clone)]
+pub struct Gone {
+    /// When that was noticed.
+    pub at: Duration,
+    /// Its last state, where the watch's own event showed it.
+    pub last: Option<ObjectState>,
+}
+
+/// What this scheduler has done for an attempt.
+#[derive(Debug, Clone, Default)]
+pub struct Memory {
+    /// Whether this pod wrote the intent: its first create is then the sole one.
+    pub own_intent: bool,
+    /// Creates sent.
+    pub creates: u32,
+    /// What the last create came to.
+    pub create_error: Option<CreateError>,
+    /// When a create that may still land was sent last.
+    pub ambiguous_at: Option<Duration>,
+    /// When the object was first seen absent after that.
+    pub absent_at: Option<Duration>,
+    /// Not to act before this time.
+    pub pause_until: Option<Duration>,
+    /// Consecutive failures of acts, for the back-off.
+    pub failures: u32,
+    /// Since when no pod of the attempt has been seen, once its object was gone.
+    pub no_pods_since: Option<Duration>,
+    /// When the deletion of the object was last asked for.
+    pub delete_sent: Option<Duration>,
+}
+
+/// What a create came to, for the cluster's health.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum CreateAnswer {
+    /// The object exists.
+    Exists,
+    /// Surely nothing was made: why.
+    Refused(Refusal, String),
+    /// It may or may not exist.
+    Unclear(String),
+}
+
+impl CreateAnswer {
+    /// One word, for counters.
+    pub fn word(&self) -> &'static str {
+        match self {
+            Self::Exists => "created",
+            Self::Refused(..) => "refused",
+            Self::Unclear(_) => "ambiguous",
+        }
+    }
+}
+
+impl Attempt {
+    /// An attempt whose intent this pod has just written.
+    pub fn intended(record: Record) -> Self {
+        Self {
+            record,
+            sight: Sight::default(),
+            memory: Memory {
+                own_intent: true,
+                ..Memory::default()
+            },
+        }
+    }
+
+    /// An attempt found in the store.
+    pub fn found(record: Record) -> Self {
+        Self {
+            record,
+            sight: Sight::default(),
+            memory: Memory::default(),
+        }
+    }
+
+    /// Whether `object` is the one that this attempt makes.
+    pub fn owns(&self, installation: &InstallationId, object: &ObjectState) -> bool {
+        object.owner.is_of(installation, &self.record) && object.owner.attempt == Some(self.record.attempt)
+    }
+
+    /// Object and driver as one observation. Absence of the driver is said only by a list that is newer than the object.
+    pub fn observation(&self) -> Observation {
+        let listed_after = |at: Duration| self.sight.object_at.is_none_or(|seen| at >= seen);
+        let driver = match (&self.sight.driver, &self.sight.pods) {
+            (Some(driver), _) => DriverSight::Seen(driver.clone()),
+            (None, Some((at, pods))) if listed_after(*at) && pods.iter().all(|pod| pod.driver.is_none()) => {
+                DriverSight::Absent
+            }
+            (None, _) => DriverSight::Unseen,
+        };
+        Observation {
+            object: self.sight.object.clone(),
+            driver,
+        }
+    }
+
+    /// The watch showed the object.
+    pub fn saw_object(&mut self, object: ObjectState, now: Duration) {
+        self.sight.object = Some(object);
+        self.sight.object_at = Some(now);
+        self.sight.object_gone = None;
+    }
+
+    /// The object is gone; `last` where the watch's own event said so.
+    pub fn object_went(&mut self, last: Option<ObjectState>, now: Duration) {
+        if self.sight.object.take().is_some() || self.sight.object_gone.is_none() {
+            self.sight.object_at = Some(now);
+            self.sight.object_gone = Some(Gone { at: now, last });
+        }
+    }
+
+    /// The watch showed the driver.
+    pub fn saw_driver(&mut self, driver: Driver, now: Duration) {
+        self.memory.no_pods_since = None;
+        self.sight.driver_at = Some(now);
+        self.sight.driver = Some(driver);
+    }
+
+    /// The driver pod `last` is gone. One that had ended stays the driver's word; else nothing is known of it now.
+    pub fn driver_went(&mut self, last: &Driver) {
+        if self
+            .sight
+            .driver
+            .as_ref()
+            .is_some_and(|seen| seen.uid == last.uid)
+        {
+            self.sight.driver = None;
+            self.sight.pods = None;
+        }
+    }
+
+    /// A consistent look at the object by name, asked for at `asked`.
+    pub fn looked(&mut self, object: Option<ObjectState>, asked: Duration, now: Duration) {
+        self.sight.looked = Some(asked);
+        match object {
+            Some(object) => self.saw_object(object, asked),
+            None => {
+                self.memory.absent_at.get_or_insert(asked);
+                if self.record.object_uid.is_some() || self.record.state != State::Dispatching {
+                    self.object_went(None, now);
+                }
+            }
+        }
+    }
+
+    /// A consistent list of the submission's pods, asked for at `asked`.
+    pub fn listed(&mut self, pods: Vec<PodSight>, asked: Duration, now: Duration) {
+        let own = |pod: &&PodSight| pod.owner.attempt == Some(self.record.attempt);
+        let driver = pods.iter().filter(own).find_map(|pod| pod.driver.clone());
+        if pods.iter().filter(own).count() == 0 {
+            self.memory.no_pods_since.get_or_insert(asked);
+        } else {
+            self.memory.no_pods_since = None;
+        }
+        match driver {
+            Some(driver) => self.saw_driver(driver, now),
+            None => self.sight.driver = None,
+        }
+        self.sight.pods = Some((asked, pods));
+    }
+
+    /// A delete of object or pod was answered: what was listed before is old.
+    pub fn deleted(&mut self, now: Duration) {
+        self.memory.failures = 0;
+        self.sight.pods = None;
+        self.memory.pause_until = Some(now + Duration::from_millis(200));
+    }
+
+    /// A create sent at `sent` came to `result`.
+    pub fn create_came_to(
+        &mut self,
+        sent: Duration,
+        result: Result<ObjectState, CreateError>,
+        now: Duration,
+    ) -> CreateAnswer {
+        match result {
+            Ok(object) => {
+                self.memory.create_error = None;
+                self.saw_object(object, now);
+                CreateAnswer::Exists
+            }
+            Err(error) => {
+                let answer = match refusal(&error) {
+                    Some(kind) => CreateAnswer::Refused(kind, error.to_string()),
+                    None => {
+                        self.memory.ambiguous_at = Some(sent);
+                        self.memory.absent_at = None;
+                        self.back_off(now);
+                        CreateAnswer::Unclear(error.to_string())
+                    }
+                };
+                self.memory.create_error = Some(error);
+                answer
+            }
+        }
+    }
+
+    /// Waits before the next act: 1 s, doubled at each failure up to 30 s.
+    pub fn back_off(&mut self, now: Duration) {
+        let pause = Duration::from_secs(1 << self.memory.failures.min(5)).min(Duration::from_secs(30));
+        self.memory.failures += 1;
+        self.memory.pause_until = Some(now + pause);
+    }
+
+    /// One sentence about the last create, for people.
+    pub fn create_sentence(&self) -> String {
+        self.memory
+            .create_error
+            .as_ref()
+            .map(|e| shorten(&e.to_string(), 400))
+            .unwrap_or_default()
+    }
+}

@@ -1,0 +1,104 @@
+//! What the scheduler tells every pod of queues and clusters: why heads wait, and which clusters take jobs.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::health::{Health, Verdict};
+use super::scheduler::Term;
+use crate::model::{ClusterName, QueueName, SubmissionId};
+use crate::ports::store::{ClusterBoard, QueueBoard, WaitingHead};
+use crate::routing::Waiting;
+
+/// How often boards are written at most.
+const EVERY: Duration = Duration::from_secs(5);
+/// Most heads on a queue's board.
+const HEADS: usize = 50;
+
+/// The boards as they would be written now.
+#[derive(Debug, Default)]
+pub struct Boards {
+    waiting: Vec<Waiting>,
+    written_at: Option<Duration>,
+    queues: HashMap<QueueName, QueueBoard>,
+    clusters: HashMap<ClusterName, ClusterBoard>,
+}
+
+/// Boards that have changed since they were written.
+#[derive(Debug, Default)]
+pub struct Sheets {
+    queues: Vec<(QueueName, QueueBoard)>,
+    clusters: Vec<(ClusterName, ClusterBoard)>,
+}
+
+impl Boards {
+    /// A cycle left these waiting.
+    pub fn waiting(&mut self, waiting: Vec<Waiting>) {
+        self.waiting = waiting;
+    }
+
+    /// Why `id` waits, if a cycle said so.
+    pub fn reason_of(&self, id: &SubmissionId) -> Option<String> {
+        self.waiting.iter().find(|w| w.id == *id).map(Waiting::message)
+    }
+
+    /// What is to be written now: every 5 s, and only what has changed.
+    pub fn due(
+        &mut self,
+        now: Duration,
+        counts: &HashMap<QueueName, (u64, u64)>,
+        live: &HashMap<ClusterName, u64>,
+        health: &HashMap<ClusterName, Health>,
+    ) -> Option<Sheets> {
+        if self.written_at.is_some_and(|at| now.saturating_sub(at) < EVERY) {
+            return None;
+        }
+        self.written_at = Some(now);
+        let mut sheets = Sheets::default();
+        for (name, (waiting, live)) in counts {
+            let board = QueueBoard { waiting: *waiting, live: *live, heads: self.heads_of(name), at: None };
+            if self.queues.insert(name.clone(), board.clone()).as_ref() != Some(&board) {
+                sheets.queues.push((name.clone(), board));
+            }
+        }
+        for (name, health) in health {
+            let message = match health.verdict(now) {
+                Verdict::Open => None,
+                Verdict::Probing => Some("probed after a fault".to_owned()),
+                Verdict::Closed(why) => Some(why),
+            };
+            let live = live.get(name).copied().unwrap_or(0);
+            let board = ClusterBoard { healthy: message.is_none(), message, live, identity: None, at: None };
+            if self.clusters.insert(name.clone(), board.clone()).as_ref() != Some(&board) {
+                sheets.clusters.push((name.clone(), board));
+            }
+        }
+        Some(sheets)
+    }
+
+    fn heads_of(&self, queue: &QueueName) -> Vec<WaitingHead> {
+        let of_queue = self.waiting.iter().filter(|w| w.queue == *queue);
+        of_queue
+            .take(HEADS)
+            .map(|w| WaitingHead { id: w.id.clone(), reason: w.reason, message: w.message() })
+            .collect()
+    }
+}
+
+impl Sheets {
+    /// Writes them; what can't be written now is written at the next change.
+    pub async fn write(self, term: &Term) {
+        let at = Some(term.hands.clock.now());
+        for (name, mut board) in self.queues {
+            board.at = at;
+            if let Err(error) = term.coordination.write_queue(&term.domain, &name, &board).await {
+                tracing::debug!(%error, queue = %name, "a queue's board can't be written");
+            }
+        }
+        for (name, mut board) in self.clusters {
+            board.at = at;
+            if let Err(error) = term.coordination.write_cluster(&term.domain, &name, &board).await {
+                tracing::debug!(%error, cluster.name = %name, "a cluster's board can't be written");
+            }
+        }
+    }
+}

@@ -1,0 +1,190 @@
+//! Carries out the acts that were decided: every call of the active scheduler to store and clusters is made here.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use serde_json::Value;
+use tokio::sync::{Semaphore, watch};
+
+use super::attempt::Attempt;
+use super::lease::Held;
+use super::plan::Act;
+use crate::model::{Clock, ClusterName, SubmissionId};
+use crate::ports::Error;
+use crate::ports::cluster::{Cluster, CreateError, PodSight};
+use crate::ports::store::{Store, Write};
+use crate::submission::{Change, Record, RecordKey, SpecTexts};
+use crate::watch::ObjectState;
+
+/// The longest that a create may take, the lease permitting.
+const CREATE_DEADLINE: Duration = Duration::from_secs(30);
+/// Calls under way at once.
+const CALLS: usize = 64;
+
+/// Makes the object of an attempt from its record and its specs.
+pub type MakeObject = Arc<dyn Fn(&Record, &SpecTexts) -> Result<Value, String> + Send + Sync>;
+
+/// What carries acts out.
+#[derive(Clone)]
+pub struct Hands {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The clusters by name.
+    pub clusters: Arc<HashMap<ClusterName, Arc<dyn Cluster>>>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The lease.
+    pub held: watch::Receiver<Option<Held>>,
+    /// Makes objects.
+    pub make_object: MakeObject,
+    limit: Arc<Semaphore>,
+}
+
+/// What came of an act.
+#[derive(Debug)]
+pub enum Outcome {
+    /// Of [`Act::Write`] and of the intent.
+    Written(Result<Write, Error>),
+    /// Of [`Act::Create`]: when it was sent, and the answer.
+    Created(Duration, Result<ObjectState, CreateError>),
+    /// Of [`Act::Look`]: when it was asked.
+    Looked(Duration, Result<Option<ObjectState>, Error>),
+    /// Of [`Act::ListPods`]: when it was asked.
+    Listed(Duration, Result<Vec<PodSight>, Error>),
+    /// Of a delete, of object or pod: when it was asked.
+    Deleted(Duration, Result<(), Error>),
+    /// The lease doesn't allow the act now; nothing was done.
+    Lapsed,
+}
+
+impl Hands {
+    /// Hands over these parts.
+    pub fn new(
+        store: Arc<dyn Store>,
+        clusters: Arc<HashMap<ClusterName, Arc<dyn Cluster>>>,
+        clock: Arc<dyn Clock>,
+        held: watch::Receiver<Option<Held>>,
+        make_object: MakeObject,
+    ) -> Self {
+        Self {
+            store,
+            clusters,
+            clock,
+            held,
+            make_object,
+            limit: Arc::new(Semaphore::new(CALLS)),
+        }
+    }
+
+    /// How long the lease still allows to act.
+    pub fn rest(&self) -> Option<Duration> {
+        self.held.borrow().as_ref()?.rest(self.clock.monotonic())
+    }
+
+    /// Carries `act` out for `attempt`.
+    pub async fn perform(&self, attempt: &Attempt, act: Act) -> Outcome {
+        let Ok(_permit) = self.limit.acquire().await else {
+            return Outcome::Lapsed;
+        };
+        let Some(rest) = self.rest() else {
+            return Outcome::Lapsed;
+        };
+        let record = &attempt.record;
+        if let Act::Write(next) = act {
+            let change = Change::between(record, &next, self.store.shards());
+            return Outcome::Written(
+                self.store
+                    .update(&RecordKey::from(record), &change, next.epoch)
+                    .await,
+            );
+        }
+        let cluster = record.cluster.as_ref().and_then(|name| self.clusters.get(name));
+        let Some(cluster) = cluster else {
+            return Outcome::Looked(
+                self.clock.monotonic(),
+                Err(Error::transient("the cluster isn't configured any more")),
+            );
+        };
+        let asked = self.clock.monotonic();
+        let name = record.intended_object_name();
+        match act {
+            Act::Create => {
+                self.create(cluster.as_ref(), record, rest.min(CREATE_DEADLINE))
+                    .await
+            }
+            Act::Look => Outcome::Looked(asked, cluster.get(&name).await),
+            Act::ListPods => Outcome::Listed(asked, cluster.pods(&record.id).await),
+            Act::DeleteObject(uid) => Outcome::Deleted(asked, cluster.delete(&name, &uid).await.map(drop)),
+            Act::DeletePod(pod, uid) => {
+                Outcome::Deleted(asked, cluster.delete_pod(&pod, &uid).await.map(drop))
+            }
+            Act::Rest | Act::Wait(_) | Act::Forget | Act::Write(_) => Outcome::Lapsed,
+        }
+    }
+
+    async fn create(&self, cluster: &dyn Cluster, record: &Record, deadline: Duration) -> Outcome {
+        let specs = match self.specs(record).await {
+            Ok(specs) => specs,
+            Err(error) => return Outcome::Looked(self.clock.monotonic(), Err(error)),
+        };
+        let sent = self.clock.monotonic();
+        let result = match (self.make_object)(record, &specs) {
+            Ok(object) => cluster.create(&object, deadline).await,
+            Err(message) => Err(CreateError::Answered {
+                status: 422,
+                reason: "Invalid".into(),
+                message,
+                retry_after: None,
+            }),
+        };
+        Outcome::Created(sent, result)
+    }
+
+    async fn specs(&self, record: &Record) -> Result<SpecTexts, Error> {
+        match record.spec.effective {
+            Some(_) => Ok(record.spec.clone()),
+            None => self.store.specs(record).await,
+        }
+    }
+
+    /// Writes the intent `next` over the backlog's `outline`. An answer that got lost is asked for again, as long as the
+    /// lease holds: the write itself says whether it was done.
+    pub async fn intend(&self, outline: &Record, next: &Record) -> Outcome {
+        let change = Change::between(outline, next, self.store.shards());
+        let key = RecordKey::from(outline);
+        let mut pause = Duration::from_millis(100);
+        loop {
+            if self.rest().is_none() {
+                return Outcome::Lapsed;
+            }
+            match self.store.update(&key, &change, next.epoch).await {
+                Err(error) if is_transient(&error) => {
+                    tracing::debug!(submission.id = %key.id, %error, "the intent is written again");
+                    tokio::time::sleep(pause).await;
+                    pause = (pause * 2).min(Duration::from_secs(2));
+                }
+                answer => return Outcome::Written(answer),
+            }
+        }
+    }
+
+    /// The records of `ids`, asked for until the store answers or the lease is gone.
+    pub async fn records(&self, ids: &[SubmissionId]) -> Option<Vec<Record>> {
+        loop {
+            self.rest()?;
+            match self.store.get_many(ids).await {
+                Ok(records) => return Some(records),
+                Err(error) => {
+                    tracing::debug!(%error, "records are asked for again");
+                    tokio::time::sleep(Duration::from_secs(1)).await;
+                }
+            }
+        }
+    }
+}
+
+fn is_transient(error: &Error) -> bool {
+    use crate::error::{Class, Classify};
+    matches!(error.class(), Class::Transient { .. })
+}

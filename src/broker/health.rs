@@ -1,0 +1,130 @@
+//! Whether a cluster takes jobs: in sight of its watch, and not backing off after it refused us.
+
+use std::time::Duration;
+
+use super::attempt::CreateAnswer;
+use super::refusal::Refusal;
+use crate::error::shorten;
+use crate::routing;
+
+/// The shortest and the longest rest after a cluster's fault.
+const REST: (Duration, Duration) = (Duration::from_secs(5), Duration::from_secs(60));
+
+/// One cluster's health.
+#[derive(Debug, Clone, Default)]
+pub struct Health {
+    listed: bool,
+    why_not: Option<String>,
+    faults: u32,
+    rests_until: Option<Duration>,
+}
+
+impl Health {
+    /// The watch has listed everything and goes on.
+    pub fn in_sight(&mut self) {
+        self.listed = true;
+        self.why_not = None;
+    }
+
+    /// The watch is broken.
+    pub fn out_of_sight(&mut self, why: &str) {
+        if self.listed || self.why_not.is_none() {
+            tracing::warn!(why, "a cluster is out of sight");
+        }
+        self.listed = false;
+        self.why_not = Some(shorten(why, 300));
+    }
+
+    /// Whether the watch has listed everything and goes on.
+    pub fn is_in_sight(&self) -> bool {
+        self.listed
+    }
+
+    /// A create came to this.
+    pub fn create_came_to(&mut self, answer: &CreateAnswer, now: Duration) {
+        match answer {
+            CreateAnswer::Exists => {
+                self.faults = 0;
+                self.rests_until = None;
+            }
+            CreateAnswer::Refused(Refusal::Cluster, why) | CreateAnswer::Unclear(why) => {
+                let rest = REST.0.saturating_mul(1 << self.faults.min(4)).min(REST.1);
+                self.faults += 1;
+                self.rests_until = Some(now + rest);
+                self.why_not = Some(shorten(why, 300));
+            }
+            CreateAnswer::Refused(
+                Refusal::NameExists
+                | Refusal::NoRoom
+                | Refusal::UnknownField
+                | Refusal::Webhook
+                | Refusal::Spec,
+                _,
+            ) => {}
+        }
+    }
+
+    /// Whether a rest has just ended: a single probe may go.
+    pub fn probe_due(&mut self, now: Duration) -> bool {
+        let due = self.rests_until.is_some_and(|until| until <= now);
+        if due {
+            self.rests_until = None;
+        }
+        due
+    }
+
+    /// Whether it takes jobs: all it can hold, one as a probe after a fault, or none and why.
+    pub fn verdict(&self, now: Duration) -> Verdict {
+        let why = || self.why_not.clone().unwrap_or_else(|| "not connected yet".into());
+        if !self.listed || self.rests_until.is_some_and(|until| until > now) {
+            return Verdict::Closed(why());
+        }
+        if self.faults > 0 {
+            Verdict::Probing
+        } else {
+            Verdict::Open
+        }
+    }
+}
+
+/// Whether a cluster takes jobs.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum Verdict {
+    /// All it can hold.
+    Open,
+    /// One at a time, until a create succeeds.
+    Probing,
+    /// None: why.
+    Closed(String),
+}
+
+impl From<Verdict> for routing::Health {
+    fn from(verdict: Verdict) -> Self {
+        match verdict {
+            Verdict::Open | Verdict::Probing => Self::Healthy,
+            Verdict::Closed(why) => Self::Unhealthy(why),
+        }
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn a_faulty_cluster_rests_longer_each_time_and_is_then_probed() {
+        let mut health = Health::default();
+        health.in_sight();
+        let now = Duration::from_secs(100);
+        health.create_came_to(&CreateAnswer::Refused(Refusal::Cluster, "401".into()), now);
+        assert_eq!(health.verdict(now), Verdict::Closed("401".into()));
+        let later = now + Duration::from_secs(5);
+        assert!(health.probe_due(later));
+        assert_eq!(health.verdict(later), Verdict::Probing);
+        health.create_came_to(&CreateAnswer::Unclear("reset".into()), later);
+        assert!(!health.probe_due(later + Duration::from_secs(9)));
+        assert!(health.probe_due(later + Duration::from_secs(10)));
+        health.create_came_to(&CreateAnswer::Exists, later);
+        assert_eq!(health.verdict(later), Verdict::Open);
+    }
+}

@@ -1,0 +1,252 @@
+//! Which pod is the active scheduler of the domain: a lease in the store, timed by local monotonic clocks alone.
+//!
+//! A candidate takes over when it has seen the same version for the whole duration by its own clock. The holder stops
+//! acting at two thirds of the duration, counted from sending its last successful renewal; so the two never overlap,
+//! whatever the clocks' offsets and the store's delays.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::sync::watch;
+use tokio_util::sync::CancellationToken;
+
+use crate::model::{Clock, Domain, Epoch, Version};
+use crate::ports::store::{Coordination, Lease, LeaseWrite};
+
+/// How often the holder renews.
+const RENEW_EVERY: Duration = Duration::from_secs(2);
+/// How often a candidate looks.
+const LOOK_EVERY: Duration = Duration::from_secs(1);
+
+/// The lease as its holder may rely on it.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub struct Held {
+    /// The epoch of this term.
+    pub epoch: Epoch,
+    /// Until when, by the monotonic clock, the holder may act.
+    pub until: Duration,
+}
+
+impl Held {
+    /// How long the holder may still act; `None` when it may not.
+    pub fn rest(&self, now: Duration) -> Option<Duration> {
+        self.until.checked_sub(now).filter(|rest| !rest.is_zero())
+    }
+}
+
+/// What one pod knows of the lease: a state machine without IO.
+#[derive(Debug)]
+pub struct Keeper {
+    holder: String,
+    duration: Duration,
+    seen: Option<(Version, Duration)>,
+    mine: Option<Lease>,
+}
+
+impl Keeper {
+    /// A pod that calls itself `holder`, which must be unique to the process.
+    pub fn new(holder: String, duration: Duration) -> Self {
+        Self {
+            holder,
+            duration,
+            seen: None,
+            mine: None,
+        }
+    }
+
+    /// Whether this pod holds the lease as far as it knows.
+    pub fn holds(&self) -> bool {
+        self.mine.is_some()
+    }
+
+    /// The holder's next renewal: what to write, and over which version.
+    pub fn renewal(&self) -> Option<(Option<Version>, Lease)> {
+        let mine = self.mine.as_ref()?;
+        Some((
+            Some(mine.version),
+            Lease {
+                version: mine.version.next(),
+                ..mine.clone()
+            },
+        ))
+    }
+
+    /// The clean end of the term.
+    pub fn release(&self) -> Option<(Option<Version>, Lease)> {
+        let (seen, next) = self.renewal()?;
+        Some((seen, Lease { holder: None, ..next }))
+    }
+
+    /// A candidate looked at `now`: what to write to take over, and over which version.
+    pub fn looked(&mut self, stored: Option<&Lease>, now: Duration) -> Option<(Option<Version>, Lease)> {
+        let Some(stored) = stored else {
+            return Some((None, self.lease(Epoch(1), Version(1))));
+        };
+        if stored.holder.as_ref() == Some(&self.holder) {
+            // Our own takeover, whose reply was lost.
+            return Some((
+                Some(stored.version),
+                self.lease(stored.epoch, stored.version.next()),
+            ));
+        }
+        let since = match self.seen {
+            Some((version, since)) if version == stored.version => since,
+            Some(_) | None => {
+                self.seen = Some((stored.version, now));
+                now
+            }
+        };
+        let free = stored.holder.is_none() || now.saturating_sub(since) >= self.duration;
+        free.then(|| {
+            (
+                Some(stored.version),
+                self.lease(stored.epoch.next(), stored.version.next()),
+            )
+        })
+    }
+
+    /// A write of `lease` that was first sent at `sent` succeeded: until when the term now lasts.
+    pub fn written(&mut self, lease: Lease, sent: Duration) -> Held {
+        let held = Held {
+            epoch: lease.epoch,
+            until: sent + self.duration * 2 / 3,
+        };
+        self.mine = Some(lease);
+        held
+    }
+
+    /// Another pod's lease stands.
+    pub fn lost(&mut self) {
+        self.mine = None;
+        self.seen = None;
+    }
+
+    fn lease(&self, epoch: Epoch, version: Version) -> Lease {
+        Lease {
+            holder: Some(self.holder.clone()),
+            epoch,
+            version,
+        }
+    }
+}
+
+/// Runs the election until `stop`, telling `held` each change; then gives the lease up.
+pub async fn elect(
+    coordination: Arc<dyn Coordination>,
+    clock: Arc<dyn Clock>,
+    domain: Domain,
+    mut keeper: Keeper,
+    held: watch::Sender<Option<Held>>,
+    stop: CancellationToken,
+) {
+    loop {
+        let pause = if keeper.holds() { RENEW_EVERY } else { LOOK_EVERY };
+        turn(coordination.as_ref(), clock.as_ref(), &domain, &mut keeper, &held).await;
+        tokio::select! {
+            () = stop.cancelled() => break,
+            () = tokio::time::sleep(pause.min(keeper.duration / 6)) => {}
+        }
+    }
+    held.send_replace(None);
+    if let Some((seen, lease)) = keeper.release()
+        && let Err(error) = coordination.write_lease(&domain, seen, &lease).await
+    {
+        tracing::warn!(%error, "the lease could not be given up; it will run out");
+    }
+}
+
+async fn turn(
+    coordination: &dyn Coordination,
+    clock: &dyn Clock,
+    domain: &Domain,
+    keeper: &mut Keeper,
+    held: &watch::Sender<Option<Held>>,
+) {
+    let attempt = match keeper.renewal() {
+        Some(renewal) => Some(renewal),
+        None => match coordination.lease(domain).await {
+            Ok(stored) => keeper.looked(stored.as_ref(), clock.monotonic()),
+            Err(error) => {
+                tracing::debug!(%error, "the lease can't be read");
+                None
+            }
+        },
+    };
+    let Some((seen, lease)) = attempt else { return };
+    let sent = clock.monotonic();
+    match coordination.write_lease(domain, seen, &lease).await {
+        Ok(LeaseWrite::Done) => {
+            let term = keeper.written(lease, sent);
+            let before = held.send_replace(Some(term));
+            if before.map(|b| b.epoch) != Some(term.epoch) {
+                tracing::info!(epoch = %term.epoch, "this pod is the active scheduler");
+            }
+        }
+        Ok(LeaseWrite::Stale(_)) => {
+            if keeper.holds() {
+                tracing::warn!("another pod took the lease over");
+            }
+            keeper.lost();
+            held.send_replace(None);
+        }
+        // The term runs out by itself; where our own version still stands later, it is renewed in the same epoch.
+        Err(error) => tracing::warn!(%error, "the lease can't be written"),
+    }
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    const D: Duration = Duration::from_secs(12);
+
+    fn secs(n: u64) -> Duration {
+        Duration::from_secs(n)
+    }
+
+    #[test]
+    fn a_candidate_waits_the_whole_duration_by_its_own_clock() {
+        let mut a = Keeper::new("a".into(), D);
+        let mut b = Keeper::new("b".into(), D);
+        let (_, lease) = a.looked(None, secs(0)).unwrap();
+        let term = a.written(lease.clone(), secs(0));
+        assert_eq!(b.looked(Some(&lease), secs(1000)), None);
+        assert_eq!(b.looked(Some(&lease), secs(1011)), None);
+        let (seen, taken) = b.looked(Some(&lease), secs(1012)).unwrap();
+        assert_eq!((seen, taken.epoch), (Some(lease.version), Epoch(2)));
+        assert_eq!(term.rest(secs(8)), None, "the holder has stopped at two thirds");
+        assert!(term.rest(secs(7)).is_some());
+    }
+
+    #[test]
+    fn a_renewal_restarts_the_wait() {
+        let mut a = Keeper::new("a".into(), D);
+        let mut b = Keeper::new("b".into(), D);
+        let (_, first) = a.looked(None, secs(0)).unwrap();
+        a.written(first.clone(), secs(0));
+        b.looked(Some(&first), secs(0));
+        let (_, second) = a.renewal().unwrap();
+        assert_eq!(second.epoch, first.epoch);
+        assert_eq!(b.looked(Some(&second), secs(11)), None);
+        assert_eq!(b.looked(Some(&second), secs(22)), None);
+        assert!(b.looked(Some(&second), secs(23)).is_some());
+    }
+
+    #[test]
+    fn a_takeover_whose_reply_was_lost_keeps_its_epoch() {
+        let mut a = Keeper::new("a".into(), D);
+        let (_, written) = a.looked(None, secs(0)).unwrap();
+        let (seen, again) = a.looked(Some(&written), secs(1)).unwrap();
+        assert_eq!((seen, again.epoch), (Some(written.version), written.epoch));
+    }
+
+    #[test]
+    fn a_released_lease_is_taken_at_once() {
+        let mut a = Keeper::new("a".into(), D);
+        let (_, first) = a.looked(None, secs(0)).unwrap();
+        a.written(first, secs(0));
+        let (_, released) = a.release().unwrap();
+        let mut b = Keeper::new("b".into(), D);
+        assert!(b.looked(Some(&released), secs(1)).is_some());
+    }
+}

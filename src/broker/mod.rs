@@ -1,0 +1,18 @@
+//! The machinery that moves submissions: intake, election, scheduling, dispatch, following.
+
+pub mod supervise;
+pub mod gate;
+pub mod lease;
+pub mod storing;
+pub mod attempt;
+pub mod refusal;
+pub mod plan;
+pub mod hands;
+pub mod health;
+pub mod strangers;
+pub mod boards;
+pub mod scheduler;
+pub mod readers;
+pub mod active;
+#[cfg(test)]
+mod plan_tests;

@@ -1,0 +1,128 @@
+//! What the active scheduler reads from the store on a beat: new submissions, live records, open wishes.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::{SignedDuration, Timestamp};
+use tokio::sync::mpsc;
+
+use super::scheduler::Input;
+use crate::model::{Clock, ClusterName, Domain};
+use crate::ports::Error;
+use crate::ports::store::Store;
+use crate::submission::Record;
+
+/// How often new submissions of other pods are read.
+const BACKLOG_EVERY: Duration = Duration::from_millis(500);
+/// How far back each read begins: an index is eventually consistent, and clocks differ.
+const OVERLAP: SignedDuration = SignedDuration::from_secs(10);
+/// How often the backlog is read in full: a pod may have been stopped between stamping and sending.
+const FULL_EVERY: Duration = Duration::from_secs(600);
+/// How often live records are read.
+const LIVE_EVERY: Duration = Duration::from_secs(30);
+/// How often wishes are read.
+const WISHES_EVERY: Duration = Duration::from_secs(1);
+
+/// What a reader needs.
+#[derive(Clone)]
+pub struct Reader {
+    /// The store.
+    pub store: Arc<dyn Store>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The domain.
+    pub domain: Domain,
+    /// Where what was read goes.
+    pub inputs: mpsc::Sender<Input>,
+}
+
+impl Reader {
+    /// Reads the backlog for ever: in full at first and every 10 minutes, forward in between.
+    pub async fn backlog(self) {
+        let mut from: Option<Timestamp> = None;
+        let mut full_at = self.clock.monotonic();
+        loop {
+            let started = self.clock.now();
+            match self.backlog_from(from).await {
+                Ok(()) => from = started.checked_sub(OVERLAP).ok(),
+                Err(error) => tracing::debug!(%error, "the backlog can't be read"),
+            }
+            if self.inputs.is_closed() {
+                return;
+            }
+            tokio::time::sleep(BACKLOG_EVERY).await;
+            if self.clock.monotonic().saturating_sub(full_at) >= FULL_EVERY {
+                full_at = self.clock.monotonic();
+                from = None;
+            }
+        }
+    }
+
+    async fn backlog_from(&self, from: Option<Timestamp>) -> Result<(), Error> {
+        for shard in 0..self.store.shards() {
+            let mut page = None;
+            loop {
+                let read = self.store.backlog(&self.domain, shard, from, page).await?;
+                if !read.items.is_empty() && self.inputs.send(Input::Backlog(read.items)).await.is_err() {
+                    return Ok(());
+                }
+                page = read.next;
+                if page.is_none() {
+                    break;
+                }
+            }
+        }
+        Ok(())
+    }
+
+    /// Reads the live records of `cluster` once, whole.
+    pub async fn live_of(&self, cluster: &ClusterName) -> Result<Vec<Record>, Error> {
+        let (mut records, mut page) = (Vec::new(), None);
+        loop {
+            let read = self.store.live(&self.domain, cluster, page).await?;
+            records.extend(read.items);
+            page = read.next;
+            if page.is_none() {
+                return Ok(records);
+            }
+        }
+    }
+
+    /// Reads the live records of `clusters` for ever.
+    pub async fn live(self, clusters: Vec<ClusterName>) {
+        while !self.inputs.is_closed() {
+            tokio::time::sleep(LIVE_EVERY).await;
+            for cluster in &clusters {
+                match self.live_of(cluster).await {
+                    Ok(records) => drop(self.inputs.send(Input::Records(records)).await),
+                    Err(error) => tracing::debug!(%error, cluster.name = %cluster, "live records can't be read"),
+                }
+            }
+        }
+    }
+
+    /// Reads open wishes for ever.
+    pub async fn wishes(self) {
+        while !self.inputs.is_closed() {
+            let mut page = None;
+            loop {
+                match self.store.wishes(&self.domain, page).await {
+                    Ok(read) => {
+                        if !read.items.is_empty() {
+                            drop(self.inputs.send(Input::Records(read.items)).await);
+                        }
+                        page = read.next;
+                    }
+                    Err(error) => {
+                        tracing::debug!(%error, "wishes can't be read");
+                        page = None;
+                    }
+                }
+                if page.is_none() {
+                    break;
+                }
+            }
+            tokio::time::sleep(WISHES_EVERY).await;
+        }
+    }
+}

@@ -1,0 +1,179 @@
+//! Objects and drivers of our installation that no live attempt accounts for: leftovers of past attempts, of ended
+//! submissions, or of attempts that the lagging index hasn't shown yet. Each is checked against its record.
+
+use std::collections::HashMap;
+use std::time::Duration;
+
+use super::hands::Hands;
+use crate::model::{ClusterName, InstallationId, ObjectUid, SubmissionId};
+use crate::submission::{RawState, Record};
+use crate::watch::{Driver, ObjectState};
+
+/// How long a stranger whose record couldn't settle the matter is left before it is checked again.
+const CHECK_EVERY: Duration = Duration::from_secs(30);
+/// Most records asked for at once (DynamoDB's BatchGetItem takes 100 keys).
+const BATCH: usize = 100;
+
+#[derive(Debug, Default, Clone)]
+struct Stranger {
+    object: Option<ObjectState>,
+    driver: Option<Driver>,
+    checked: Option<Duration>,
+}
+
+/// Everything unaccounted for, by cluster and object name.
+#[derive(Debug, Default)]
+pub struct Strangers {
+    by_name: HashMap<(ClusterName, String), Stranger>,
+    asked: bool,
+}
+
+/// Something to remove: the object first, its driver pod after it.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Removal {
+    /// Where.
+    pub cluster: ClusterName,
+    /// The object's name and UID.
+    pub object: Option<(String, ObjectUid)>,
+    /// The driver pod's name and UID.
+    pub driver: Option<(String, ObjectUid)>,
+    /// The submission.
+    pub id: SubmissionId,
+}
+
+impl Strangers {
+    /// An object was seen. One that has finished needs nothing.
+    pub fn object(&mut self, cluster: &ClusterName, object: ObjectState) {
+        let key = (cluster.clone(), object.name.clone());
+        if object.deleting || object.known_raw().is_some_and(RawState::is_terminal) {
+            self.by_name.remove(&key);
+            return;
+        }
+        self.by_name.entry(key).or_default().object = Some(object);
+    }
+
+    /// An object is gone.
+    pub fn object_gone(&mut self, cluster: &ClusterName, name: &str) {
+        let key = (cluster.clone(), name.to_owned());
+        if let Some(stranger) = self.by_name.get_mut(&key) {
+            stranger.object = None;
+            if stranger.driver.is_none() {
+                self.by_name.remove(&key);
+            }
+        }
+    }
+
+    /// A driver was seen. One that has ended needs nothing.
+    pub fn driver(&mut self, cluster: &ClusterName, driver: Driver) {
+        let Some(name) = driver.object_name.clone() else { return };
+        let key = (cluster.clone(), name);
+        if driver.has_ended() {
+            if let Some(stranger) = self.by_name.get_mut(&key) {
+                stranger.driver = None;
+            }
+            return;
+        }
+        self.by_name.entry(key).or_default().driver = Some(driver);
+    }
+
+    /// A driver is gone.
+    pub fn driver_gone(&mut self, cluster: &ClusterName, driver: &Driver) {
+        let Some(name) = driver.object_name.clone() else { return };
+        let key = (cluster.clone(), name);
+        if let Some(stranger) = self.by_name.get_mut(&key) {
+            stranger.driver = None;
+            if stranger.object.is_none() {
+                self.by_name.remove(&key);
+            }
+        }
+    }
+
+    /// A full list of the cluster follows.
+    pub fn relisted(&mut self, cluster: &ClusterName) {
+        self.by_name.retain(|(name, _), _| name != cluster);
+    }
+
+    /// What was seen under that name, now that an attempt accounts for it.
+    pub fn claim(&mut self, cluster: &ClusterName, name: &str) -> Option<(Option<ObjectState>, Option<Driver>)> {
+        let stranger = self.by_name.remove(&(cluster.clone(), name.to_owned()))?;
+        Some((stranger.object, stranger.driver))
+    }
+
+    /// IDs whose records are to be read now; empty while an answer is awaited.
+    pub fn unchecked(&mut self, now: Duration) -> Vec<SubmissionId> {
+        if self.asked {
+            return Vec::new();
+        }
+        let due = |s: &&mut Stranger| s.checked.is_none_or(|at| now.saturating_sub(at) >= CHECK_EVERY);
+        let mut ids = Vec::new();
+        for stranger in self.by_name.values_mut().filter(due).take(BATCH) {
+            stranger.checked = Some(now);
+            ids.extend(stranger.id());
+        }
+        ids.sort_unstable();
+        ids.dedup();
+        self.asked = !ids.is_empty();
+        ids
+    }
+
+    /// No answer came.
+    pub fn unanswered(&mut self) {
+        self.asked = false;
+        self.by_name.values_mut().for_each(|s| s.checked = None);
+    }
+
+    /// What the records that were read prove to be leftovers. Without a record, or with one of another incarnation that
+    /// may be the object's own, nothing is removed: it is only reported.
+    pub fn removals(&mut self, records: &[Record], installation: &InstallationId) -> Vec<Removal> {
+        self.asked = false;
+        let mut removals = Vec::new();
+        for ((cluster, _), stranger) in &self.by_name {
+            let Some(id) = stranger.id() else { continue };
+            let Some(record) = records.iter().find(|r| r.id == id) else { continue };
+            if stranger.is_left_over(record, cluster, installation) {
+                removals.push(Removal {
+                    cluster: cluster.clone(),
+                    object: stranger.object.as_ref().map(|o| (o.name.clone(), o.uid.clone())),
+                    driver: stranger.driver.as_ref().map(|d| (d.pod.clone(), d.uid.clone())),
+                    id,
+                });
+            }
+        }
+        removals
+    }
+}
+
+impl Removal {
+    /// Removes the object first: a lost pod makes the operator run it again.
+    pub async fn carry_out(self, hands: &Hands) {
+        let Some(cluster) = hands.clusters.get(&self.cluster) else { return };
+        tracing::warn!(submission.id = %self.id, cluster.name = %self.cluster, "a leftover is removed");
+        if let Some((name, uid)) = &self.object
+            && let Err(error) = cluster.delete(name, uid).await
+        {
+            tracing::warn!(%error, "a leftover object can't be removed yet");
+            return;
+        }
+        if let Some((name, uid)) = &self.driver
+            && let Err(error) = cluster.delete_pod(name, uid).await
+        {
+            tracing::warn!(%error, "a leftover driver can't be removed yet");
+        }
+    }
+}
+
+impl Stranger {
+    fn id(&self) -> Option<SubmissionId> {
+        let by_object = self.object.as_ref().and_then(|o| o.submission_id.clone());
+        by_object.or_else(|| self.driver.as_ref()?.submission_id.clone())
+    }
+
+    fn is_left_over(&self, record: &Record, cluster: &ClusterName, installation: &InstallationId) -> bool {
+        let owners = self.object.iter().map(|o| &o.owner).chain(self.driver.iter().map(|d| &d.owner));
+        owners.into_iter().all(|owner| {
+            let past = owner.attempt.is_some_and(|attempt| attempt < record.attempt);
+            let elsewhere = owner.attempt == Some(record.attempt) && record.cluster.as_ref() != Some(cluster);
+            owner.is_of(installation, record) && (record.state.is_terminal() || past || elsewhere)
+        })
+    }
+}

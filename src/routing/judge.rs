@@ -1,0 +1,195 @@
+//! One submission against every cluster: where it may go now, or why it waits. Placing and explaining both ask this.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::hold::Holds;
+use super::memo::Known;
+use super::outcome::Why;
+use super::refusal::{Amount, Kind};
+use super::usage::Usage;
+use super::view::View;
+use super::{Cause, QueueSettings, Refusal, filter};
+use crate::backlog::{Place, Shape};
+use crate::model::Resources;
+use crate::submission::Reason;
+
+/// What is looked at.
+pub(super) struct Sight<'a> {
+    pub(super) views: &'a [View],
+    pub(super) holds: &'a Holds,
+    pub(super) view_limit: Duration,
+    pub(super) now: Duration,
+}
+
+/// The submission.
+pub(super) struct Candidate<'a> {
+    pub(super) queue: &'a QueueSettings,
+    pub(super) usage: &'a Usage,
+    pub(super) place: &'a Place,
+    pub(super) shape: &'a Arc<Shape>,
+}
+
+/// What came of it.
+pub(super) enum Verdict {
+    /// It may go to any of these.
+    Passes(Passes),
+    /// It waits.
+    Waits(Wait, Arc<Why>),
+}
+
+/// For what a submission waits.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub(super) enum Wait {
+    /// For one of its queue to end, whatever its size.
+    QueueFull,
+    /// For a limit of its queue.
+    QueueLimit,
+    /// For another configuration.
+    NoCluster,
+    /// For larger clusters.
+    NeverFits,
+    /// For a cluster to be back.
+    Unavailable,
+    /// For a moment.
+    Paced,
+    /// For room.
+    Full,
+}
+
+impl Wait {
+    /// The word in records.
+    pub(super) fn reason(self) -> Reason {
+        match self {
+            Self::QueueFull | Self::QueueLimit => Reason::QueueLimit,
+            Self::NoCluster => Reason::NoCluster,
+            Self::NeverFits => Reason::NeverFits,
+            Self::Unavailable => Reason::ClusterUnhealthy,
+            Self::Paced => Reason::Pacing,
+            Self::Full => Reason::NoCapacity,
+        }
+    }
+}
+
+/// Clusters that take it, with the room for its driver where rooms are measured; and the others' reasons.
+pub(super) struct Passes {
+    /// Those where it may ever go, ascending.
+    pub(super) allowed: Vec<usize>,
+    pub(super) open: Vec<(usize, Option<u32>)>,
+    pub(super) refusals: Vec<Refusal>,
+}
+
+impl Passes {
+    /// The room for the driver on a cluster that measures rooms.
+    pub(super) fn driver(&self, cluster: usize) -> Option<u32> {
+        let (_, driver) = self.open.iter().find(|(place, _)| *place == cluster)?;
+        *driver
+    }
+}
+
+impl Sight<'_> {
+    /// Where the candidate may go now.
+    pub(super) fn judge(&self, known: &mut Known, candidate: &Candidate<'_>) -> Verdict {
+        if let Some((wait, general)) = queue_limit(candidate.queue, candidate.usage, &known.total) {
+            let refusals = Vec::new();
+            return Verdict::Waits(wait, Arc::new(Why { general, refusals }));
+        }
+        let mut open = Vec::new();
+        let mut refusals = Vec::new();
+        for (place, view) in self.views.iter().enumerate() {
+            match self.ask(known, candidate, place, view) {
+                Some(Ok(driver)) => open.push((place, driver)),
+                Some(Err(cause)) => refusals.push(Refusal {
+                    cluster: view.name.clone(),
+                    cause,
+                }),
+                None => {}
+            }
+        }
+        if open.is_empty() {
+            let wait = waits_for(&refusals);
+            let general = String::new();
+            return Verdict::Waits(wait, Arc::new(Why { general, refusals }));
+        }
+        Verdict::Passes(Passes {
+            allowed: known.allowed.clone(),
+            open,
+            refusals,
+        })
+    }
+
+    /// One cluster's answer; none from one that isn't configured any more.
+    fn ask(
+        &self,
+        known: &mut Known,
+        candidate: &Candidate<'_>,
+        place: usize,
+        view: &View,
+    ) -> Option<Result<Option<u32>, Cause>> {
+        let settings = view.settings.as_deref()?;
+        if let Some(cause) = known.forbidden.get(place)? {
+            return Some(Err(cause.clone()));
+        }
+        let shape = candidate.shape;
+        let closed = known
+            .too_small(place, view, shape)
+            .map(Cause::TooSmall)
+            .or_else(|| filter::open(view, settings, self.view_limit, self.now))
+            .or_else(|| self.held(candidate, view));
+        Some(match closed {
+            Some(cause) => Err(cause),
+            None => known.fits(place, view, shape).map_err(Cause::NoRoom),
+        })
+    }
+
+    fn held(&self, candidate: &Candidate<'_>, view: &View) -> Option<Cause> {
+        let holder = self
+            .holds
+            .against(&view.name, &candidate.queue.name, candidate.place)?;
+        Some(Cause::Held {
+            holder: holder.clone(),
+        })
+    }
+}
+
+/// What the limits of the queue say, whatever the cluster.
+fn queue_limit(queue: &QueueSettings, usage: &Usage, need: &Resources) -> Option<(Wait, String)> {
+    if let Some(limit) = queue.limits.max_live
+        && usage.live >= limit
+    {
+        let text = format!("job queue {}: {} live of at most {limit}", queue.name, usage.live);
+        return Some((Wait::QueueFull, text));
+    }
+    let limits = queue.limits.resources.as_ref()?;
+    let (name, need, limit) = need
+        .named()
+        .filter(|(name, need)| *need > 0 && limits.get(name) > 0)
+        .map(|(name, need)| (name, need, limits.get(name)))
+        .find(|(name, need, limit)| usage.resources.get(name).saturating_add(*need) > *limit)?;
+    let (used, need, most) = (
+        Amount(name, usage.resources.get(name)),
+        Amount(name, need),
+        Amount(name, limit),
+    );
+    let text = format!(
+        "job queue {}: needs {need} of {name}, {used} used of at most {most}",
+        queue.name
+    );
+    let wait = if need.1 > limit {
+        Wait::NeverFits
+    } else {
+        Wait::QueueLimit
+    };
+    Some((wait, text))
+}
+
+/// What it waits for, by the answers of all clusters: the one nearest to taking the submission says.
+fn waits_for(refusals: &[Refusal]) -> Wait {
+    match refusals.iter().map(|refusal| refusal.cause.kind()).max() {
+        None | Some(Kind::NotAllowed) => Wait::NoCluster,
+        Some(Kind::TooSmall) => Wait::NeverFits,
+        Some(Kind::Unavailable) => Wait::Unavailable,
+        Some(Kind::Paced) => Wait::Paced,
+        Some(Kind::Full) => Wait::Full,
+    }
+}

@@ -1,0 +1,134 @@
+//! What was found out about submissions of one shape, kept until something changes it.
+//!
+//! Jobs come from few templates. What found no room finds none until room grows, so a cycle over a long backlog asks each
+//! cluster once for each shape, not once for each submission.
+
+use std::collections::HashMap;
+use std::sync::{Arc, Weak};
+
+use super::judge::Wait;
+use super::outcome::Why;
+use super::view::View;
+use super::{Cause, Shortage, filter};
+use crate::backlog::Shape;
+use crate::model::{QueueName, Resources};
+
+/// More shapes than that at once aren't remembered.
+const MOST: usize = 20_000;
+
+/// Everything remembered. Forgotten whole when the settings change.
+#[derive(Debug, Default)]
+pub(super) struct Memo(HashMap<(usize, usize), Known>);
+
+/// What is known of one shape in one queue.
+#[derive(Debug)]
+pub(super) struct Known {
+    /// Keeps the address, which is the key, from being used again; not the shape.
+    _address: Weak<Shape>,
+    /// The demand altogether.
+    pub(super) total: Resources,
+    /// Cluster by cluster why it may never go there.
+    pub(super) forbidden: Vec<Option<Cause>>,
+    /// The clusters where it may.
+    pub(super) allowed: Vec<usize>,
+    fits: Vec<Fit>,
+    /// Why one of this shape waited, and in which period: nothing is better for the next one in that.
+    pub(super) waits: Option<((u64, u64), Wait, Arc<Why>)>,
+}
+
+#[derive(Debug, Clone, Default)]
+struct Fit {
+    /// Why there was no room, and in which state of the cluster.
+    shortage: Option<(u64, Arc<Shortage>)>,
+    /// Why there is none on the empty cluster, or that there is.
+    empty: Option<(u64, Option<Arc<Shortage>>)>,
+}
+
+impl Memo {
+    /// What is known of `shape` in the queue at place `line`.
+    pub(super) fn of(
+        &mut self,
+        shape: &Arc<Shape>,
+        line: usize,
+        queue: &QueueName,
+        views: &[View],
+    ) -> &mut Known {
+        if self.0.len() >= MOST {
+            self.0.clear();
+        }
+        self.0
+            .entry((Arc::as_ptr(shape).addr(), line))
+            .or_insert_with(|| Known::new(shape, queue, views))
+    }
+
+    /// Forgets everything.
+    pub(super) fn clear(&mut self) {
+        self.0.clear();
+    }
+}
+
+impl Known {
+    pub(super) fn new(shape: &Arc<Shape>, queue: &QueueName, views: &[View]) -> Self {
+        let forbidden: Vec<Option<Cause>> = views
+            .iter()
+            .map(|view| filter::allowed(view.settings.as_deref(), queue, shape))
+            .collect();
+        let allowed = (0..)
+            .zip(&forbidden)
+            .filter(|(_, f)| f.is_none())
+            .map(|(i, _)| i)
+            .collect();
+        Self {
+            _address: Arc::downgrade(shape),
+            total: shape.demand.total(),
+            fits: vec![Fit::default(); forbidden.len()],
+            forbidden,
+            allowed,
+            waits: None,
+        }
+    }
+
+    /// Why the cluster couldn't hold it even when empty. Nothing where its nodes were never seen.
+    pub(super) fn too_small(&mut self, place: usize, view: &View, shape: &Shape) -> Option<Arc<Shortage>> {
+        if !view.measures_room() || view.at.is_none() {
+            return None;
+        }
+        let fit = self.fits.get_mut(place)?;
+        if let Some((state, known)) = &fit.empty
+            && *state == view.reshaped
+        {
+            return known.clone();
+        }
+        let found = view.empty.fit(&shape.demand, &self.total).err().map(Arc::new);
+        fit.empty = Some((view.reshaped, found.clone()));
+        found
+    }
+
+    /// Why the cluster has no room for it now, or the room for its driver.
+    pub(super) fn fits(
+        &mut self,
+        place: usize,
+        view: &View,
+        shape: &Shape,
+    ) -> Result<Option<u32>, Arc<Shortage>> {
+        if !view.measures_room() {
+            return Ok(None);
+        }
+        let Some(fit) = self.fits.get_mut(place) else {
+            return Ok(None);
+        };
+        if let Some((state, known)) = &fit.shortage
+            && *state == view.grown
+        {
+            return Err(known.clone());
+        }
+        match view.rooms.fit(&shape.demand, &self.total) {
+            Ok(driver) => Ok(Some(driver)),
+            Err(shortage) => {
+                let shortage = Arc::new(shortage);
+                fit.shortage = Some((view.grown, shortage.clone()));
+                Err(shortage)
+            }
+        }
+    }
+}

@@ -1,0 +1,235 @@
+//! Why a submission doesn't go to a cluster now, with the figures that the decision used, and the sentences made of them.
+
+use std::fmt;
+use std::sync::Arc;
+use std::time::Duration;
+
+use crate::model::{ClusterName, Resources, SubmissionId};
+
+/// Why one cluster doesn't take a submission now.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Refusal {
+    /// The cluster.
+    pub cluster: ClusterName,
+    /// Why.
+    pub cause: Cause,
+}
+
+impl fmt::Display for Refusal {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        write!(f, "{}: {}", self.cluster, self.cause)
+    }
+}
+
+/// What a filter found.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Cause {
+    /// It doesn't serve the job queue.
+    QueueNotServed,
+    /// The submission selects other clusters.
+    NotSelected,
+    /// It refused the submission for a field that its CRD doesn't know.
+    Excluded,
+    /// It doesn't serve the Spark version.
+    SparkVersion {
+        /// Those it serves.
+        served: Arc<[String]>,
+    },
+    /// A person closed it.
+    Cordoned(Arc<str>),
+    /// It can't be reached, or refuses us.
+    Unhealthy(Arc<str>),
+    /// Its capacity was never read.
+    NoView,
+    /// What is known of its capacity is too old.
+    StaleView {
+        /// The age.
+        age: Duration,
+        /// The largest age that counts.
+        limit: Duration,
+    },
+    /// It has its most live submissions.
+    MaxLive {
+        /// Those live now.
+        live: u64,
+        /// The most.
+        limit: u64,
+    },
+    /// Its operator has enough to pick up.
+    MaxPending {
+        /// Those being created or not yet picked up.
+        pending: u64,
+        /// The most.
+        limit: u32,
+    },
+    /// Its pace allows none now.
+    Pace {
+        /// Objects per minute.
+        per_minute: u32,
+        /// When the next one is allowed.
+        next_in: Duration,
+    },
+    /// It is kept free for an older submission.
+    Held {
+        /// Which.
+        holder: SubmissionId,
+    },
+    /// It has no room now.
+    NoRoom(Arc<Shortage>),
+    /// It has no room even when it is empty.
+    TooSmall(Arc<Shortage>),
+}
+
+/// What kind of answer a cause is: which of a submission's clusters decides how its waiting is called.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
+pub(super) enum Kind {
+    /// The submission may never go there as configuration and submission stand.
+    NotAllowed,
+    /// Too small even when empty.
+    TooSmall,
+    /// Closed or away.
+    Unavailable,
+    /// Open again in a moment.
+    Paced,
+    /// Full.
+    Full,
+}
+
+impl Cause {
+    /// Whether the cluster may take the submission once others there have ended.
+    pub(super) fn is_for_now(&self) -> bool {
+        match self.kind() {
+            Kind::Paced | Kind::Full => true,
+            Kind::NotAllowed | Kind::TooSmall | Kind::Unavailable => false,
+        }
+    }
+
+    pub(super) fn kind(&self) -> Kind {
+        match self {
+            Self::QueueNotServed | Self::NotSelected | Self::Excluded | Self::SparkVersion { .. } => {
+                Kind::NotAllowed
+            }
+            Self::TooSmall(_) => Kind::TooSmall,
+            Self::Cordoned(_) | Self::Unhealthy(_) | Self::NoView | Self::StaleView { .. } => {
+                Kind::Unavailable
+            }
+            Self::MaxPending { .. } | Self::Pace { .. } => Kind::Paced,
+            Self::MaxLive { .. } | Self::Held { .. } | Self::NoRoom(_) => Kind::Full,
+        }
+    }
+}
+
+impl fmt::Display for Cause {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::QueueNotServed => f.write_str("doesn't serve the job queue"),
+            Self::NotSelected => f.write_str("isn't among the selected clusters"),
+            Self::Excluded => f.write_str("doesn't know a field of the spec"),
+            Self::SparkVersion { served } => write!(f, "serves Spark {}", served.join(", ")),
+            Self::Cordoned(why) if why.is_empty() => f.write_str("cordoned"),
+            Self::Cordoned(why) => write!(f, "cordoned: {why}"),
+            Self::Unhealthy(why) => write!(f, "unhealthy: {why}"),
+            Self::NoView => f.write_str("its capacity isn't known yet"),
+            Self::StaleView { age, limit } => write!(
+                f,
+                "its capacity was read {} s ago, which is more than {} s",
+                age.as_secs(),
+                limit.as_secs()
+            ),
+            Self::MaxLive { live, limit } => write!(f, "{live} live of at most {limit}"),
+            Self::MaxPending { pending, limit } => {
+                write!(f, "{pending} not yet picked up of at most {limit}")
+            }
+            Self::Pace { per_minute, next_in } => write!(
+                f,
+                "its pace of {per_minute} a minute is used up for {:.1} s",
+                next_in.as_secs_f64()
+            ),
+            Self::Held { holder } => write!(f, "kept free for {holder}, which has waited longer"),
+            Self::NoRoom(shortage) => write!(f, "no room: {shortage}"),
+            Self::TooSmall(shortage) => write!(f, "too small even when empty: {shortage}"),
+        }
+    }
+}
+
+/// What is missing for a demand to fit.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Shortage {
+    /// The whole exceeds what is free altogether.
+    Total {
+        /// Which resource.
+        resource: String,
+        /// What is needed of it.
+        need: u64,
+        /// What is free.
+        free: u64,
+    },
+    /// No node can hold one pod of the job.
+    Pod {
+        /// `driver` or `executor`.
+        role: &'static str,
+        /// What the pod requests.
+        need: Resources,
+        /// The most that is free on one node, resource by resource.
+        most: Resources,
+    },
+    /// Each pod fits somewhere, but not all of them at once.
+    Pods {
+        /// Executors needed beside the driver.
+        need: u64,
+        /// Executors that the nodes have room for beside the driver.
+        room: u64,
+    },
+}
+
+impl fmt::Display for Shortage {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self {
+            Self::Total { resource, need, free } => write!(
+                f,
+                "needs {} of {resource}, {} free",
+                Amount(resource, *need),
+                Amount(resource, *free)
+            ),
+            Self::Pod { role, need, most } => {
+                write!(
+                    f,
+                    "a pod ({role}) needs {}, the most on one node is {}",
+                    Vector(need),
+                    Vector(most)
+                )
+            }
+            Self::Pods { need, room } => {
+                write!(
+                    f,
+                    "needs {need} executors beside the driver, the nodes hold {room}"
+                )
+            }
+        }
+    }
+}
+
+/// An amount in the unit that people use for the resource.
+pub(super) struct Amount<'a>(pub(super) &'a str, pub(super) u64);
+
+impl fmt::Display for Amount<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        match self.0 {
+            "cpu" => write!(f, "{}m", self.1),
+            "memory" => write!(f, "{}Mi", self.1 / (1024 * 1024)),
+            _ => write!(f, "{}", self.1),
+        }
+    }
+}
+
+struct Vector<'a>(&'a Resources);
+
+impl fmt::Display for Vector<'_> {
+    fn fmt(&self, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+        for (place, (name, amount)) in self.0.named().filter(|(name, _)| *name != "pods").enumerate() {
+            let comma = if place == 0 { "" } else { ", " };
+            write!(f, "{comma}{} {name}", Amount(name, amount))?;
+        }
+        Ok(())
+    }
+}

@@ -1,0 +1,299 @@
+//! What is known of clusters and live submissions, kept up to date call by call.
+
+use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use super::hold::Holds;
+use super::memo::Memo;
+use super::usage::Usages;
+use super::view::View;
+use super::weights::Counts;
+use super::{Health, LiveJob, Node, Settings};
+use crate::model::{ClusterName, QueueName, Resources, SubmissionId};
+
+/// The scheduling core of one domain.
+#[derive(Debug)]
+pub struct Router {
+    pub(super) settings: Arc<Settings>,
+    /// Those configured, in that order, then those that are gone but not empty.
+    pub(super) views: Vec<View>,
+    pub(super) lives: HashMap<SubmissionId, Live>,
+    /// Object names of live submissions: by them clusters tell what their pods request.
+    names: HashMap<String, SubmissionId>,
+    pub(super) usages: Usages,
+    pub(super) counts: Counts,
+    pub(super) holds: Holds,
+    pub(super) memo: Memo,
+    /// What the configured clusters have altogether.
+    pub(super) capacity: Resources,
+    /// The weights of all queues that want something, as of this cycle.
+    pub(super) weights: f64,
+    /// Grows with each cycle: within one, nothing gets easier for a shape that waits, unless a hold ends.
+    pub(super) cycles: u64,
+}
+
+/// A submission that occupies a cluster.
+#[derive(Debug)]
+pub(super) struct Live {
+    queue: QueueName,
+    pub(super) cluster: ClusterName,
+    demand: Resources,
+    /// What its pods request, where the cluster shows them.
+    observed: Resources,
+    pending: bool,
+    object_name: String,
+}
+
+impl Live {
+    fn usage(&self) -> Resources {
+        self.demand.max(&self.observed)
+    }
+}
+
+impl Router {
+    /// A router that knows no live submission and no capacity yet. Every cluster begins unhealthy ("not connected yet").
+    pub fn new(settings: Settings) -> Self {
+        let mut router = Self {
+            settings: Arc::new(Settings {
+                queues: Vec::new(),
+                clusters: Vec::new(),
+                view_limit: settings.view_limit,
+            }),
+            views: Vec::new(),
+            lives: HashMap::new(),
+            names: HashMap::new(),
+            usages: Usages::default(),
+            counts: Counts::default(),
+            holds: Holds::default(),
+            memo: Memo::default(),
+            capacity: Resources::default(),
+            weights: 0.0,
+            cycles: 0,
+        };
+        router.configure(settings);
+        router
+    }
+
+    /// Other settings from the next cycle on. What is known of clusters that stay is kept; live submissions of a
+    /// cluster or queue that is gone are kept until they are released.
+    pub fn configure(&mut self, settings: Settings) {
+        let weights = |settings: &Settings| -> Vec<(ClusterName, u32)> {
+            let clusters = settings.clusters.iter();
+            clusters
+                .map(|cluster| (cluster.name.clone(), cluster.weight))
+                .collect()
+        };
+        if weights(&self.settings) != weights(&settings) {
+            self.counts = Counts::default();
+        }
+        let mut known: BTreeMap<ClusterName, View> = std::mem::take(&mut self.views)
+            .into_iter()
+            .map(|view| (view.name.clone(), view))
+            .collect();
+        for cluster in &settings.clusters {
+            let mut view = known
+                .remove(&cluster.name)
+                .unwrap_or_else(|| View::new(cluster.name.clone()));
+            view.configure(Some(Arc::new(cluster.clone())));
+            self.views.push(view);
+        }
+        for (_, mut view) in known.into_iter().filter(|(_, view)| view.live > 0) {
+            view.configure(None);
+            self.views.push(view);
+        }
+        self.settings = Arc::new(settings);
+        self.memo.clear();
+        self.measure();
+    }
+
+    /// What the cluster's watches show. `bound`: what pods of ours that count in `nodes` request, by object name. `at`:
+    /// when it was read, monotonic.
+    pub fn set_capacity(
+        &mut self,
+        cluster: &ClusterName,
+        nodes: &[Node],
+        bound: &[(String, Resources)],
+        at: Duration,
+    ) {
+        let mut seen: BTreeMap<SubmissionId, Resources> = BTreeMap::new();
+        for (name, resources) in bound {
+            if let Some(id) = self.names.get(name)
+                && self.lives.get(id).is_some_and(|live| live.cluster == *cluster)
+            {
+                let sum = seen.entry(id.clone()).or_default();
+                *sum = sum.plus(resources);
+            }
+        }
+        let Some(view) = self.views.iter_mut().find(|view| view.name == *cluster) else {
+            return;
+        };
+        view.set_nodes(nodes, &seen, at);
+        let now: BTreeSet<SubmissionId> = seen.keys().cloned().collect();
+        let before = std::mem::replace(&mut view.seen, now);
+        for id in before.iter().filter(|id| !seen.contains_key(id)) {
+            self.observe(id, Resources::default());
+        }
+        for (id, resources) in seen {
+            self.observe(&id, resources);
+        }
+        self.measure();
+    }
+
+    /// The watches of the cluster are up: what was last said of its capacity was still so at `at` (monotonic). Told at
+    /// least once within `view_limit`, since a watch says nothing while nothing changes.
+    pub fn still_current(&mut self, cluster: &ClusterName, at: Duration) {
+        if let Some(view) = self.view_mut(cluster)
+            && view.at.is_some()
+        {
+            view.at = view.at.max(Some(at));
+        }
+    }
+
+    /// Whether it can be given objects.
+    pub fn set_health(&mut self, cluster: &ClusterName, health: Health) {
+        if let Some(view) = self.view_mut(cluster) {
+            view.unhealthy = match health {
+                Health::Healthy => None,
+                Health::Unhealthy(why) => Some(why.into()),
+            };
+        }
+    }
+
+    /// Closes a cluster to new submissions, with a reason, or opens it.
+    pub fn set_cordon(&mut self, cluster: &ClusterName, cordoned: Option<String>) {
+        if let Some(view) = self.view_mut(cluster) {
+            view.cordoned = cordoned.map(Arc::from);
+        }
+    }
+
+    /// A submission occupies a cluster that this router didn't place: after a takeover. A second call for an ID
+    /// replaces the first.
+    pub fn adopt_live(&mut self, job: LiveJob) {
+        self.released(&job.id);
+        if !self.views.iter().any(|view| view.name == job.cluster) {
+            self.views.push(View::new(job.cluster.clone()));
+            self.memo.clear();
+        }
+        let demand = Arc::new(job.demand.clone());
+        if !job.settled
+            && let Some(view) = self.view_mut(&job.cluster)
+            && view.measures_room()
+        {
+            view.adopt(&job.id, demand);
+        }
+        self.enter(&job);
+    }
+
+    /// The operator has picked the object up: it leaves the pending window.
+    pub fn picked_up(&mut self, id: &SubmissionId) {
+        let Some(live) = self.lives.get_mut(id).filter(|live| live.pending) else {
+            return;
+        };
+        live.pending = false;
+        let cluster = live.cluster.clone();
+        if let Some(view) = self.view_mut(&cluster) {
+            view.pending = view.pending.saturating_sub(1);
+        }
+    }
+
+    /// The submission occupies its cluster no longer: it has ended, or its intent was never written or did nothing.
+    pub fn released(&mut self, id: &SubmissionId) {
+        let Some(live) = self.lives.remove(id) else {
+            return;
+        };
+        self.names.remove(&live.object_name);
+        self.usages.remove(&live.queue, &live.usage());
+        if let Some(view) = self.view_mut(&live.cluster) {
+            view.live = view.live.saturating_sub(1);
+            view.pending = view.pending.saturating_sub(u64::from(live.pending));
+            view.seen.remove(id);
+            view.release(id);
+        }
+    }
+
+    /// Which cluster the submission occupies.
+    pub fn cluster_of(&self, id: &SubmissionId) -> Option<&ClusterName> {
+        self.lives.get(id).map(|live| &live.cluster)
+    }
+
+    /// How many submissions occupy the cluster.
+    pub fn live(&self, cluster: &ClusterName) -> u64 {
+        self.views
+            .iter()
+            .find(|view| view.name == *cluster)
+            .map_or(0, |view| view.live)
+    }
+
+    /// How many submissions of the queue occupy clusters.
+    pub fn live_of(&self, queue: &QueueName) -> u64 {
+        self.usages.of(queue).live
+    }
+
+    /// When, monotonic, a cycle may decide otherwise though nothing is told: the next token of a pace that is used up,
+    /// or the end of a head's patience. Absent: only what is told matters.
+    pub fn next_change(&self, now: Duration) -> Option<Duration> {
+        let tokens = self.views.iter().filter_map(|view| {
+            let settings = view.settings.as_ref()?;
+            let wait = view.bucket.wait(&settings.pacing, now);
+            (!wait.is_zero()).then(|| now.saturating_add(wait))
+        });
+        let patience = self.settings.queues.iter().map(|queue| queue.max_bypass);
+        let shortest = patience.min().unwrap_or(Duration::MAX);
+        let holds = self
+            .holds
+            .beginnings()
+            .map(|since| since.saturating_add(shortest))
+            .filter(|at| *at > now);
+        tokens.chain(holds).min()
+    }
+
+    /// Whether a hold on the cluster makes sense: it takes submissions, only not now.
+    pub(super) fn takes_jobs(&self, cluster: &ClusterName) -> bool {
+        self.views.iter().any(|view| {
+            view.name == *cluster
+                && view.settings.is_some()
+                && view.unhealthy.is_none()
+                && view.cordoned.is_none()
+        })
+    }
+
+    /// Counts a submission as live; its room is the caller's business.
+    pub(super) fn enter(&mut self, job: &LiveJob) {
+        let live = Live {
+            queue: job.queue.clone(),
+            cluster: job.cluster.clone(),
+            demand: job.demand.total(),
+            observed: Resources::default(),
+            pending: job.pending,
+            object_name: job.id.object_name(job.attempt),
+        };
+        self.usages.add(&live.queue, &live.usage());
+        self.names.insert(live.object_name.clone(), job.id.clone());
+        if let Some(view) = self.view_mut(&job.cluster) {
+            view.live += 1;
+            view.pending += u64::from(job.pending);
+        }
+        self.lives.insert(job.id.clone(), live);
+    }
+
+    fn observe(&mut self, id: &SubmissionId, resources: Resources) {
+        if let Some(live) = self.lives.get_mut(id) {
+            let before = live.usage();
+            live.observed = resources;
+            self.usages.replace(&live.queue, &before, &live.usage());
+        }
+    }
+
+    fn view_mut(&mut self, cluster: &ClusterName) -> Option<&mut View> {
+        self.views.iter_mut().find(|view| view.name == *cluster)
+    }
+
+    fn measure(&mut self) {
+        self.capacity = self
+            .views
+            .iter()
+            .filter(|view| view.settings.is_some())
+            .fold(Resources::default(), |sum, view| sum.plus(&view.capacity));
+    }
+}

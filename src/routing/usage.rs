@@ -1,0 +1,83 @@
+//! What the job queues use, and which of them is the furthest below its share (weighted dominant-resource fairness,
+//! Ghodsi et al., NSDI 2011).
+
+use std::collections::BTreeMap;
+
+use super::QueueSettings;
+use crate::model::{QueueName, Resources};
+
+/// What one queue's live submissions use.
+#[derive(Debug, Clone, Default, PartialEq)]
+pub(super) struct Usage {
+    pub(super) live: u64,
+    /// The sum of the larger of demand and what was seen, submission by submission.
+    pub(super) resources: Resources,
+}
+
+/// What all queues use.
+#[derive(Debug, Default)]
+pub(super) struct Usages(BTreeMap<QueueName, Usage>);
+
+impl Usages {
+    pub(super) fn of(&self, queue: &QueueName) -> Usage {
+        self.0.get(queue).cloned().unwrap_or_default()
+    }
+
+    pub(super) fn add(&mut self, queue: &QueueName, amount: &Resources) {
+        let usage = self.0.entry(queue.clone()).or_default();
+        usage.live += 1;
+        usage.resources = usage.resources.plus(amount);
+    }
+
+    pub(super) fn remove(&mut self, queue: &QueueName, amount: &Resources) {
+        if let Some(usage) = self.0.get_mut(queue) {
+            usage.live = usage.live.saturating_sub(1);
+            usage.resources = usage.resources.minus(amount);
+            if usage.live == 0 {
+                self.0.remove(queue);
+            }
+        }
+    }
+
+    /// One of the queue's submissions uses another amount.
+    pub(super) fn replace(&mut self, queue: &QueueName, before: &Resources, after: &Resources) {
+        if let Some(usage) = self.0.get_mut(queue) {
+            usage.resources = usage.resources.minus(before).plus(after);
+        }
+    }
+
+    /// Whether the queue has live submissions.
+    pub(super) fn is_active(&self, queue: &QueueName) -> bool {
+        self.0.contains_key(queue)
+    }
+
+    /// The largest fraction of the domain's capacity that the queue uses of one resource. Where no capacity is known,
+    /// the number of its pods.
+    pub(super) fn dominant(&self, queue: &QueueName, capacity: &Resources) -> f64 {
+        let Some(usage) = self.0.get(queue) else {
+            return 0.0;
+        };
+        if capacity.named().all(|(_, amount)| amount == 0) {
+            return number(usage.resources.pods);
+        }
+        usage
+            .resources
+            .named()
+            .filter(|(name, _)| capacity.get(name) > 0)
+            .map(|(name, used)| number(used) / number(capacity.get(name)))
+            .fold(0.0, f64::max)
+    }
+
+    /// The queue's dominant fraction per unit of weight; the lowest goes first.
+    pub(super) fn share(&self, queue: &QueueSettings, capacity: &Resources) -> f64 {
+        self.dominant(&queue.name, capacity) / f64::from(queue.weight.max(1))
+    }
+}
+
+#[expect(
+    clippy::cast_precision_loss,
+    reason = "fractions to 15 digits are enough to order queues"
+)]
+pub(super) fn number(n: u64) -> f64 {
+    n as f64
+}

@@ -1,0 +1,1 @@
+//! The Spark operator's adapter on a real API server.
