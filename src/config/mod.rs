@@ -12,6 +12,7 @@ mod raw;
 mod shape;
 #[cfg(test)]
 mod tests;
+mod warnings;
 
 use std::path::Path;
 

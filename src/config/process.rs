@@ -8,10 +8,8 @@ use super::faults::Checks;
 use super::fields::layers;
 use super::queues::queues;
 use super::raw::{Raw, RawApi, RawAuth, RawEndpoints, RawImage, RawIntake, RawStore, RawTiming};
-use super::{
-    ApiSettings, AuthSettings, Config, Endpoints, Image, Intake, PartialSpec, QueueRef, StoreSettings, Timing,
-};
-use crate::lookup::parse_duration;
+use super::warnings::warn;
+use super::{ApiSettings, AuthSettings, Config, Endpoints, Image, Intake, QueueRef, StoreSettings, Timing};
 use crate::model::{Domain, QueueName};
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
@@ -249,63 +247,4 @@ fn endpoints(raw: RawEndpoints, checks: &mut Checks) -> Endpoints {
         eks: read("eks", raw.eks),
         sts: read("sts", raw.sts),
     }
-}
-
-/// What is allowed and still looks like a mistake.
-fn warn(config: &Config, checks: &mut Checks) {
-    let seconds = Duration::from_secs;
-    let below = [
-        (
-            "lease.duration",
-            config.lease,
-            seconds(6),
-            "three renewals, 2 s apart",
-        ),
-        (
-            "timing.createSettle",
-            config.timing.create_settle,
-            seconds(61),
-            "an API server's request time-out of 60 s",
-        ),
-        (
-            "timing.submitSettle",
-            config.timing.submit_settle,
-            seconds(120),
-            "the time that a spark-submit may take",
-        ),
-        (
-            "timing.endSettle",
-            config.timing.end_settle,
-            seconds(60),
-            "the time by which an operator's status may lag",
-        ),
-    ];
-    for (path, value, least, what) in below {
-        if value < least {
-            checks.warn(format!("{path}: {} s is below {what}", value.as_secs_f64()));
-        }
-    }
-    for queue in &config.queues {
-        let name = &queue.settings.name;
-        let serves = |c: &super::Cluster| c.settings.queues.as_ref().is_none_or(|q| q.contains(name));
-        if !config.clusters.iter().any(serves) {
-            checks.warn(format!(
-                "no cluster serves the job queue {name}: its jobs will wait"
-            ));
-        }
-    }
-    let specs: Vec<_> = config.partial_specs();
-    let longest = specs.iter().filter_map(|(_, spec)| run_timeout(spec)).max();
-    for cluster in &config.clusters {
-        if longest.is_some_and(|run| cluster.time_to_live <= run) {
-            checks.warn(format!(
-                "clusters: timeToLive of {} doesn't exceed the longest timeouts.run: ended objects may vanish early",
-                cluster.settings.name
-            ));
-        }
-    }
-}
-
-fn run_timeout(spec: &PartialSpec) -> Option<Duration> {
-    parse_duration(spec.get("timeouts")?.get("run")?.as_str()?).ok()
 }

@@ -71,6 +71,35 @@ queues: [{name: dev}]
 clusters: [{name: a, namespace: n, connect: {kubeContext: a}}]
 ";
 
+/// A file with a fault of every kind.
+const FAULTY: &str = r#"
+domian: default
+intake:
+  - {queueName: jobs.fifo, defaultQueue: dve}
+  - {}
+store: {table: a, retention: a month}
+api: {listen: "0.0.0.0:8080"}
+health: {listen: nowhere}
+lease: {duration: 12}
+images: [{sparkVersion: 3.5, types: [Java], image: a}]
+queues:
+  - {name: dev, weight: 0, policy: wieghted, limits: {cores: lots, maxLive: -1}, deny: {sparkConf: ["("]}}
+  - {name: dev}
+  - {weight: 5}
+  - 7
+clusters:
+  - name: a
+    namespace: n
+    connect: {kubeContext: a, inCluster: true}
+    queues: [dev, prdo]
+    capacity: {sources: [nodes, quota]}
+    onUnreachable: move
+    commit: two-phase
+    timeToLive: 1 day
+  - {name: B, type: spark-operator}
+aws: {endpoints: {sqs: "ftp://x"}}
+"#;
+
 #[test]
 fn every_documented_key_is_read() {
     let config = Config::check(WHOLE).unwrap();
@@ -128,34 +157,7 @@ fn little_is_required() {
 
 #[test]
 fn faults_of_every_kind_and_section_are_told_at_once() {
-    let text = r#"
-domian: default
-intake:
-  - {queueName: jobs.fifo, defaultQueue: dve}
-  - {}
-store: {table: a, retention: a month}
-api: {listen: "0.0.0.0:8080"}
-health: {listen: nowhere}
-lease: {duration: 12}
-images: [{sparkVersion: 3.5, types: [Java], image: a}]
-queues:
-  - {name: dev, weight: 0, policy: wieghted, limits: {cores: lots, maxLive: -1}, deny: {sparkConf: ["("]}}
-  - {name: dev}
-  - {weight: 5}
-  - 7
-clusters:
-  - name: a
-    namespace: n
-    connect: {kubeContext: a, inCluster: true}
-    queues: [dev, prdo]
-    capacity: {sources: [nodes, quota]}
-    onUnreachable: move
-    commit: two-phase
-    timeToLive: 1 day
-  - {name: B, type: spark-operator}
-aws: {endpoints: {sqs: "ftp://x"}}
-"#;
-    let mut found = faults(text);
+    let mut found = faults(FAULTY);
     found.sort();
     let mut expected = vec![
         "api.listen: 0.0.0.0:8080, beyond loopback, without auth",
