@@ -1,40 +1,40 @@
-<<<<<<< HEAD
 //! The program put together: ports fulfilled by adapters, the broker over them, the surfaces over the broker.
 
-mod run;
-
-pub use run::{Parts, Running};
-=======
-//! The program put together: which parts run, and how they start and stop.
-
 mod options;
+mod run;
+mod clusters;
+mod assembly;
+mod serve;
+mod jobs;
+mod dev;
 
 use std::path::Path;
-use std::process::ExitCode;
 
+pub use assembly::{Places, StartError, assemble};
+pub use dev::dev;
 pub use options::{DevOptions, ServeOptions, Viewer};
+pub use run::{Parts, Running};
+pub use serve::serve;
 
 use crate::config::{Config, Faults};
+use crate::error::Violation;
+use crate::spec;
 
-/// Loads a configuration and checks it as `serve` does before it starts.
+/// Loads a configuration and checks it as `serve` does before it starts: the partial job specs in it, too.
 pub fn check_config(path: &Path) -> Result<Config, Faults> {
-    Config::load(path)
+    checked(Config::load(path)?)
 }
 
-/// Runs the broker until it is told to stop.
-pub fn serve(options: &ServeOptions) -> ExitCode {
-    if let Err(faults) = check_config(&options.config) {
-        eprintln!("{faults}");
-        return ExitCode::from(78);
+fn checked(config: Config) -> Result<Config, Faults> {
+    let mut faults = Vec::new();
+    for (place, partial) in config.partial_specs() {
+        let of_place = |fault: Violation| Violation { path: format!("{place}.{}", fault.path), ..fault };
+        faults.extend(spec::check(partial).into_iter().map(of_place));
     }
-    eprintln!("serve is not assembled yet");
-    ExitCode::FAILURE
+    if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
 }
 
-/// Runs the embedded default until it is told to stop or, with jobs, until all of them have ended.
-pub fn dev(options: &DevOptions, viewer: &mut dyn Viewer) -> ExitCode {
-    let _ = options;
-    viewer.note("dev is not assembled yet");
-    ExitCode::FAILURE
+/// The runtime of the whole process.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }
->>>>>>> surfaces
