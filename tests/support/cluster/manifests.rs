@@ -16,20 +16,19 @@ impl ControlPlane {
     /// If the API server refuses it.
     pub async fn apply(&self, object: &Value, namespace: Option<&str>) {
         let client = self.admin().await;
-        let object: DynamicObject = typed(object.clone());
+        let mut object: DynamicObject = typed(object.clone());
         let types = object.types.as_ref().expect("an object names its kind");
         let kind = GroupVersionKind::try_from(types).expect("an apiVersion is a group and a version");
         let found = discovery::pinned_kind(&client, &kind).await;
         let (resource, capabilities) = found.unwrap_or_else(|error| panic!("{kind:?} isn't served: {error}"));
-        let namespace = object
-            .metadata
-            .namespace
-            .as_deref()
-            .or(namespace)
-            .unwrap_or("default");
+        // Charts write a namespace on cluster-wide objects too.
+        let own = object.metadata.namespace.take();
         let api: Api<DynamicObject> = match capabilities.scope {
             Scope::Cluster => Api::all_with(client, &resource),
-            Scope::Namespaced => Api::namespaced_with(client, namespace, &resource),
+            Scope::Namespaced => {
+                let namespace = own.as_deref().or(namespace).unwrap_or("default");
+                Api::namespaced_with(client, namespace, &resource)
+            }
         };
         let name = object
             .metadata

@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use http::{Method, Request};
-use k8s_openapi::api::core::v1::{Namespace, Node as NodeObject, Pod};
+use k8s_openapi::api::core::v1::{Node as NodeObject, Pod};
 use kube::api::{ApiResource, DynamicObject, GroupVersionKind, ListParams, PostParams};
 use kube::{Api, Client, Error};
 use serde::de::DeserializeOwned;
@@ -118,18 +118,14 @@ impl ControlPlane {
     /// Makes a namespace whose name begins with `prefix`, another one at each call.
     pub async fn create_namespace(&self, prefix: &str) -> String {
         let name = unique(prefix);
-        self.create_namespace_named(&name).await;
+        self.ensure_namespace(&name).await;
         name
     }
 
-    /// Makes the namespace `name`.
-    pub async fn create_namespace_named(&self, name: &str) {
-        let namespaces: Api<Namespace> = Api::all(self.admin().await);
-        let object = typed(json!({"metadata": {"name": name}}));
-        namespaces
-            .create(&PostParams::default(), &object)
-            .await
-            .expect("a namespace is made");
+    /// Makes the namespace `name` unless it is there.
+    pub async fn ensure_namespace(&self, name: &str) {
+        let object = json!({"apiVersion": "v1", "kind": "Namespace", "metadata": {"name": name}});
+        self.apply(&object, None).await;
     }
 
     /// Adds `node` and waits until pods can be bound to it.
