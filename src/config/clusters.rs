@@ -265,8 +265,8 @@ fn provisionable(raw: RawProvisionable, path: &str, checks: &mut Checks) -> Opti
     let cores = checks.cores(&at("cores"), cores.as_ref());
     let memory = checks.memory(&at("memory"), memory.as_ref());
     let (node, cores, memory) = (node?, cores?, memory?);
-    let nodes = cores.0.div_ceil(node.cpu.0).max(memory.0.div_ceil(node.memory.0));
-    let mut total = Resources::new(cores, memory, nodes.saturating_mul(node.pods));
+    // The pods of all nodes together aren't limited: each node's own limit counts.
+    let mut total = Resources::new(cores, memory, 0);
     total.extended = raw.extended.unwrap_or_default();
     if node.cpu > total.cpu || node.memory > total.memory {
         checks.fault(

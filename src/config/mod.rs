@@ -15,6 +15,7 @@ mod tests;
 mod warnings;
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
@@ -26,6 +27,7 @@ pub use checked::{
 pub use faults::Faults;
 
 use crate::error::Violation;
+use crate::routing::Settings;
 use faults::Checks;
 use raw::Raw;
 
@@ -66,6 +68,15 @@ impl Config {
         match config {
             Some(config) => Ok(Self { warnings, ..config }),
             None => Err(unreadable(&"a document that can't be used")),
+        }
+    }
+
+    /// What routing is told; a cluster's view older than `view_limit` doesn't count.
+    pub fn routing(&self, view_limit: Duration) -> Settings {
+        Settings {
+            queues: self.queues.iter().map(|q| q.settings.clone()).collect(),
+            clusters: self.clusters.iter().map(|c| c.settings.clone()).collect(),
+            view_limit,
         }
     }
 

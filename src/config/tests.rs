@@ -116,7 +116,10 @@ fn every_documented_key_is_read() {
     let a = &config.clusters[0];
     assert_eq!(a.settings.sources, [CapacitySource::Nodes]);
     let room = a.settings.provisionable.as_ref().unwrap();
-    assert_eq!((room.total.cpu, room.total.pods), (Millicores(200_000), 16 * 110));
+    assert_eq!(
+        (room.total.cpu, room.largest_node.pods - 110),
+        (Millicores(200_000), 0)
+    );
     assert_eq!(
         a.target,
         Target::SparkOperator(Connect::Kubeconfig {
@@ -267,4 +270,17 @@ fn the_schema_refuses_unknown_keys_and_describes_known_ones() {
     assert_eq!(schema["additionalProperties"], false);
     assert!(schema["properties"]["clusters"]["description"].is_string());
     assert_eq!(schema["$defs"]["RawCluster"]["additionalProperties"], false);
+}
+
+#[test]
+fn the_examples_are_right() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/config");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let config = Config::load(&path).unwrap_or_else(|faults| panic!("{}:\n{faults}", path.display()));
+        assert_eq!(config.warnings, Vec::<String>::new(), "{}", path.display());
+        seen += 1;
+    }
+    assert!(seen > 0);
 }
