@@ -1,11 +1,13 @@
-//! The program put together: which parts run, and how they start and stop.
+//! The program put together: ports fulfilled by adapters, the broker over them, the surfaces over the broker.
 
 mod options;
+mod run;
 
 use std::path::Path;
 use std::process::ExitCode;
 
 pub use options::{DevOptions, ServeOptions, Viewer};
+pub use run::{Parts, Running};
 
 use crate::config::{Config, Faults};
 

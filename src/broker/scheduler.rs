@@ -375,10 +375,7 @@ impl Scheduler {
         }
         self.write_boards(now);
         while self.chores.try_join_next().is_some() {}
-        let next_change = self.router.next_change(Now {
-            wall: self.wall(),
-            mono: now,
-        });
+        let next_change = self.router.next_change(now);
         self.cycle_due |= next_change.is_some_and(|due| due <= now);
     }
 
