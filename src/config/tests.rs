@@ -111,8 +111,8 @@ fn every_documented_key_is_read() {
     assert_eq!(dev.settings.order, Order::StrictFifo);
     let limits = dev.settings.limits.resources.as_ref().unwrap();
     assert_eq!((limits.cpu, limits.memory), (Millicores(800_000), Bytes(4 << 40)));
-    assert_eq!(dev.guards.max_executors, Some(200));
-    assert_eq!(dev.layers.defaults["labels"]["team"], "data");
+    assert_eq!(dev.rules.policy.max_executors, Some(200));
+    assert_eq!(dev.rules.layers.defaults["labels"]["team"], "data");
     let a = &config.clusters[0];
     assert_eq!(a.settings.sources, [CapacitySource::Nodes]);
     let room = a.settings.provisionable.as_ref().unwrap();
@@ -283,4 +283,26 @@ fn the_examples_are_right() {
         seen += 1;
     }
     assert!(seen > 0);
+}
+
+#[test]
+fn partial_job_specs_are_checked_like_job_specs() {
+    let text = SMALL.replace(
+        "{name: dev}",
+        "{name: none, overrides: {submissionId: a}}, {name: dev}",
+    ) + "defaults: {driver: {memory: 2 gigs}, sparkConfig: {}}\n";
+    let text = text.replace(
+        "connect:",
+        "defaults: {timeouts: {run: 2h}, nodeSelector: {}}, connect:",
+    );
+    let mut found = faults(&text);
+    found.sort();
+    let expected = [
+        "clusters[0].defaults.timeouts: a setting",
+        "defaults.driver.memory: \"2 gigs\"",
+        "defaults.sparkConfig: an unknown field",
+        "queues[0].name: none",
+        "queues[0].overrides.submissionId: a setting",
+    ];
+    assert_eq!(found, expected);
 }
