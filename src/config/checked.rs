@@ -4,16 +4,13 @@ use std::net::SocketAddr;
 use std::path::PathBuf;
 use std::time::Duration;
 
-use serde_json::{Map, Value};
-
+use crate::acceptance::{ClusterRules, Layers, QueueRules};
 use crate::model::{Domain, QueueName, Resources};
 use crate::routing::{ClusterSettings, QueueSettings};
-
-/// A part of a job spec, merged with others into the effective one.
-pub type PartialSpec = Map<String, Value>;
+use crate::spec::Image;
 
 /// All settings of a process.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Config {
     /// The scheduling domain.
     pub domain: Domain,
@@ -101,65 +98,28 @@ pub struct Timing {
     pub submit_settle: Duration,
     /// How long after a record's end its unfinished object is left alone.
     pub end_settle: Duration,
-}
-
-/// Partial job specs of one level.
-#[derive(Debug, Clone, PartialEq, Default)]
-pub struct Layers {
-    /// Yields to the user's spec.
-    pub defaults: PartialSpec,
-    /// Wins over the user's spec.
-    pub overrides: PartialSpec,
-}
-
-/// An image for specs that name none.
-#[derive(Debug, Clone, PartialEq, Eq)]
-pub struct Image {
-    /// For this Spark version.
-    pub spark_version: String,
-    /// For these types; empty: all.
-    pub types: Vec<String>,
-    /// The image.
-    pub image: String,
+    /// How long a cancel for an unknown ID is remembered.
+    pub cancel_memory: Duration,
 }
 
 /// A job queue.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Queue {
     /// What routing is told.
     pub settings: QueueSettings,
-    /// Its defaults and overrides.
-    pub layers: Layers,
-    /// Its guard rails.
-    pub guards: Guards,
-}
-
-/// Guard rails of a job queue; an absent list allows everything.
-#[derive(Debug, Clone, PartialEq, Eq, Default)]
-pub struct Guards {
-    /// Who may send.
-    pub senders: Option<Vec<String>>,
-    /// Which images may run.
-    pub images: Option<Vec<String>>,
-    /// Which service accounts may be used.
-    pub service_accounts: Option<Vec<String>>,
-    /// Regular expressions, known to compile, of keys that `sparkConf` may not hold.
-    pub denied_spark_conf: Vec<String>,
-    /// Most executors of one submission.
-    pub max_executors: Option<u32>,
+    /// Its defaults, overrides and guard rails.
+    pub rules: QueueRules,
 }
 
 /// A cluster.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone)]
 pub struct Cluster {
     /// What routing is told.
     pub settings: ClusterSettings,
     /// How it is reached.
     pub target: Target,
-    /// How long ended objects stay there.
-    pub time_to_live: Duration,
-    /// Its defaults and overrides.
-    pub layers: Layers,
+    /// How long ended objects stay there, its defaults and overrides.
+    pub rules: ClusterRules,
 }
 
 /// What stands behind a cluster's name.

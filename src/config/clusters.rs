@@ -4,11 +4,12 @@ use std::path::PathBuf;
 use std::time::Duration;
 
 use super::faults::{Checks, did_you_mean};
-use super::fields::layers;
+use super::layers::{Level, layers};
 use super::raw::{
     RawCapacity, RawCluster, RawConnect, RawKind, RawNode, RawPacing, RawProvisionable, RawSimulated,
 };
 use super::{Cluster, Connect, Target};
+use crate::acceptance::ClusterRules;
 use crate::model::{Bytes, ClusterName, Millicores, QueueName, Resources};
 use crate::routing::{CapacitySource, ClusterLimits, ClusterSettings, Pacing, Provisionable};
 
@@ -69,14 +70,24 @@ fn cluster(raw: RawCluster, path: &str, queues: &[QueueName], checks: &mut Check
         raw.time_to_live.as_deref(),
         TIME_TO_LIVE_DEFAULT,
     );
+    let layers = layers(raw.defaults, raw.overrides, &at(""), Level::Cluster, checks);
     let name: Option<ClusterName> = checks.name(&at("name"), raw.name.as_deref());
+    let (name, namespace) = (name?, namespace?);
+    let spark_versions = raw.spark_versions.unwrap_or_default();
     Some(Cluster {
+        rules: ClusterRules {
+            name: name.clone(),
+            namespace: namespace.clone(),
+            spark_versions: spark_versions.clone(),
+            time_to_live: Some(time_to_live.as_secs()),
+            layers,
+        },
         settings: ClusterSettings {
-            name: name?,
+            name,
             weight: raw.weight.unwrap_or(1),
-            namespace: namespace?,
+            namespace,
             queues: served,
-            spark_versions: raw.spark_versions.unwrap_or_default(),
+            spark_versions,
             sources,
             provisionable,
             pacing: pacing(&raw.pacing.unwrap_or_default()),
@@ -85,8 +96,6 @@ fn cluster(raw: RawCluster, path: &str, queues: &[QueueName], checks: &mut Check
             },
         },
         target: target?,
-        time_to_live,
-        layers: layers(raw.defaults, raw.overrides),
     })
 }
 
@@ -265,8 +274,8 @@ fn provisionable(raw: RawProvisionable, path: &str, checks: &mut Checks) -> Opti
     let cores = checks.cores(&at("cores"), cores.as_ref());
     let memory = checks.memory(&at("memory"), memory.as_ref());
     let (node, cores, memory) = (node?, cores?, memory?);
-    let nodes = cores.0.div_ceil(node.cpu.0).max(memory.0.div_ceil(node.memory.0));
-    let mut total = Resources::new(cores, memory, nodes.saturating_mul(node.pods));
+    // The pods of all nodes together aren't limited: each node's own limit counts.
+    let mut total = Resources::new(cores, memory, 0);
     total.extended = raw.extended.unwrap_or_default();
     if node.cpu > total.cpu || node.memory > total.memory {
         checks.fault(

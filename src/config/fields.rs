@@ -5,10 +5,9 @@ use std::net::SocketAddr;
 use std::str::FromStr;
 use std::time::Duration;
 
-use super::Layers;
 use super::faults::Checks;
 use super::quantity;
-use super::raw::{PartialSpec, RawQuantity};
+use super::raw::RawQuantity;
 use crate::lookup::parse_duration;
 use crate::model::{Bytes, InvalidName, Millicores};
 
@@ -137,13 +136,5 @@ fn shown(raw: &RawQuantity) -> String {
     match raw {
         RawQuantity::Number(number) => number.to_string(),
         RawQuantity::Text(text) => format!("{text:?}"),
-    }
-}
-
-/// Defaults and overrides of one level.
-pub(super) fn layers(defaults: Option<PartialSpec>, overrides: Option<PartialSpec>) -> Layers {
-    Layers {
-        defaults: defaults.unwrap_or_default(),
-        overrides: overrides.unwrap_or_default(),
     }
 }

@@ -3,6 +3,7 @@
 mod checked;
 mod faults;
 mod fields;
+mod layers;
 mod clusters;
 mod not_built;
 mod process;
@@ -15,17 +16,19 @@ mod tests;
 mod warnings;
 
 use std::path::Path;
+use std::time::Duration;
 
 use serde::Deserialize;
 use serde_json::{Map, Value};
 
 pub use checked::{
-    ApiSettings, AuthSettings, Cluster, Config, Connect, Endpoints, Guards, Image, Intake, Layers,
-    PartialSpec, Queue, QueueRef, StoreSettings, Target, Timing,
+    ApiSettings, AuthSettings, Cluster, Config, Connect, Endpoints, Intake, Queue, QueueRef, StoreSettings,
+    Target, Timing,
 };
 pub use faults::Faults;
 
 use crate::error::Violation;
+use crate::routing::Settings;
 use faults::Checks;
 use raw::Raw;
 
@@ -69,24 +72,14 @@ impl Config {
         }
     }
 
-    /// Every partial job spec with its path, for checks of what they say.
-    pub fn partial_specs(&self) -> Vec<(String, &PartialSpec)> {
-        let mut all = layer_paths(String::new(), &self.layers);
-        for (n, queue) in self.queues.iter().enumerate() {
-            all.extend(layer_paths(format!("queues[{n}]."), &queue.layers));
+    /// What routing is told; a cluster's view older than `view_limit` doesn't count.
+    pub fn routing(&self, view_limit: Duration) -> Settings {
+        Settings {
+            queues: self.queues.iter().map(|q| q.settings.clone()).collect(),
+            clusters: self.clusters.iter().map(|c| c.settings.clone()).collect(),
+            view_limit,
         }
-        for (n, cluster) in self.clusters.iter().enumerate() {
-            all.extend(layer_paths(format!("clusters[{n}]."), &cluster.layers));
-        }
-        all
     }
-}
-
-fn layer_paths(prefix: String, layers: &Layers) -> Vec<(String, &PartialSpec)> {
-    vec![
-        (format!("{prefix}defaults"), &layers.defaults),
-        (format!("{prefix}overrides"), &layers.overrides),
-    ]
 }
 
 /// YAML 1.2: `n` and `no` are texts, and an infinite number is a fault and not a missing one.

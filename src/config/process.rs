@@ -5,12 +5,13 @@ use std::time::Duration;
 
 use super::clusters::{clusters, unknown_queue};
 use super::faults::Checks;
-use super::fields::layers;
+use super::layers::{Level, layers};
 use super::queues::queues;
 use super::raw::{Raw, RawApi, RawAuth, RawEndpoints, RawImage, RawIntake, RawStore, RawTiming};
 use super::warnings::warn;
-use super::{ApiSettings, AuthSettings, Config, Endpoints, Image, Intake, QueueRef, StoreSettings, Timing};
+use super::{ApiSettings, AuthSettings, Config, Endpoints, Intake, QueueRef, StoreSettings, Timing};
 use crate::model::{Domain, QueueName};
+use crate::spec::Image;
 
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const EVERYWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
@@ -45,6 +46,7 @@ pub(super) fn config(raw: Raw, checks: &mut Checks) -> Option<Config> {
     let timing = timing(&raw.timing.unwrap_or_default(), checks);
     let images = images(raw.images.unwrap_or_default(), checks);
     let endpoints = endpoints(raw.aws.unwrap_or_default().endpoints.unwrap_or_default(), checks);
+    let layers = layers(raw.defaults, raw.overrides, "", Level::Submissions, checks);
     let config = Config {
         domain: domain?,
         intake,
@@ -54,7 +56,7 @@ pub(super) fn config(raw: Raw, checks: &mut Checks) -> Option<Config> {
         shutdown_grace: grace,
         lease,
         timing,
-        layers: layers(raw.defaults, raw.overrides),
+        layers,
         images,
         queues,
         clusters,
@@ -191,6 +193,7 @@ fn timing(raw: &RawTiming, checks: &mut Checks) -> Timing {
         create_settle: read("createSettle", &raw.create_settle, 90),
         submit_settle: read("submitSettle", &raw.submit_settle, 180),
         end_settle: read("endSettle", &raw.end_settle, 600),
+        cancel_memory: read("cancelMemory", &raw.cancel_memory, 3600),
     }
 }
 
@@ -198,7 +201,7 @@ fn images(raw: Vec<RawImage>, checks: &mut Checks) -> Vec<Image> {
     let mut images: Vec<Image> = Vec::new();
     for (n, raw) in raw.into_iter().enumerate() {
         let at = |key: &str| format!("images[{n}].{key}");
-        let types = raw.types.unwrap_or_default();
+        let types = raw.types.unwrap_or_else(|| TYPES.map(str::to_owned).into());
         for (m, word) in types.iter().enumerate() {
             if !TYPES.contains(&word.as_str()) {
                 checks.fault(
@@ -217,10 +220,7 @@ fn images(raw: Vec<RawImage>, checks: &mut Checks) -> Vec<Image> {
             continue;
         };
         let overlaps = |other: &Image| {
-            other.spark_version == spark_version
-                && (types.is_empty()
-                    || other.types.is_empty()
-                    || other.types.iter().any(|t| types.contains(t)))
+            other.spark_version == spark_version && other.types.iter().any(|t| types.contains(t))
         };
         if images.iter().any(overlaps) {
             let found = format!("{spark_version} again for the same type");

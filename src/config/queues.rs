@@ -2,10 +2,12 @@
 
 use std::time::Duration;
 
+use super::Queue;
 use super::faults::Checks;
-use super::fields::layers;
+use super::layers::{Level, layers};
 use super::raw::{RawAllow, RawQueue, RawQueueLimits};
-use super::{Guards, Queue};
+use crate::acceptance::QueueRules;
+use crate::admission::Policy;
 use crate::model::{QueueName, Resources};
 use crate::routing::{QueueLimits, QueueSettings};
 
@@ -33,12 +35,27 @@ fn queue(raw: RawQueue, path: &str, checks: &mut Checks) -> Option<Queue> {
         raw.max_bypass.as_deref(),
         MAX_BYPASS_DEFAULT,
     );
-    let guards = Guards {
+    let policy = Policy {
         max_executors: limits.max_executors,
-        ..guards(raw.allow, raw.deny.unwrap_or_default().spark_conf, path, checks)
+        ..policy(raw.allow, raw.deny.unwrap_or_default().spark_conf, path, checks)
     };
     let limits = queue_limits(&limits, &format!("{path}.limits"), checks);
-    let name: Option<QueueName> = checks.name(&format!("{path}.name"), raw.name.as_deref());
+    let layers = layers(
+        raw.defaults,
+        raw.overrides,
+        &format!("{path}."),
+        Level::Submissions,
+        checks,
+    );
+    let name_path = format!("{path}.name");
+    let name: Option<QueueName> = checks.name(&name_path, raw.name.as_deref());
+    if name.as_ref() == Some(&QueueName::none()) {
+        checks.fault(
+            &name_path,
+            "none",
+            "another name: what belongs to no queue stands under this one",
+        );
+    }
     Some(Queue {
         settings: QueueSettings {
             name: name?,
@@ -49,8 +66,7 @@ fn queue(raw: RawQueue, path: &str, checks: &mut Checks) -> Option<Queue> {
             max_bypass,
             limits,
         },
-        layers: layers(raw.defaults, raw.overrides),
-        guards,
+        rules: QueueRules { layers, policy },
     })
 }
 
@@ -64,22 +80,25 @@ fn queue_limits(raw: &RawQueueLimits, path: &str, checks: &mut Checks) -> QueueL
     }
 }
 
-fn guards(allow: Option<RawAllow>, denied: Option<Vec<String>>, path: &str, checks: &mut Checks) -> Guards {
+fn policy(allow: Option<RawAllow>, denied: Option<Vec<String>>, path: &str, checks: &mut Checks) -> Policy {
     let allow = allow.unwrap_or_default();
-    let denied = denied.unwrap_or_default();
-    for (n, pattern) in denied.iter().enumerate() {
-        if let Err(error) = regex::Regex::new(pattern) {
-            let why = error.to_string();
-            let why = why.lines().last().unwrap_or_default().trim();
-            let place = format!("{path}.deny.sparkConf[{n}]");
-            checks.fault(&place, format!("{pattern:?} ({why})"), "a regular expression");
+    let mut denied_spark_conf = Vec::new();
+    for (n, pattern) in denied.unwrap_or_default().iter().enumerate() {
+        match regex::Regex::new(pattern) {
+            Ok(regex) => denied_spark_conf.push(regex),
+            Err(error) => {
+                let why = error.to_string();
+                let why = why.lines().last().unwrap_or_default().trim();
+                let place = format!("{path}.deny.sparkConf[{n}]");
+                checks.fault(&place, format!("{pattern:?} ({why})"), "a regular expression");
+            }
         }
     }
-    Guards {
+    Policy {
         senders: allow.senders,
         images: allow.images,
         service_accounts: allow.service_accounts,
-        denied_spark_conf: denied,
+        denied_spark_conf,
         max_executors: None,
     }
 }

@@ -125,6 +125,8 @@ pub(super) struct RawTiming {
     pub(super) submit_settle: Option<String>,
     /// How long after a record's end its unfinished object is left alone. Default: `10m`.
     pub(super) end_settle: Option<String>,
+    /// How long a cancel for an unknown ID is remembered. Default: `1h`.
+    pub(super) cancel_memory: Option<String>,
 }
 
 /// An image for specs that name none.

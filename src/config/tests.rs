@@ -111,12 +111,15 @@ fn every_documented_key_is_read() {
     assert_eq!(dev.settings.order, Order::StrictFifo);
     let limits = dev.settings.limits.resources.as_ref().unwrap();
     assert_eq!((limits.cpu, limits.memory), (Millicores(800_000), Bytes(4 << 40)));
-    assert_eq!(dev.guards.max_executors, Some(200));
-    assert_eq!(dev.layers.defaults["labels"]["team"], "data");
+    assert_eq!(dev.rules.policy.max_executors, Some(200));
+    assert_eq!(dev.rules.layers.defaults["labels"]["team"], "data");
     let a = &config.clusters[0];
     assert_eq!(a.settings.sources, [CapacitySource::Nodes]);
     let room = a.settings.provisionable.as_ref().unwrap();
-    assert_eq!((room.total.cpu, room.total.pods), (Millicores(200_000), 16 * 110));
+    assert_eq!(
+        (room.total.cpu, room.largest_node.pods - 110),
+        (Millicores(200_000), 0)
+    );
     assert_eq!(
         a.target,
         Target::SparkOperator(Connect::Kubeconfig {
@@ -267,4 +270,39 @@ fn the_schema_refuses_unknown_keys_and_describes_known_ones() {
     assert_eq!(schema["additionalProperties"], false);
     assert!(schema["properties"]["clusters"]["description"].is_string());
     assert_eq!(schema["$defs"]["RawCluster"]["additionalProperties"], false);
+}
+
+#[test]
+fn the_examples_are_right() {
+    let folder = std::path::Path::new(env!("CARGO_MANIFEST_DIR")).join("examples/config");
+    let mut seen = 0;
+    for entry in std::fs::read_dir(folder).unwrap() {
+        let path = entry.unwrap().path();
+        let config = Config::load(&path).unwrap_or_else(|faults| panic!("{}:\n{faults}", path.display()));
+        assert_eq!(config.warnings, Vec::<String>::new(), "{}", path.display());
+        seen += 1;
+    }
+    assert!(seen > 0);
+}
+
+#[test]
+fn partial_job_specs_are_checked_like_job_specs() {
+    let text = SMALL.replace(
+        "{name: dev}",
+        "{name: none, overrides: {submissionId: a}}, {name: dev}",
+    ) + "defaults: {driver: {memory: 2 gigs}, sparkConfig: {}}\n";
+    let text = text.replace(
+        "connect:",
+        "defaults: {timeouts: {run: 2h}, nodeSelector: {}}, connect:",
+    );
+    let mut found = faults(&text);
+    found.sort();
+    let expected = [
+        "clusters[0].defaults.timeouts: a setting",
+        "defaults.driver.memory: \"2 gigs\"",
+        "defaults.sparkConfig: an unknown field",
+        "queues[0].name: none",
+        "queues[0].overrides.submissionId: a setting",
+    ];
+    assert_eq!(found, expected);
 }

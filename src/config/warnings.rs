@@ -3,8 +3,10 @@
 use std::time::Duration;
 
 use super::faults::Checks;
-use super::{Cluster, Config, PartialSpec};
-use crate::lookup::parse_duration;
+use super::raw::PartialSpec;
+use super::{Cluster, Config};
+use crate::acceptance::Layers;
+use crate::spec;
 
 /// Warns of everything that looks like a mistake.
 pub(super) fn warn(config: &Config, checks: &mut Checks) {
@@ -18,10 +20,15 @@ pub(super) fn warn(config: &Config, checks: &mut Checks) {
             ));
         }
     }
-    let specs = config.partial_specs();
-    let longest = specs.iter().filter_map(|(_, spec)| run_timeout(spec)).max();
+    let all = config
+        .queues
+        .iter()
+        .map(|q| &q.rules.layers)
+        .chain([&config.layers]);
+    let longest = all.filter_map(longest_run).max();
     for cluster in &config.clusters {
-        if longest.is_some_and(|run| cluster.time_to_live <= run) {
+        let stays = cluster.rules.time_to_live.map(Duration::from_secs);
+        if longest.is_some() && stays <= longest {
             checks.warn(format!(
                 "timeToLive of {} doesn't exceed the longest timeouts.run: its objects may vanish before their end is seen",
                 cluster.settings.name
@@ -67,6 +74,10 @@ fn short_times(config: &Config, checks: &mut Checks) {
     }
 }
 
-fn run_timeout(spec: &PartialSpec) -> Option<Duration> {
-    parse_duration(spec.get("timeouts")?.get("run")?.as_str()?).ok()
+fn longest_run(layers: &Layers) -> Option<Duration> {
+    run_timeout(&layers.defaults).max(run_timeout(&layers.overrides))
+}
+
+fn run_timeout(partial: &PartialSpec) -> Option<Duration> {
+    spec::at(partial, "timeouts.run").and_then(spec::duration)
 }

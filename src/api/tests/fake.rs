@@ -33,7 +33,7 @@ pub(super) fn record(id: &str, at: &str) -> Record {
         id: id.parse().unwrap(),
         domain: "default".parse().unwrap(),
         queue: "dev".parse().unwrap(),
-        fingerprint: String::new(),
+        fingerprint: "f".into(),
         at: at.parse().unwrap(),
     })
 }

@@ -58,6 +58,11 @@ async fn a_list_runs_from_the_newest_to_the_oldest_over_days_queues_and_shards()
 #[tokio::test]
 async fn a_list_is_narrowed_by_queue_state_and_time() {
     let fake = filled();
+    let mut rejected = record("job-bad", "2026-11-23T11:00:00Z");
+    (rejected.state, rejected.queue) = (State::Rejected, QueueName::none());
+    fake.put(rejected);
+    assert_eq!(pages(&fake, "state=REJECTED").await.concat(), ["job-bad"]);
+    fake.records.lock().unwrap().remove(&"job-bad".parse().unwrap());
     assert_eq!(pages(&fake, "queue=prod").await.concat(), ["job-05"]);
     assert_eq!(
         pages(&fake, "state=SUCCEEDED&limit=2").await.concat(),

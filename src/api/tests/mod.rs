@@ -215,9 +215,17 @@ async fn what_nobody_knows_is_404_and_what_cant_be_an_id_400() {
     let mut expired = record("old", NOW);
     expired.expires_at = Some(1);
     fake.put(expired);
+    let cancelled_before = (
+        "early".parse().unwrap(),
+        "default".parse().unwrap(),
+        NOW.parse().unwrap(),
+    );
+    let (id, domain, at) = cancelled_before;
+    fake.put(crate::submission::Record::tombstone(id, domain, at, 3600));
     for path in [
         "/v1/submissions/nope",
         "/v1/submissions/old",
+        "/v1/submissions/early",
         "/v1/submissions/nope/history",
         "/v1/nothing",
         "/v1/explain",
