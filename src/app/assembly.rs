@@ -5,16 +5,14 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use regex::Regex;
 use tokio::net::TcpListener;
 
 use super::clusters::clusters;
 use super::run::Parts;
-use crate::acceptance::{self, Acceptor, ClusterRules, QueueRules};
+use crate::acceptance::Acceptor;
 use crate::adapters::aws::Aws;
 use crate::adapters::dynamodb::{CopiedTable, DynamoStore};
 use crate::adapters::sqs::{QueueAddress, SqsQueue};
-use crate::admission::Policy;
 use crate::api::Auth;
 use crate::broker::plan::Settling;
 use crate::config::{self, AuthSettings, Config, QueueRef};
@@ -24,8 +22,6 @@ use crate::model::{Clock, Domain, QueueName};
 use crate::ports;
 use crate::ports::queue::{QueueFacts, SubmissionQueue};
 use crate::ports::store::{Coordination, Store};
-use crate::routing::Settings;
-use crate::spec::Image;
 use crate::telemetry::Metrics;
 
 /// How long a view of a cluster's capacity counts.
@@ -78,13 +74,22 @@ pub async fn assemble(config: &Config, aws: &Aws, places: Places) -> Result<Part
     let open = || DynamoStore::open(aws.dynamodb(), &config.store.table, CopiedTable::Refuse);
     let store = Arc::new(patiently(open).await?);
     let installation = store.installation().await.map_err(|e| StartError::of_port(&e))?;
-    let clusters = clusters(config, aws.config(), &places.clock, &installation, places.data_dir.as_deref())?;
+    let clusters = clusters(
+        config,
+        aws.config(),
+        &places.clock,
+        &installation,
+        places.data_dir.as_deref(),
+    )?;
     let mut queues: Vec<(Arc<dyn SubmissionQueue>, Option<QueueName>)> = Vec::new();
     for intake in &config.intake {
-        queues.push((Arc::new(connect(intake, aws).await?), intake.default_queue.clone()));
+        queues.push((
+            Arc::new(connect(intake, aws).await?),
+            intake.default_queue.clone(),
+        ));
     }
     let domain = places.domain.unwrap_or_else(|| config.domain.clone());
-    let acceptor = Arc::new(acceptor(config, &domain, &places.clock)?);
+    let acceptor = Arc::new(acceptor(config, &domain, &places.clock));
     let (object_maker, whose) = (Arc::clone(&acceptor), installation.clone());
     Ok(Parts {
         domain,
@@ -94,14 +99,13 @@ pub async fn assemble(config: &Config, aws: &Aws, places: Places) -> Result<Part
         coordination: store,
         queues,
         clusters,
-        routing: Settings {
-            queues: config.queues.iter().map(|q| q.settings.clone()).collect(),
-            clusters: config.clusters.iter().map(|c| c.settings.clone()).collect(),
-            view_limit: VIEW_LIMIT,
-        },
+        routing: config.routing(VIEW_LIMIT),
         acceptor,
         make_object: Arc::new(move |record, specs| object_maker.object(record, specs, &whose)),
-        rules: Rules { retention: config.store.retention, ..Rules::default() },
+        rules: Rules {
+            retention: config.store.retention,
+            ..Rules::default()
+        },
         settling: Settling {
             create: config.timing.create_settle,
             submit: config.timing.submit_settle,
@@ -124,7 +128,9 @@ where
     F: FnMut() -> Fut,
     Fut: Future<Output = Result<T, ports::Error>>,
 {
-    let pauses = ExponentialBuilder::default().with_max_delay(Duration::from_secs(5)).with_max_times(15);
+    let pauses = ExponentialBuilder::default()
+        .with_max_delay(Duration::from_secs(5))
+        .with_max_times(15);
     call.retry(pauses)
         .when(|error| matches!(error.class(), Class::Transient { .. }))
         .notify(|error, _| tracing::warn!(%error, "a service can't be reached yet"))
@@ -147,72 +153,61 @@ async fn connect(intake: &config::Intake, aws: &Aws) -> Result<SqsQueue, StartEr
 /// Refuses a queue from which jobs could be lost or blocked; warns of what may park healthy messages.
 fn check_queue(url: &str, facts: &QueueFacts) -> Result<(), StartError> {
     if facts.fifo {
-        let message = format!("{url} is a FIFO queue: a blocked group would block its jobs; use a standard queue");
+        let message =
+            format!("{url} is a FIFO queue: a blocked group would block its jobs; use a standard queue");
         return Err(StartError::Configuration(message));
     }
     if facts.dead_letter_url.is_none() {
-        let message = format!("{url} has no dead-letter queue: give it a redrive policy, or set deadLetterQueueName");
+        let message =
+            format!("{url} has no dead-letter queue: give it a redrive policy, or set deadLetterQueueName");
         return Err(StartError::Configuration(message));
     }
     if let Some(count) = facts.max_receive_count.filter(|count| *count < MAX_RECEIVE_COUNT) {
-        tracing::warn!(queue = url, count, "maxReceiveCount is below 100: healthy messages may be parked");
+        tracing::warn!(
+            queue = url,
+            count,
+            "maxReceiveCount is below 100: healthy messages may be parked"
+        );
     }
-    if facts.dead_letter_retention.is_some_and(|retention| retention <= facts.retention) {
-        tracing::warn!(queue = url, "the dead-letter queue keeps messages no longer than the queue itself");
+    if facts
+        .dead_letter_retention
+        .is_some_and(|retention| retention <= facts.retention)
+    {
+        tracing::warn!(
+            queue = url,
+            "the dead-letter queue keeps messages no longer than the queue itself"
+        );
     }
     Ok(())
 }
 
-fn acceptor(config: &Config, domain: &Domain, clock: &Arc<dyn Clock>) -> Result<Acceptor, StartError> {
-    let mut queues = std::collections::HashMap::new();
-    for queue in &config.queues {
-        let rules = QueueRules { layers: layers(&queue.layers), policy: policy(&queue.guards)? };
-        queues.insert(queue.settings.name.clone(), rules);
-    }
-    let cluster_rules = |cluster: &config::Cluster| ClusterRules {
-        name: cluster.settings.name.clone(),
-        namespace: cluster.settings.namespace.clone(),
-        spark_versions: cluster.settings.spark_versions.clone(),
-        time_to_live: Some(cluster.time_to_live.as_secs()),
-        layers: layers(&cluster.layers),
-    };
-    let image = |image: &config::Image| Image {
-        spark_version: image.spark_version.clone(),
-        types: image.types.clone(),
-        image: image.image.clone(),
-    };
-    Ok(Acceptor {
+fn acceptor(config: &Config, domain: &Domain, clock: &Arc<dyn Clock>) -> Acceptor {
+    Acceptor {
         domain: domain.clone(),
         clock: Arc::clone(clock),
         retention: i64::try_from(config.store.retention.as_secs()).unwrap_or(i64::MAX),
-        layers: layers(&config.layers),
-        images: config.images.iter().map(image).collect(),
-        queues,
-        clusters: config.clusters.iter().map(cluster_rules).collect(),
-    })
-}
-
-fn layers(layers: &config::Layers) -> acceptance::Layers {
-    acceptance::Layers { defaults: layers.defaults.clone(), overrides: layers.overrides.clone() }
-}
-
-fn policy(guards: &config::Guards) -> Result<Policy, StartError> {
-    let patterns: Result<Vec<Regex>, _> = guards.denied_spark_conf.iter().map(|pattern| Regex::new(pattern)).collect();
-    Ok(Policy {
-        senders: guards.senders.clone(),
-        images: guards.images.clone(),
-        service_accounts: guards.service_accounts.clone(),
-        denied_spark_conf: patterns.map_err(|error| StartError::Configuration(error.to_string()))?,
-        max_executors: guards.max_executors,
-    })
+        layers: config.layers.clone(),
+        images: config.images.clone(),
+        queues: config
+            .queues
+            .iter()
+            .map(|queue| (queue.settings.name.clone(), queue.rules.clone()))
+            .collect(),
+        clusters: config
+            .clusters
+            .iter()
+            .map(|cluster| cluster.rules.clone())
+            .collect(),
+    }
 }
 
 fn auth(settings: &AuthSettings) -> Result<Auth, StartError> {
     match settings {
         AuthSettings::None => Ok(Auth::None),
         AuthSettings::TokenFile(path) => {
-            let token = std::fs::read_to_string(path)
-                .map_err(|error| StartError::Configuration(format!("api.auth.tokenFile: {}: {error}", path.display())))?;
+            let token = std::fs::read_to_string(path).map_err(|error| {
+                StartError::Configuration(format!("api.auth.tokenFile: {}: {error}", path.display()))
+            })?;
             Ok(Auth::bearer(token.trim()))
         }
     }

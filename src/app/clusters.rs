@@ -34,17 +34,23 @@ pub fn clusters(
                 Arc::clone(clock),
                 namespace,
                 installation.clone(),
-                spark_operator::Sources { nodes: cluster.settings.sources.contains(&CapacitySource::Nodes) },
+                spark_operator::Sources {
+                    nodes: cluster.settings.sources.contains(&CapacitySource::Nodes),
+                },
             )),
             Target::Simulated { nodes, node } => {
                 let settings = simulated::Settings {
                     name: name.clone(),
                     namespace,
-                    nodes: vec![NodeGroup { count: *nodes, allocatable: node.clone() }],
+                    nodes: vec![NodeGroup {
+                        count: *nodes,
+                        allocatable: node.clone(),
+                    }],
                     data_dir: data_dir.map(Path::to_owned),
                 };
                 let demand = Arc::new(demand_of);
-                let opened = SimulatedCluster::open(settings, installation.clone(), Arc::clone(clock), demand);
+                let opened =
+                    SimulatedCluster::open(settings, installation.clone(), Arc::clone(clock), demand);
                 Arc::new(opened.map_err(|error| StartError::Configuration(error.to_string()))?)
             }
         };
@@ -59,20 +65,37 @@ fn demand_of(spec: &Value) -> Demand {
 
 fn connection(connect: &config::Connect, sdk: &SdkConfig) -> Result<spark_operator::Connect, StartError> {
     Ok(match connect {
-        config::Connect::Kubeconfig { file, context } => {
-            spark_operator::Connect::Kubeconfig { path: file.clone(), context: context.clone() }
-        }
+        config::Connect::Kubeconfig { file, context } => spark_operator::Connect::Kubeconfig {
+            path: file.clone(),
+            context: context.clone(),
+        },
         config::Connect::InCluster => spark_operator::Connect::InCluster,
-        config::Connect::Token { server, certificate_authority, token_file } => spark_operator::Connect::Token {
+        config::Connect::Token {
+            server,
+            certificate_authority,
+            token_file,
+        } => spark_operator::Connect::Token {
             server: server.clone(),
             certificate_authority: certificate_authority.clone().map(CertificateAuthority::File),
             token_file: token_file.clone(),
         },
-        config::Connect::Eks { name, region, role_arn } => {
+        config::Connect::Eks {
+            name,
+            region,
+            role_arn,
+        } => {
             let region = region.clone().or_else(|| sdk.region().map(ToString::to_string));
-            let missing = || StartError::Configuration(format!("connect.eks.region of {name}: found nothing, expected a region, here or in the AWS SDK's own settings"));
+            let missing = || {
+                StartError::Configuration(format!(
+                    "connect.eks.region of {name}: found nothing, expected a region, here or in the AWS SDK's own settings"
+                ))
+            };
             let region = region.ok_or_else(missing)?;
-            spark_operator::Connect::Eks(EksCluster { name: name.clone(), region, role_arn: role_arn.clone() })
+            spark_operator::Connect::Eks(EksCluster {
+                name: name.clone(),
+                region,
+                role_arn: role_arn.clone(),
+            })
         }
     })
 }

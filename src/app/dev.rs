@@ -9,7 +9,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::assembly::{Places, StartError, assemble};
-use super::{DevOptions, Running, Viewer, check_config, checked, jobs, runtime};
+use super::{DevOptions, Running, Viewer, check_config, jobs, runtime};
 use crate::adapters::aws::Aws;
 use crate::adapters::dynamodb::table;
 use crate::adapters::embedded::{Embedded, Options};
@@ -39,7 +39,7 @@ pub fn dev(options: &DevOptions, viewer: &mut dyn Viewer) -> ExitCode {
 fn configuration(options: &DevOptions) -> Result<Config, StartError> {
     let config = match &options.config {
         Some(path) => check_config(path),
-        None => Config::check(BUILT_IN).and_then(checked),
+        None => Config::check(BUILT_IN),
     };
     let mut config = config.map_err(|faults| StartError::Configuration(faults.to_string()))?;
     let loopback = |port| SocketAddr::from((Ipv4Addr::LOCALHOST, port));
@@ -54,15 +54,27 @@ fn configuration(options: &DevOptions) -> Result<Config, StartError> {
 /// Clusters of the kubeconfig in the place of the simulated ones, each named after its context, all with the settings of
 /// the first.
 fn real_clusters(config: &mut Config, contexts: &[String]) -> Result<(), StartError> {
-    let Some(model) = config.clusters.first().cloned() else { return Ok(()) };
+    let Some(model) = config.clusters.first().cloned() else {
+        return Ok(());
+    };
     config.clusters.clear();
     for context in contexts {
-        let dns: String = context.to_lowercase().chars().map(|c| if c.is_ascii_alphanumeric() { c } else { '-' }).collect();
+        let dns: String = context
+            .to_lowercase()
+            .chars()
+            .map(|c| if c.is_ascii_alphanumeric() { c } else { '-' })
+            .collect();
         let named = dns.trim_matches('-').parse();
-        let name = named.map_err(|_| StartError::Configuration(format!("--kube-context: {context:?} makes no cluster name")))?;
+        let name = named.map_err(|_| {
+            StartError::Configuration(format!("--kube-context: {context:?} makes no cluster name"))
+        })?;
         let mut cluster = model.clone();
         cluster.settings.name = name;
-        cluster.target = Target::SparkOperator(Connect::Kubeconfig { file: None, context: Some(context.clone()) });
+        cluster.rules.name = cluster.settings.name.clone();
+        cluster.target = Target::SparkOperator(Connect::Kubeconfig {
+            file: None,
+            context: Some(context.clone()),
+        });
         config.clusters.push(cluster);
     }
     Ok(())
@@ -74,7 +86,9 @@ async fn run(options: &DevOptions, config: Config, viewer: &mut dyn Viewer) -> R
         dynamodb_port: options.dynamodb_port,
         data_dir: options.data_dir.clone(),
     };
-    let embedded = Embedded::start(endpoints).await.map_err(|error| StartError::Configuration(error.to_string()))?;
+    let embedded = Embedded::start(endpoints)
+        .await
+        .map_err(|error| StartError::Configuration(error.to_string()))?;
     let aws = Aws::embedded(embedded.sqs_url(), embedded.dynamodb_url());
     let running = start(&config, &aws, options.data_dir.as_deref()).await?;
     for line in greeting(&embedded, &running, &config) {
@@ -110,11 +124,18 @@ async fn watch_jobs(
 
 async fn start(config: &Config, aws: &Aws, data_dir: Option<&Path>) -> Result<Running, StartError> {
     let unavailable = |error: crate::ports::Error| StartError::Unavailable(error.to_string());
-    table::ensure(&aws.dynamodb(), &config.store.table).await.map_err(unavailable)?;
+    table::ensure(&aws.dynamodb(), &config.store.table)
+        .await
+        .map_err(unavailable)?;
     for intake in &config.intake {
         if let QueueRef::Name(name) = &intake.queue {
-            let dead_letter = intake.dead_letter_queue.clone().unwrap_or_else(|| format!("{name}-dlq"));
-            create_queues(&aws.sqs(), name, &dead_letter).await.map_err(unavailable)?;
+            let dead_letter = intake
+                .dead_letter_queue
+                .clone()
+                .unwrap_or_else(|| format!("{name}-dlq"));
+            create_queues(&aws.sqs(), name, &dead_letter)
+                .await
+                .map_err(unavailable)?;
         }
     }
     // With a data directory the records of the last run go on; without, nobody else's objects must look like ours.
@@ -123,7 +144,11 @@ async fn start(config: &Config, aws: &Aws, data_dir: Option<&Path>) -> Result<Ru
         None => random_domain(),
     };
     let clusters_dir = data_dir.map(|dir| dir.join("clusters"));
-    let places = Places { domain, clock: Arc::new(SystemClock), data_dir: clusters_dir };
+    let places = Places {
+        domain,
+        clock: Arc::new(SystemClock),
+        data_dir: clusters_dir,
+    };
     Ok(assemble(config, aws, places).await?.start())
 }
 
@@ -133,12 +158,28 @@ fn random_domain() -> Option<Domain> {
 
 fn greeting(embedded: &Embedded, running: &Running, config: &Config) -> Vec<String> {
     let address = |address: Option<SocketAddr>| address.map_or_else(|| "?".into(), |a| a.to_string());
-    let simulated = config.clusters.iter().filter(|c| matches!(c.target, Target::Simulated { .. })).count();
+    let simulated = config
+        .clusters
+        .iter()
+        .filter(|c| matches!(c.target, Target::Simulated { .. }))
+        .count();
     let clusters: Vec<&str> = config.clusters.iter().map(|c| c.settings.name.as_str()).collect();
-    let kind = if simulated > 0 { "simulated clusters" } else { "clusters" };
+    let kind = if simulated > 0 {
+        "simulated clusters"
+    } else {
+        "clusters"
+    };
     vec![
-        format!("SQS       {}  (queue {})", embedded.sqs_url(), intake_names(config)),
-        format!("DynamoDB  {}  (table {})", embedded.dynamodb_url(), config.store.table),
+        format!(
+            "SQS       {}  (queue {})",
+            embedded.sqs_url(),
+            intake_names(config)
+        ),
+        format!(
+            "DynamoDB  {}  (table {})",
+            embedded.dynamodb_url(),
+            config.store.table
+        ),
         format!("API       http://{}", address(running.api)),
         format!("health    http://{}", address(running.health)),
         format!("{kind}: {}", clusters.join(", ")),
@@ -150,5 +191,10 @@ fn intake_names(config: &Config) -> String {
         QueueRef::Name(name) => name.clone(),
         QueueRef::Url(url) => url.clone(),
     };
-    config.intake.iter().map(|intake| name(&intake.queue)).collect::<Vec<_>>().join(", ")
+    config
+        .intake
+        .iter()
+        .map(|intake| name(&intake.queue))
+        .collect::<Vec<_>>()
+        .join(", ")
 }

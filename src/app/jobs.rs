@@ -33,12 +33,16 @@ pub async fn drop_and_watch(
     viewer: &mut dyn Viewer,
 ) -> Result<Vec<SubmissionId>, StartError> {
     let unavailable = |error: crate::ports::Error| StartError::Unavailable(error.to_string());
-    let Some(intake) = config.intake.first() else { return Ok(Vec::new()) };
+    let Some(intake) = config.intake.first() else {
+        return Ok(Vec::new());
+    };
     let address = match &intake.queue {
         QueueRef::Name(name) => QueueAddress::Name(name.clone()),
         QueueRef::Url(url) => QueueAddress::Url(url.clone()),
     };
-    let queue = SqsQueue::connect(aws.sqs(), address, None).await.map_err(unavailable)?;
+    let queue = SqsQueue::connect(aws.sqs(), address, None)
+        .await
+        .map_err(unavailable)?;
     let table = DynamoStore::open(aws.dynamodb(), &config.store.table, CopiedTable::Refuse).await;
     let store = Arc::new(table.map_err(unavailable)?);
     let mut ids = Vec::new();
@@ -69,9 +73,14 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, StartError> {
     if path.is_file() {
         return Ok(vec![path.to_owned()]);
     }
-    let unreadable = |error: std::io::Error| StartError::Configuration(format!("--jobs {}: {error}", path.display()));
+    let unreadable =
+        |error: std::io::Error| StartError::Configuration(format!("--jobs {}: {error}", path.display()));
     let entries: Result<Vec<_>, _> = std::fs::read_dir(path).map_err(unreadable)?.collect();
-    let mut files: Vec<PathBuf> = entries.map_err(unreadable)?.into_iter().map(|entry| entry.path()).collect();
+    let mut files: Vec<PathBuf> = entries
+        .map_err(unreadable)?
+        .into_iter()
+        .map(|entry| entry.path())
+        .collect();
     files.retain(|file| file.extension().is_some_and(|extension| extension == "json"));
     files.sort();
     Ok(files)
@@ -79,7 +88,11 @@ fn files(path: &Path) -> Result<Vec<PathBuf>, StartError> {
 
 fn decode(body: &str, message_id: &str) -> Result<Request, message::Undecodable> {
     let none = BTreeMap::new();
-    message::decode(&message::Envelope { body: body.as_bytes(), message_id, attributes: &none })
+    message::decode(&message::Envelope {
+        body: body.as_bytes(),
+        message_id,
+        attributes: &none,
+    })
 }
 
 /// Whoever publishes already holds the ID: it follows from the body and the reply of `SendMessage`.
@@ -121,7 +134,11 @@ async fn waiting(store: &DynamoStore, record: &Record) -> Option<Waiting> {
     let domain: &Domain = &record.domain;
     let board = store.queue(domain, &record.queue).await.ok()??;
     let head = board.heads.into_iter().find(|head| head.id == record.id)?;
-    Some(Waiting { reason: head.reason, message: head.message, at: board.at })
+    Some(Waiting {
+        reason: head.reason,
+        message: head.message,
+        at: board.at,
+    })
 }
 
 /// The last lines: how to look a submission up.
@@ -130,6 +147,9 @@ pub fn say_how_to_look_up(ids: &[SubmissionId], options: &DevOptions, viewer: &m
     viewer.note("");
     viewer.note("all have ended; while the broker runs (`spark-broker dev`, or `serve`), look one up with");
     viewer.note(&format!("  spark-broker status {id}"));
-    viewer.note(&format!("  curl http://127.0.0.1:{}/v1/submissions/{id}", options.api_port));
+    viewer.note(&format!(
+        "  curl http://127.0.0.1:{}/v1/submissions/{id}",
+        options.api_port
+    ));
     viewer.note("or by GetItem on the table, key pk = submission#<id>");
 }

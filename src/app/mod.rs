@@ -17,21 +17,10 @@ pub use run::{Parts, Running};
 pub use serve::serve;
 
 use crate::config::{Config, Faults};
-use crate::error::Violation;
-use crate::spec;
 
-/// Loads a configuration and checks it as `serve` does before it starts: the partial job specs in it, too.
+/// Loads a configuration and checks it as `serve` does before it starts.
 pub fn check_config(path: &Path) -> Result<Config, Faults> {
-    checked(Config::load(path)?)
-}
-
-fn checked(config: Config) -> Result<Config, Faults> {
-    let mut faults = Vec::new();
-    for (place, partial) in config.partial_specs() {
-        let of_place = |fault: Violation| Violation { path: format!("{place}.{}", fault.path), ..fault };
-        faults.extend(spec::check(partial).into_iter().map(of_place));
-    }
-    if faults.is_empty() { Ok(config) } else { Err(Faults(faults)) }
+    Config::load(path)
 }
 
 /// The runtime of the whole process.

@@ -124,7 +124,12 @@ impl Parts {
             metrics: Arc::clone(&self.metrics),
         });
         self.serve(&tasks, broker, stop);
-        Running { tasks, grace, api, health }
+        Running {
+            tasks,
+            grace,
+            api,
+            health,
+        }
     }
 
     fn records(&self) -> Records {

@@ -54,6 +54,10 @@ async fn start(config: &Config) -> Result<super::Running, StartError> {
         eks: config.endpoints.eks.clone(),
     };
     let aws = Aws::load(endpoints).await;
-    let places = Places { domain: None, clock: Arc::new(SystemClock), data_dir: None };
+    let places = Places {
+        domain: None,
+        clock: Arc::new(SystemClock),
+        data_dir: None,
+    };
     Ok(assemble(config, &aws, places).await?.start())
 }
