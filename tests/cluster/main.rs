@@ -8,3 +8,4 @@ mod cluster;
 mod control_plane;
 mod crd;
 mod operator;
+mod stand_in;
