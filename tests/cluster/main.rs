@@ -5,6 +5,7 @@
 #[path = "../support/cluster/mod.rs"]
 mod cluster;
 
+mod access;
 mod control_plane;
 mod crd;
 mod operator;
