@@ -106,12 +106,7 @@ pub async fn assemble(config: &Config, aws: &Aws, places: Places) -> Result<Part
             retention: config.store.retention,
             ..Rules::default()
         },
-        settling: Settling {
-            create: config.timing.create_settle,
-            submit: config.timing.submit_settle,
-            end: config.timing.end_settle,
-            ..Settling::default()
-        },
+        settling: settling(&config.timing),
         lease: config.lease,
         cancel_memory: CANCEL_MEMORY,
         auth: auth(&config.api.auth)?,
@@ -120,6 +115,15 @@ pub async fn assemble(config: &Config, aws: &Aws, places: Places) -> Result<Part
         grace: config.shutdown_grace,
         metrics: Arc::new(Metrics::new()),
     })
+}
+
+fn settling(timing: &config::Timing) -> Settling {
+    Settling {
+        create: timing.create_settle,
+        submit: timing.submit_settle,
+        end: timing.end_settle,
+        ..Settling::default()
+    }
 }
 
 /// Calls until it succeeds or fails for good, for at most a minute.

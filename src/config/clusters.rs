@@ -42,12 +42,8 @@ pub(super) fn clusters(
 
 fn cluster(raw: RawCluster, path: &str, queues: &[QueueName], checks: &mut Checks) -> Option<Cluster> {
     let at = |key: &str| format!("{path}.{key}");
-    one_word(
-        &at("onUnreachable"),
-        raw.on_unreachable.as_deref(),
-        "wait",
-        checks,
-    );
+    let (unreachable, allowed) = (raw.on_unreachable.as_deref(), "wait");
+    one_word(&at("onUnreachable"), unreachable, allowed, checks);
     one_word(&at("commit"), raw.commit.as_deref(), "one-phase", checks);
     let kind = raw.kind.unwrap_or_default();
     let namespace = match kind {
@@ -65,11 +61,8 @@ fn cluster(raw: RawCluster, path: &str, queues: &[QueueName], checks: &mut Check
     let served = raw
         .queues
         .map(|names| served(&names, &at("queues"), queues, checks));
-    let time_to_live = checks.duration(
-        &at("timeToLive"),
-        raw.time_to_live.as_deref(),
-        TIME_TO_LIVE_DEFAULT,
-    );
+    let lives = raw.time_to_live.as_deref();
+    let time_to_live = checks.duration(&at("timeToLive"), lives, TIME_TO_LIVE_DEFAULT);
     let layers = layers(raw.defaults, raw.overrides, &at(""), Level::Cluster, checks);
     let name: Option<ClusterName> = checks.name(&at("name"), raw.name.as_deref());
     let (name, namespace) = (name?, namespace?);

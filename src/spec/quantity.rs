@@ -50,7 +50,7 @@ fn suggestion(text: &str) -> String {
     let rule = "Spark's form: a whole number with k, m, g or t";
     match mib {
         Some(mib) if mib >= 1.0 && mib % 1024.0 == 0.0 => format!("`{}g` ({rule})", mib / 1024.0),
-        Some(mib) if mib >= 1.0 && mib < 1e12 => format!("`{mib}m` ({rule})"),
+        Some(mib) if (1.0..1e12).contains(&mib) => format!("`{mib}m` ({rule})"),
         Some(_) | None => format!("{rule}, such as `1536m` or `2g`"),
     }
 }
