@@ -2,12 +2,19 @@
 
 mod options;
 mod run;
+mod clusters;
+mod assembly;
+mod serve;
+mod jobs;
+mod dev;
 
 use std::path::Path;
-use std::process::ExitCode;
 
+pub use assembly::{Places, StartError, assemble};
+pub use dev::dev;
 pub use options::{DevOptions, ServeOptions, Viewer};
 pub use run::{Parts, Running};
+pub use serve::serve;
 
 use crate::config::{Config, Faults};
 
@@ -16,19 +23,7 @@ pub fn check_config(path: &Path) -> Result<Config, Faults> {
     Config::load(path)
 }
 
-/// Runs the broker until it is told to stop.
-pub fn serve(options: &ServeOptions) -> ExitCode {
-    if let Err(faults) = check_config(&options.config) {
-        eprintln!("{faults}");
-        return ExitCode::from(78);
-    }
-    eprintln!("serve is not assembled yet");
-    ExitCode::FAILURE
-}
-
-/// Runs the embedded default until it is told to stop or, with jobs, until all of them have ended.
-pub fn dev(options: &DevOptions, viewer: &mut dyn Viewer) -> ExitCode {
-    let _ = options;
-    viewer.note("dev is not assembled yet");
-    ExitCode::FAILURE
+/// The runtime of the whole process.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
 }

@@ -83,6 +83,8 @@ pub struct Running {
     grace: Duration,
     /// Where the API listens.
     pub api: Option<SocketAddr>,
+    /// Where health and figures are served.
+    pub health: Option<SocketAddr>,
 }
 
 impl Parts {
@@ -94,7 +96,7 @@ impl Parts {
         let (lease_seen, lease_was_seen) = watch::channel(false);
         let (arrivals, arrived) = mpsc::channel(ARRIVALS);
         let gate = Gate::default();
-        let api = self.api.local_addr().ok();
+        let (api, health) = (self.api.local_addr().ok(), self.health.local_addr().ok());
         let grace = self.grace;
 
         tasks.start(
@@ -122,7 +124,12 @@ impl Parts {
             metrics: Arc::clone(&self.metrics),
         });
         self.serve(&tasks, broker, stop);
-        Running { tasks, grace, api }
+        Running {
+            tasks,
+            grace,
+            api,
+            health,
+        }
     }
 
     fn records(&self) -> Records {
