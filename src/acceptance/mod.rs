@@ -84,6 +84,17 @@ pub struct Rejection {
 }
 
 impl Rejection {
+    /// Of a spec that is larger than a record can hold.
+    pub fn too_large(record: &Record, why: &str) -> Self {
+        Self {
+            id: record.id.clone(),
+            reason: Reason::TooLarge,
+            violations: vec![Violation::new("", why, "a spec of at most 390 KB compressed")],
+            fingerprint: record.fingerprint.clone(),
+            user: None,
+        }
+    }
+
     /// Of a message that can't be decoded: under its own ID where it gives a valid one, else under its `MessageId`.
     pub fn of_message(fault: Undecodable, message_id: &str) -> Self {
         let fingerprint = fault.fingerprint();

@@ -14,7 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::acceptance::Acceptor;
 use crate::api;
 use crate::broker::active::Candidate;
-use crate::broker::gate::Gate;
+use crate::broker::gate::{Gate, Reach};
 use crate::broker::hands::{Hands, MakeObject};
 use crate::broker::intake::Intake;
 use crate::broker::lease::{Election, Held, Keeper};
@@ -107,17 +107,18 @@ impl Parts {
         tasks.start(
             Kind::Essential,
             "election",
-            self.election(held, lease_seen).run(stop.clone()),
+            self.election(held, lease_seen, gate.clone()).run(stop.clone()),
         );
         let scheduling = self
             .candidate(held_seen.clone())
             .serve(held_seen.clone(), arrived, stop.clone());
         tasks.start(Kind::Essential, "scheduler", scheduling);
-        self.start_intake(&tasks, &gate, &arrivals);
+        let queues = self.start_intake(&tasks, &gate, &arrivals);
         let broker: Arc<dyn Service> = Arc::new(Broker {
             acceptor: Arc::clone(&self.acceptor),
             records: self.records(),
             gate,
+            queues,
             arrivals,
             lease_seen: lease_was_seen,
             held: held_seen,
@@ -142,7 +143,7 @@ impl Parts {
         }
     }
 
-    fn election(&self, held: watch::Sender<Option<Held>>, seen: watch::Sender<bool>) -> Election {
+    fn election(&self, held: watch::Sender<Option<Held>>, seen: watch::Sender<bool>, gate: Gate) -> Election {
         Election {
             coordination: Arc::clone(&self.coordination),
             clock: Arc::clone(&self.clock),
@@ -150,6 +151,7 @@ impl Parts {
             keeper: Keeper::new(uuid::Uuid::new_v4().to_string(), self.lease),
             held,
             seen,
+            gate,
             metrics: Arc::clone(&self.metrics),
         }
     }
@@ -173,8 +175,10 @@ impl Parts {
         }
     }
 
-    fn start_intake(&self, tasks: &Tasks, gate: &Gate, arrivals: &mpsc::Sender<Input>) {
+    fn start_intake(&self, tasks: &Tasks, gate: &Gate, arrivals: &mpsc::Sender<Input>) -> Vec<Reach> {
+        let mut reaches = Vec::new();
         for (queue, default_queue) in &self.queues {
+            let reach = Reach::default();
             let intake = Intake {
                 queue: Arc::clone(queue),
                 default_queue: default_queue.clone(),
@@ -183,11 +187,14 @@ impl Parts {
                 gate: gate.clone(),
                 arrivals: arrivals.clone(),
                 metrics: Arc::clone(&self.metrics),
+                reach: reach.clone(),
                 stop: tasks.stop(),
                 pollers: AtomicUsize::new(0),
             };
             Arc::new(intake).start(tasks);
+            reaches.push(reach);
         }
+        reaches
     }
 
     fn serve(self, tasks: &Tasks, service: Arc<dyn Service>, stop: CancellationToken) {

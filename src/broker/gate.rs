@@ -1,6 +1,6 @@
 //! Whether the store takes writes: while it doesn't, nothing more is received, and what was received is held.
 
-use std::sync::Arc;
+use std::sync::{Arc, Mutex, PoisonError};
 use std::time::Duration;
 
 use tokio::sync::watch;
@@ -18,6 +18,22 @@ pub struct Gate(watch::Sender<Option<String>>);
 impl Default for Gate {
     fn default() -> Self {
         Self(watch::Sender::new(None))
+    }
+}
+
+/// Why a submission queue can't be read, while it can't. Clones share one.
+#[derive(Debug, Clone, Default)]
+pub struct Reach(Arc<Mutex<Option<String>>>);
+
+impl Reach {
+    /// A receive came to this: `None` where it was answered.
+    pub fn set(&self, fault: Option<String>) {
+        *self.0.lock().unwrap_or_else(PoisonError::into_inner) = fault;
+    }
+
+    /// Why it can't be read.
+    pub fn fault(&self) -> Option<String> {
+        self.0.lock().unwrap_or_else(PoisonError::into_inner).clone()
     }
 }
 

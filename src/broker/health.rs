@@ -17,13 +17,17 @@ pub struct Health {
     why_not: Option<String>,
     faults: u32,
     rests_until: Option<Duration>,
+    /// Whether a job is under way as a probe.
+    probed: bool,
 }
 
 impl Health {
     /// The watch has listed everything and goes on.
     pub fn in_sight(&mut self) {
         self.listed = true;
-        self.why_not = None;
+        if self.faults == 0 {
+            self.why_not = None;
+        }
     }
 
     /// The watch is broken.
@@ -40,11 +44,23 @@ impl Health {
         self.listed
     }
 
+    /// A job was sent there.
+    pub fn sent(&mut self, now: Duration) {
+        self.probed = self.verdict(now) == Verdict::Probing;
+    }
+
+    /// The job that was sent as a probe didn't reach the cluster.
+    pub fn probe_is_over(&mut self) {
+        self.probed = false;
+    }
+
     /// A create came to this.
     pub fn create_came_to(&mut self, answer: &CreateAnswer, now: Duration) {
+        self.probed = false;
         match answer {
             CreateAnswer::Exists => {
                 self.faults = 0;
+                self.why_not = None;
                 self.rests_until = None;
             }
             CreateAnswer::Refused(Refusal::Cluster, why) | CreateAnswer::Unclear(why) => {
@@ -60,7 +76,11 @@ impl Health {
                 | Refusal::Webhook
                 | Refusal::Spec,
                 _,
-            ) => {}
+            ) => {
+                // It answered, and not about itself: it works.
+                self.faults = 0;
+                self.why_not = None;
+            }
         }
     }
 
@@ -79,10 +99,10 @@ impl Health {
         if !self.listed || self.rests_until.is_some_and(|until| until > now) {
             return Verdict::Closed(why());
         }
-        if self.faults > 0 {
-            Verdict::Probing
-        } else {
-            Verdict::Open
+        match self.faults {
+            0 => Verdict::Open,
+            _ if self.probed => Verdict::Closed(format!("one job was sent as a probe after: {}", why())),
+            _ => Verdict::Probing,
         }
     }
 }
@@ -121,6 +141,11 @@ mod tests {
         let later = now + Duration::from_secs(5);
         assert!(health.probe_due(later));
         assert_eq!(health.verdict(later), Verdict::Probing);
+        health.sent(later);
+        assert!(
+            matches!(health.verdict(later), Verdict::Closed(_)),
+            "one probe at a time"
+        );
         health.create_came_to(&CreateAnswer::Unclear("reset".into()), later);
         assert!(!health.probe_due(later + Duration::from_secs(9)));
         assert!(health.probe_due(later + Duration::from_secs(10)));

@@ -9,7 +9,7 @@ use futures::future::join_all;
 use tokio::sync::mpsc;
 use tokio_util::sync::CancellationToken;
 
-use super::gate::Gate;
+use super::gate::{Gate, Reach};
 use super::scheduler::Input;
 use super::storing::{Records, Stored};
 use super::supervise::{Kind, Tasks};
@@ -47,6 +47,8 @@ pub struct Intake {
     pub arrivals: mpsc::Sender<Input>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Told whether the queue can be read.
+    pub reach: Reach,
     /// Cancelled to stop receiving.
     pub stop: CancellationToken,
     /// How many pollers run.
@@ -96,6 +98,7 @@ impl Intake {
         };
         match received {
             Ok(messages) => {
+                self.reach.set(None);
                 let count = messages.len();
                 if count > 0 {
                     self.take_in(messages).await;
@@ -104,6 +107,7 @@ impl Intake {
             }
             Err(error) => {
                 tracing::warn!(%error, "the submission queue can't be read");
+                self.reach.set(Some(error.to_string()));
                 let pause = match error.class() {
                     Class::Transient { retry_after } => retry_after.unwrap_or(Duration::from_secs(1)),
                     Class::Conflict | Class::Permanent => Duration::from_secs(10),
@@ -205,7 +209,15 @@ impl Intake {
     }
 
     async fn store(&self, message: &Message, record: Record, parked: &mut bool) -> Result<Fate, Error> {
-        match self.records.store(&record).await? {
+        let stored = match self.records.store(&record).await {
+            Err(error) if error.is_too_large() => {
+                return self
+                    .reject(message, Rejection::too_large(&record, &error.to_string()), parked)
+                    .await;
+            }
+            stored => stored?,
+        };
+        match stored {
             Stored::New(record) => {
                 self.metrics
                     .submission(Some(record.queue.as_str()), Outcome::Accepted);

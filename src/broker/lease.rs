@@ -10,6 +10,7 @@ use std::time::Duration;
 use tokio::sync::watch;
 use tokio_util::sync::CancellationToken;
 
+use super::gate::Gate;
 use crate::model::{Clock, Domain, Epoch, Version};
 use crate::ports::store::{Coordination, Lease, LeaseWrite};
 use crate::telemetry::Metrics;
@@ -145,6 +146,8 @@ pub struct Election {
     pub held: watch::Sender<Option<Held>>,
     /// Told once anybody has been seen to hold the lease.
     pub seen: watch::Sender<bool>,
+    /// Closed where the store can't be read or written: nobody may be sending anything that would show it.
+    pub gate: Gate,
     /// Counters.
     pub metrics: Arc<Metrics>,
 }
@@ -183,7 +186,7 @@ impl Election {
                     self.keeper.looked(stored.as_ref(), self.clock.monotonic())
                 }
                 Err(error) => {
-                    tracing::debug!(%error, "the lease can't be read");
+                    self.gate.close(&error.to_string());
                     None
                 }
             },
@@ -194,7 +197,7 @@ impl Election {
             Ok(LeaseWrite::Done) => self.won(lease, sent),
             Ok(LeaseWrite::Stale(_)) => self.beaten(),
             // The term runs out by itself; where our own version still stands later, it is renewed in the same epoch.
-            Err(error) => tracing::warn!(%error, "the lease can't be written"),
+            Err(error) => self.gate.close(&error.to_string()),
         }
     }
 

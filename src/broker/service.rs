@@ -5,11 +5,11 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::{mpsc, watch};
 
-use super::gate::Gate;
+use super::gate::{Gate, Reach};
 use super::lease::Held;
 use super::scheduler::Input;
 use super::storing::{Records, Stored};
-use crate::acceptance::Acceptor;
+use crate::acceptance::{Acceptor, Rejection};
 use crate::message;
 use crate::model::SubmissionId;
 use crate::ports::Error;
@@ -25,6 +25,8 @@ pub struct Broker {
     pub records: Records,
     /// Closed while the store is away.
     pub gate: Gate,
+    /// Whether each submission queue can be read.
+    pub queues: Vec<Reach>,
     /// Where new submissions are told to this pod's scheduler.
     pub arrivals: mpsc::Sender<Input>,
     /// Whether anybody has been seen to hold the lease: this pod or another.
@@ -73,6 +75,14 @@ impl Service for Broker {
             }
             Ok(Stored::Duplicate(record)) => Ok(Submitted::Duplicate(record)),
             Ok(Stored::Conflict(record)) => Ok(Submitted::Conflict(record)),
+            Err(error) if error.is_too_large() => {
+                let fault = Rejection::too_large(&record, &error.to_string());
+                Ok(Submitted::Rejected {
+                    reason: fault.reason,
+                    id: Some(fault.id),
+                    violations: fault.violations,
+                })
+            }
             Err(error) => {
                 self.gate.close(&error.to_string());
                 Err(error)
@@ -89,6 +99,8 @@ impl Service for Broker {
         if let Some(why) = self.gate.closed() {
             missing.push(format!("the store takes no writes: {why}"));
         }
+        let unread = self.queues.iter().filter_map(Reach::fault);
+        missing.extend(unread.map(|why| format!("a submission queue can't be read: {why}")));
         if !*self.lease_seen.borrow() && self.held.borrow().is_none() {
             missing.push("no lease has been seen yet".to_owned());
         }

@@ -16,12 +16,27 @@ use crate::error::{Class, Classify};
 pub struct Error {
     class: Class,
     message: String,
+    too_large: bool,
 }
 
 impl Error {
+    /// What was to be stored is larger than the store can hold.
+    pub fn too_large(message: impl Into<String>) -> Self {
+        Self {
+            too_large: true,
+            ..Self::permanent(message)
+        }
+    }
+
+    /// Whether what was to be stored is larger than the store can hold.
+    pub fn is_too_large(&self) -> bool {
+        self.too_large
+    }
+
     /// The same call may succeed later.
     pub fn transient(message: impl Into<String>) -> Self {
         Self {
+            too_large: false,
             class: Class::Transient { retry_after: None },
             message: message.into(),
         }
@@ -30,6 +45,7 @@ impl Error {
     /// The same call may succeed after `delay`, as the other side says.
     pub fn throttled(message: impl Into<String>, delay: Option<Duration>) -> Self {
         Self {
+            too_large: false,
             class: Class::Transient { retry_after: delay },
             message: message.into(),
         }
@@ -38,6 +54,7 @@ impl Error {
     /// The same call will fail for ever.
     pub fn permanent(message: impl Into<String>) -> Self {
         Self {
+            too_large: false,
             class: Class::Permanent,
             message: message.into(),
         }

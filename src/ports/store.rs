@@ -43,7 +43,7 @@ pub struct Page<T> {
 #[async_trait]
 pub trait Store: Send + Sync {
     /// Writes a new record where none stands under its ID. Specs over 8 KB go compressed into an item of their own
-    /// first. Errors: a spec of more than 390 KB compressed is permanent.
+    /// first. Errors: a spec of more than 390 KB compressed is [`Error::too_large`].
     async fn create(&self, record: &Record) -> Result<Create, Error>;
 
     /// Puts `record` in the place of `old`, if `old` still stands in its version and incarnation.

@@ -129,8 +129,8 @@ fn pack(spec: &SpecTexts) -> Result<Vec<u8>, Error> {
     let json = serde_json::to_vec(spec).map_err(|e| broken(&e))?;
     let packed = zstd::encode_all(json.as_slice(), 0).map_err(|e| broken(&e))?;
     if packed.len() > COMPRESSED_MAX {
-        return Err(Error::permanent(format!(
-            "TooLarge: the spec has {} bytes compressed, allowed are {COMPRESSED_MAX}",
+        return Err(Error::too_large(format!(
+            "the spec has {} bytes compressed, allowed are {COMPRESSED_MAX}",
             packed.len()
         )));
     }

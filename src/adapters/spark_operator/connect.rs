@@ -82,7 +82,7 @@ pub enum Error {
     Interrupted,
 }
 
-/// Makes a client: one try per request, [`CONNECT_TIMEOUT`] to connect, no answer without an end.
+/// Makes a client: one try per request, 5 s to connect, no answer without an end.
 ///
 /// `sdk` has the credentials, region and endpoints for [`Connect::Eks`].
 pub async fn client(connect: &Connect, sdk: &SdkConfig, clock: Arc<dyn Clock>) -> Result<Client, Error> {

@@ -102,6 +102,10 @@ impl Scheduler {
         let Some(slot) = self.live.get_mut(id) else { return };
         slot.busy = false;
         self.dirty.insert(id.clone());
+        if let (Some(_), Outcome::Lapsed | Outcome::Written(Err(_))) = (&slot.unconfirmed, &outcome) {
+            return self.back_to_the_backlog(id);
+        }
+        slot.unconfirmed = None;
         match outcome {
             Outcome::Written(Ok(Write::Done(record))) => self.written(id, *record),
             Outcome::Written(Ok(Write::Stale(stored))) => self.overtaken(id, stored.map(|r| *r)),
@@ -129,6 +133,30 @@ impl Scheduler {
         }
     }
 
+    /// The write out of QUEUED wasn't confirmed: nothing was sent anywhere, and the next try will show what stands.
+    fn back_to_the_backlog(&mut self, id: &SubmissionId) {
+        let outline = self.live.get_mut(id).and_then(|slot| slot.unconfirmed.take());
+        self.probe_is_over(id);
+        self.forget(id);
+        if let Some(outline) = outline {
+            self.backlog.insert(&BacklogEntry::from(outline.as_ref()));
+        }
+    }
+
+    /// A job that may have been sent as a probe didn't reach its cluster: another may be.
+    fn probe_is_over(&mut self, id: &SubmissionId) {
+        let cluster = self
+            .live
+            .get(id)
+            .and_then(|slot| slot.attempt.record.cluster.clone());
+        if let Some(name) = cluster {
+            if let Some(health) = self.health.get_mut(&name) {
+                health.probe_is_over();
+            }
+            self.update_health(&name);
+        }
+    }
+
     pub(super) fn created(
         &mut self,
         id: &SubmissionId,
@@ -152,8 +180,12 @@ impl Scheduler {
 
     /// The record stands as it was planned.
     pub(super) fn written(&mut self, id: &SubmissionId, record: Record) {
+        let (now, key) = (self.now(), (record.incarnation.clone(), record.version));
         let Some(slot) = self.live.get_mut(id) else { return };
         let before = slot.attempt.record.clone();
+        if record.state != State::Queued {
+            self.backlog.known_gone(id, &key.0, key.1, now);
+        }
         self.term.metrics.transition(record.state.as_str());
         tracing::info!(
             submission.id = %id, state = %record.state, cluster.name = record.cluster.as_ref().map(ClusterName::as_str),
@@ -191,6 +223,7 @@ impl Scheduler {
 
     /// Somebody else wrote before us: what stands now decides.
     pub(super) fn overtaken(&mut self, id: &SubmissionId, stored: Option<Record>) {
+        self.probe_is_over(id);
         let known = self.live.get(id).map(|slot| slot.attempt.clone());
         let Some((known, stored)) = known.zip(stored) else {
             return self.forget(id);

@@ -88,6 +88,8 @@ impl Term {
 struct Slot {
     attempt: Attempt,
     busy: bool,
+    /// The QUEUED record that the attempt began from, until the write that takes it out of QUEUED is confirmed.
+    unconfirmed: Option<Box<Record>>,
 }
 
 /// The scheduler's memory.
@@ -229,7 +231,14 @@ impl Scheduler {
             attempt.record.version,
             self.now(),
         );
-        self.live.insert(id.clone(), Slot { attempt, busy: false });
+        self.live.insert(
+            id.clone(),
+            Slot {
+                attempt,
+                busy: false,
+                unconfirmed: None,
+            },
+        );
         self.dirty.insert(id);
     }
 

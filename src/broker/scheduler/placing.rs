@@ -6,6 +6,7 @@ use std::time::Duration;
 
 use super::{Done, PLACEMENTS, Scheduler, Slot, record_name};
 use crate::broker::attempt::Attempt;
+use crate::broker::health::Verdict;
 use crate::lifecycle::{Event, Happening, Step};
 use crate::model::{ClusterName, QueueName};
 use crate::routing::{Decision, Now};
@@ -64,13 +65,13 @@ impl Scheduler {
     pub(super) fn write_outline(&mut self, outline: Record, next: Record) {
         let id = next.id.clone();
         let hands = self.term.hands.clone();
-        self.backlog
-            .known_gone(&id, &outline.incarnation, outline.version, self.now());
+        self.backlog.remove(&id);
         self.live.insert(
             id.clone(),
             Slot {
                 attempt: Attempt::intended(next.clone()),
                 busy: true,
+                unconfirmed: Some(Box::new(outline.clone())),
             },
         );
         self.acts
@@ -86,12 +87,24 @@ impl Scheduler {
             wall: self.wall(),
             mono: self.now(),
         };
-        let cycle = self.router.cycle(&self.backlog, now, PLACEMENTS);
-        self.cycle_due = cycle.placements.len() >= PLACEMENTS;
-        self.boards.waiting(cycle.waiting);
-        for decision in cycle.placements {
-            self.intend(decision);
+        for _ in 0..PLACEMENTS {
+            // A cluster that is probed after a fault gets one job: each decision is acted on before the next is made.
+            let probing = self
+                .health
+                .values()
+                .any(|health| health.verdict(now.mono) == Verdict::Probing);
+            let most = if probing { 1 } else { PLACEMENTS };
+            let cycle = self.router.cycle(&self.backlog, now, most);
+            let decided = cycle.placements.len();
+            self.boards.waiting(cycle.waiting);
+            for decision in cycle.placements {
+                self.intend(decision);
+            }
+            if decided < most {
+                return;
+            }
         }
+        self.cycle_due = true;
     }
 
     pub(super) fn intend(&mut self, decision: Decision) {
@@ -100,6 +113,7 @@ impl Scheduler {
             cluster,
             placement,
         } = decision;
+        let now = self.now();
         let outline = entry.outline(&self.term.domain);
         let namespace = self
             .term
@@ -125,6 +139,10 @@ impl Scheduler {
             self.router.released(&entry.id);
             return;
         };
+        if let Some(health) = self.health.get_mut(&cluster) {
+            health.sent(now);
+        }
+        self.update_health(&cluster);
         let waited = self.wall().duration_since(entry.accepted_at).unsigned_abs();
         self.term
             .metrics
