@@ -7,6 +7,8 @@ pub mod model;
 pub mod telemetry;
 
 pub mod submission;
+pub mod spec;
+pub mod admission;
 pub mod backlog;
 pub mod routing;
 pub mod watch;

@@ -1,0 +1,1 @@
+//! Guard rails: what a job queue allows its submissions to ask for.

@@ -1,0 +1,244 @@
+//! The fields of a job spec: those of `SparkApplication` v1beta2 as the operator 2.4.0 publishes them, and the broker's own.
+//!
+//! Source: the operator's published models (`kubeflow-spark-api` 2.4.0) for the names and types, its CRD for bounds and words.
+
+use k8s_openapi::api::core::v1::{
+    Affinity, Container, EnvFromSource, EnvVar, HostAlias, Lifecycle, PodDNSConfig, PodSecurityContext,
+    PodTemplateSpec, SecurityContext, Toleration, Volume, VolumeMount,
+};
+use k8s_openapi::api::networking::v1::IngressTLS;
+
+use super::field::Kind::{
+    Annotations, Bool, Causes, Clusters, Cpu, Duration, Factor, Int, Kube, KubeList, Labels, MemoryLimit, Name,
+    Object, ObjectMap, Objects, OneOf, Quantities, Queue, Refused, SparkConf, SparkMemory, SubmissionId, Text,
+    TextMap, Texts,
+};
+use super::field::{Field, field, required};
+use super::kube::{check, check_template};
+
+/// The largest number of executors that a spec may name. It guards against slips, not against use.
+pub const EXECUTORS_MAX: u32 = 100_000;
+
+/// Fields whose effect isn't built; each is refused by name.
+pub const UNBUILT: &[&str] = &["template", "parameters"];
+
+const INT32: i64 = i32::MAX as i64;
+const EXECUTORS: i64 = EXECUTORS_MAX as i64;
+const UNBUILT_WHY: &str = "no such field: job templates aren't built yet; write the whole spec";
+
+/// The broker's own fields, beside those of [`APPLICATION`].
+pub(crate) const BROKER: &[Field] = &[
+    field("submissionId", SubmissionId),
+    field("applicationName", Name),
+    field("queue", Queue),
+    field("priority", Int(-(INT32 + 1), INT32)),
+    field("clusters", Clusters),
+    field("namespace", Name),
+    field("timeouts", Object(TIMEOUTS)),
+    field("retry", Object(RETRY)),
+    field("labels", Labels),
+    field("annotations", Annotations),
+    field("template", Refused(UNBUILT_WHY)),
+    field("parameters", Refused(UNBUILT_WHY)),
+];
+
+const TIMEOUTS: &[Field] =
+    &[field("queue", Duration), field("pickup", Duration), field("start", Duration), field("run", Duration)];
+
+const RETRY: &[Field] = &[field("maxAttempts", Int(1, 100)), field("on", Causes)];
+
+/// `SparkApplication.spec`.
+pub(crate) const APPLICATION: &[Field] = &[
+    field("type", OneOf(&["Java", "Scala", "Python", "R"])),
+    required("sparkVersion", Name),
+    field("mode", OneOf(&["cluster"])),
+    field("suspend", Refused("no `suspend`: the broker holds and releases objects itself")),
+    field("proxyUser", Text),
+    field("image", Name),
+    field("imagePullPolicy", OneOf(&["Always", "IfNotPresent", "Never"])),
+    field("imagePullSecrets", Texts),
+    field("mainClass", Name),
+    required("mainApplicationFile", Name),
+    field("arguments", Texts),
+    field("sparkConf", SparkConf),
+    field("hadoopConf", TextMap),
+    field("sparkConfigMap", Name),
+    field("hadoopConfigMap", Name),
+    field("volumes", KubeList(check::<Volume>)),
+    field("driver", Object(DRIVER)),
+    field("executor", Object(EXECUTOR)),
+    field("deps", Object(DEPS)),
+    field("restartPolicy", Object(RESTART_POLICY)),
+    field("nodeSelector", TextMap),
+    field("failureRetries", Int(0, INT32)),
+    field("retryInterval", Int(0, i64::MAX)),
+    field("pythonVersion", OneOf(&["2", "3"])),
+    field("memoryOverheadFactor", Factor),
+    field("monitoring", Object(MONITORING)),
+    field("batchScheduler", Name),
+    field("timeToLiveSeconds", Int(1, i64::MAX)),
+    field("batchSchedulerOptions", Object(BATCH_SCHEDULER_OPTIONS)),
+    field("sparkUIOptions", Object(SPARK_UI_OPTIONS)),
+    field("driverIngressOptions", Objects(DRIVER_INGRESS_OPTIONS)),
+    field("dynamicAllocation", Object(DYNAMIC_ALLOCATION)),
+];
+
+/// Makes the table of a pod from the fields of its own and those that driver and executor have in common.
+macro_rules! pod {
+    ($($own:expr),+ $(,)?) => {
+        &[
+            $($own,)+
+            field("template", Kube(check_template::<PodTemplateSpec>)),
+            field("cores", Int(1, INT32)),
+            field("coreRequest", Cpu),
+            field("coreLimit", Cpu),
+            field("memory", SparkMemory),
+            field("memoryLimit", MemoryLimit),
+            field("memoryOverhead", SparkMemory),
+            field("gpu", Object(GPU)),
+            field("image", Name),
+            field("configMaps", Objects(NAME_PATH)),
+            field("secrets", Objects(SECRET)),
+            field("env", KubeList(check::<EnvVar>)),
+            field("envVars", TextMap),
+            field("envFrom", KubeList(check::<EnvFromSource>)),
+            field("envSecretKeyRefs", ObjectMap(NAME_KEY)),
+            field("labels", Labels),
+            field("annotations", Annotations),
+            field("volumeMounts", KubeList(check::<VolumeMount>)),
+            field("affinity", Kube(check::<Affinity>)),
+            field("tolerations", KubeList(check::<Toleration>)),
+            field("podSecurityContext", Kube(check::<PodSecurityContext>)),
+            field("securityContext", Kube(check::<SecurityContext>)),
+            field("schedulerName", Name),
+            field("sidecars", KubeList(check::<Container>)),
+            field("initContainers", KubeList(check::<Container>)),
+            field("hostNetwork", Bool),
+            field("nodeSelector", TextMap),
+            field("dnsConfig", Kube(check::<PodDNSConfig>)),
+            field("terminationGracePeriodSeconds", Int(0, i64::MAX)),
+            field("serviceAccount", Name),
+            field("hostAliases", KubeList(check::<HostAlias>)),
+            field("shareProcessNamespace", Bool),
+            field("javaOptions", Text),
+            field("lifecycle", Kube(check::<Lifecycle>)),
+            field("ports", Objects(PORT)),
+            field("priorityClassName", Name),
+        ]
+    };
+}
+
+const DRIVER: &[Field] = pod![
+    field("podName", Refused("no fixed pod name: attempts would collide")),
+    field("kubernetesMaster", Text),
+    field("serviceAnnotations", TextMap),
+    field("serviceLabels", Labels),
+];
+
+const EXECUTOR: &[Field] = pod![field("instances", Int(1, EXECUTORS)), field("deleteOnTermination", Bool)];
+
+const GPU: &[Field] = &[required("name", Name), required("quantity", Int(1, INT32))];
+const NAME_PATH: &[Field] = &[required("name", Name), required("path", Name)];
+const NAME_KEY: &[Field] = &[required("name", Name), required("key", Name)];
+const SECRET: &[Field] = &[
+    required("name", Name),
+    required("path", Name),
+    required("secretType", OneOf(&["GCPServiceAccount", "HadoopDelegationToken", "Generic"])),
+];
+const PORT: &[Field] = &[
+    required("name", Name),
+    required("protocol", OneOf(&["TCP", "UDP", "SCTP"])),
+    required("containerPort", Int(1, 65_535)),
+];
+
+const DEPS: &[Field] = &[
+    field("jars", Texts),
+    field("files", Texts),
+    field("pyFiles", Texts),
+    field("packages", Texts),
+    field("excludePackages", Texts),
+    field("repositories", Texts),
+    field("archives", Texts),
+];
+
+const RESTART_POLICY: &[Field] = &[
+    field("type", OneOf(&["Never", "OnFailure", "Always"])),
+    field("onSubmissionFailureRetries", Int(0, 99)),
+    field("onFailureRetries", Int(0, INT32)),
+    field("onSubmissionFailureRetryInterval", Int(1, i64::MAX)),
+    field("onFailureRetryInterval", Int(1, i64::MAX)),
+];
+
+const MONITORING: &[Field] = &[
+    required("exposeDriverMetrics", Bool),
+    required("exposeExecutorMetrics", Bool),
+    field("metricsProperties", Text),
+    field("metricsPropertiesFile", Text),
+    field("prometheus", Object(PROMETHEUS)),
+];
+
+const PROMETHEUS: &[Field] = &[
+    required("jmxExporterJar", Name),
+    field("port", Int(1024, 49_151)),
+    field("portName", Name),
+    field("configFile", Text),
+    field("configuration", Text),
+];
+
+const BATCH_SCHEDULER_OPTIONS: &[Field] =
+    &[field("queue", Name), field("priorityClassName", Name), field("resources", Quantities)];
+
+const SERVICE_TYPES: &[&str] = &["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
+
+const SPARK_UI_OPTIONS: &[Field] = &[
+    field("servicePort", Int(1, 65_535)),
+    field("servicePortName", Name),
+    field("serviceType", OneOf(SERVICE_TYPES)),
+    field("serviceAnnotations", TextMap),
+    field("serviceLabels", Labels),
+    field("ingressAnnotations", TextMap),
+    field("ingressTLS", KubeList(check::<IngressTLS>)),
+];
+
+const DRIVER_INGRESS_OPTIONS: &[Field] = &[
+    required("servicePort", Int(1, 65_535)),
+    required("servicePortName", Name),
+    field("serviceType", OneOf(SERVICE_TYPES)),
+    field("serviceAnnotations", TextMap),
+    field("serviceLabels", Labels),
+    field("ingressURLFormat", Text),
+    field("ingressAnnotations", TextMap),
+    field("ingressTLS", KubeList(check::<IngressTLS>)),
+];
+
+const DYNAMIC_ALLOCATION: &[Field] = &[
+    field("enabled", Bool),
+    field("initialExecutors", Int(0, EXECUTORS)),
+    field("minExecutors", Int(0, EXECUTORS)),
+    field("maxExecutors", Int(1, EXECUTORS)),
+    field("shuffleTrackingEnabled", Bool),
+    field("shuffleTrackingTimeout", Int(0, i64::MAX)),
+];
+
+/// Every field of a job spec by name.
+pub(crate) fn job_field(name: &str) -> Option<&'static Field> {
+    APPLICATION.iter().chain(BROKER).find(|field| field.name == name)
+}
+
+/// Whether `name` is the broker's own and never part of a `SparkApplication`.
+pub(crate) fn is_broker_field(name: &str) -> bool {
+    BROKER.iter().any(|field| field.name == name)
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn the_tables_have_as_many_fields_as_the_operator_publishes() {
+        assert_eq!(APPLICATION.len(), 32);
+        assert_eq!(DRIVER.len(), 40);
+        assert_eq!(EXECUTOR.len(), 38);
+        assert!(UNBUILT.iter().all(|name| matches!(job_field(name).map(|f| f.kind), Some(Refused(_)))));
+    }
+}
