@@ -8,10 +8,12 @@ pub mod telemetry;
 
 pub mod submission;
 pub mod spec;
+pub mod message;
 pub mod admission;
 pub mod backlog;
 pub mod routing;
 pub mod watch;
+pub mod acceptance;
 pub mod lifecycle;
 pub mod lookup;
 pub mod ports;

@@ -1,3 +1,7 @@
 //! The `spark-broker` binary.
 
-fn main() {}
+use std::process::ExitCode;
+
+fn main() -> ExitCode {
+    spark_broker::cli::main()
+}

@@ -14,7 +14,6 @@ use aws_credential_types::Credentials;
 use aws_credential_types::provider::SharedCredentialsProvider;
 use aws_smithy_runtime_api::client::orchestrator::HttpResponse;
 use aws_smithy_runtime_api::client::result::SdkError;
-use aws_smithy_types::error::display::DisplayErrorContext;
 use aws_smithy_types::error::metadata::ProvideErrorMetadata;
 
 use crate::ports;
@@ -151,7 +150,7 @@ where
 {
     let text = match error.as_service_error().map(|e| (e.code(), e.message())) {
         Some((Some(code), message)) => format!("{call}: {code}: {}", message.unwrap_or_default()),
-        Some((None, _)) | None => format!("{call}: {}", DisplayErrorContext(&error)),
+        Some((None, _)) | None => format!("{call}: {}", chain(&error)),
     };
     match &error {
         // Never sent: a parameter is missing or malformed.
@@ -168,6 +167,12 @@ where
         // Time-outs, connections that failed or broke, answers that make no sense, and credentials that can't be had now.
         _ => ports::Error::transient(text),
     }
+}
+
+/// The error and its causes. The SDK's own display of both adds the whole answer, bodies of messages included.
+fn chain(error: &dyn std::error::Error) -> String {
+    let causes = std::iter::successors(error.source(), |cause| cause.source());
+    causes.fold(error.to_string(), |text, cause| format!("{text}: {cause}"))
 }
 
 fn retry_after(response: &HttpResponse) -> Option<Duration> {

@@ -26,7 +26,7 @@ const LIMIT_MAX: usize = 200;
 #[utoipa::path(
     get, path = "/v1/submissions",
     params(
-        ("queue" = Option<String>, Query, description = "Only this job queue; default: all that are configured"),
+        ("queue" = Option<String>, Query, description = "Only this job queue; default: all that are configured, and `none`, where REJECTED ones stand"),
         ("state" = Option<String>, Query, description = "Only these states, joined by commas: `QUEUED,RUNNING`"),
         ("since" = Option<String>, Query, description = "Accepted since: a time in RFC 3339 or a duration back from now, such as `24h`; default `7d`"),
         ("cursor" = Option<String>, Query, description = "`nextCursor` of the page before"),
@@ -50,7 +50,7 @@ pub(super) async fn list(
     let limit = parameters.take("limit", read_limit);
     parameters.finish()?;
     let wanted = Wanted {
-        queues: queue.map_or_else(|| api.queues.clone(), |queue| vec![queue]),
+        queues: queue.map_or_else(|| all_queues(&api), |queue| vec![queue]),
         states,
         since: since.unwrap_or_else(|| back(now, SINCE_DEFAULT)),
         limit: limit.unwrap_or(LIMIT_DEFAULT),
@@ -62,6 +62,13 @@ pub(super) async fn list(
         submissions: statuses(&api, &records).await?,
         next_cursor: next.map(|cursor| cursor.encode()),
     }))
+}
+
+/// The configured job queues, and what belongs to none: most of what is REJECTED.
+fn all_queues(api: &Api) -> Vec<QueueName> {
+    let mut queues = api.queues.clone();
+    queues.push(QueueName::none());
+    queues
 }
 
 /// The day of a time in UTC, as the index names it.

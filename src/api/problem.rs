@@ -87,6 +87,12 @@ impl Problem {
     }
 }
 
+impl From<Box<Problem>> for Problem {
+    fn from(boxed: Box<Problem>) -> Self {
+        *boxed
+    }
+}
+
 impl From<ports::Error> for Problem {
     fn from(error: ports::Error) -> Self {
         let delay = match error.class() {

@@ -78,7 +78,7 @@ impl Parameters {
     }
 
     /// Every fault, parameters that nobody took included.
-    pub(super) fn finish(mut self) -> Result<(), Problem> {
+    pub(super) fn finish(mut self) -> Result<(), Box<Problem>> {
         let expected = match self.known.as_slice() {
             [] => "no parameter".to_owned(),
             known => format!("one of {}", known.join(", ")),
@@ -93,14 +93,14 @@ impl Parameters {
         if self.violations.is_empty() {
             return Ok(());
         }
-        Err(Problem::invalid("the query string has faults", self.violations))
+        Err(Problem::invalid("the query string has faults", self.violations).into())
     }
 }
 
 /// The ID in a path.
-pub(super) fn submission_id(text: &str) -> Result<SubmissionId, Problem> {
+pub(super) fn submission_id(text: &str) -> Result<SubmissionId, Box<Problem>> {
     text.parse().map_err(|error: crate::model::InvalidName| {
         let violation = Violation::new("submissionId", format!("{:?}", error.found), error.expected);
-        Problem::invalid("the path holds no submission ID", vec![violation])
+        Problem::invalid("the path holds no submission ID", vec![violation]).into()
     })
 }

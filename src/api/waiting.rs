@@ -27,10 +27,12 @@ pub(super) enum Until {
 }
 
 impl Api {
-    /// The record that stands under `id`; an expired one counts as absent.
+    /// The record that stands under `id`. An expired one counts as absent, and so does the memory of a cancel that came
+    /// before its submission.
     pub(super) async fn record(&self, id: &SubmissionId) -> Result<Option<Record>, Problem> {
         let now = self.clock.now();
-        Ok(self.store.get(id).await?.filter(|record| !record.is_expired(now)))
+        let stands = |record: &Record| !record.is_expired(now) && !record.is_tombstone();
+        Ok(self.store.get(id).await?.filter(stands))
     }
 
     /// The record after at most `wait`; earlier once what is waited for has come or the process stops.

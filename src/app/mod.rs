@@ -1,1 +1,29 @@
-//! The program put together.
+//! The program put together: ports fulfilled by adapters, the broker over them, the surfaces over the broker.
+
+mod options;
+mod run;
+mod clusters;
+mod assembly;
+mod serve;
+mod jobs;
+mod dev;
+
+use std::path::Path;
+
+pub use assembly::{Places, StartError, assemble};
+pub use dev::dev;
+pub use options::{DevOptions, ServeOptions, Viewer};
+pub use run::{Parts, Running};
+pub use serve::serve;
+
+use crate::config::{Config, Faults};
+
+/// Loads a configuration and checks it as `serve` does before it starts.
+pub fn check_config(path: &Path) -> Result<Config, Faults> {
+    Config::load(path)
+}
+
+/// The runtime of the whole process.
+fn runtime() -> std::io::Result<tokio::runtime::Runtime> {
+    tokio::runtime::Builder::new_multi_thread().enable_all().build()
+}

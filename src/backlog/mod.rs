@@ -4,11 +4,12 @@
 //! and what is known to have left stays out. Every operation costs at most the logarithm of the number of entries.
 
 mod gone;
+mod keys;
 mod shapes;
 mod slot;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -17,6 +18,7 @@ use jiff::Timestamp;
 use crate::model::{Incarnation, QueueName, SubmissionId, Version};
 use crate::submission::BacklogEntry;
 use gone::Gone;
+use keys::{ById, ByPlace, ByTimeout};
 pub use shapes::Shape;
 use shapes::Shapes;
 pub use slot::Moment;
@@ -41,13 +43,13 @@ pub type Place = (Reverse<i32>, Moment, SubmissionId);
 /// The QUEUED submissions of all queues.
 #[derive(Debug, Default)]
 pub struct Backlog {
-    slots: HashMap<SubmissionId, Box<Slot>>,
+    slots: HashSet<ById>,
     queues: Vec<Line>,
     by_name: BTreeMap<QueueName, u32>,
     shapes: Shapes,
     /// Entries that must not be placed yet; they stand in no line.
     resting: BTreeSet<(Moment, SubmissionId)>,
-    timeouts: BTreeSet<(Moment, SubmissionId)>,
+    timeouts: BTreeSet<ByTimeout>,
     gone: Gone,
 }
 
@@ -56,7 +58,7 @@ pub struct Backlog {
 struct Line {
     name: QueueName,
     count: usize,
-    ready: BTreeSet<Place>,
+    ready: BTreeSet<ByPlace>,
 }
 
 /// An entry as it stands in its queue, without a copy of it.
@@ -105,7 +107,7 @@ impl Backlog {
         if self.gone.knows(&entry.id, &mark, entry.version) {
             return Inserted::Gone;
         }
-        let outcome = match self.slots.get(&entry.id) {
+        let outcome = match self.slot(&entry.id) {
             None => Inserted::Added,
             Some(slot) if slot.mark == mark && slot.version >= entry.version => Inserted::Known,
             Some(slot) if slot.mark != mark && slot.accepted > entry.accepted_at.into() => Inserted::Known,
@@ -134,8 +136,7 @@ impl Backlog {
     ) {
         let mark = Mark::from(incarnation);
         let outlived = self
-            .slots
-            .get(id)
+            .slot(id)
             .is_some_and(|slot| slot.mark == mark && slot.version <= version);
         if outlived {
             self.take_out(id);
@@ -145,13 +146,12 @@ impl Backlog {
 
     /// The entry, as it was inserted.
     pub fn get(&self, id: &SubmissionId) -> Option<BacklogEntry> {
-        let slot = self.slots.get(id)?;
-        slot.entry(&self.queues.get(slot.queue as usize)?.name)
+        self.entry(self.slot(id)?)
     }
 
     /// Whether the submission is here.
     pub fn contains(&self, id: &SubmissionId) -> bool {
-        self.slots.contains_key(id)
+        self.slots.contains(id)
     }
 
     /// How many submissions are here, resting ones included.
@@ -182,7 +182,7 @@ impl Backlog {
         self.line(queue)
             .into_iter()
             .flat_map(|line| line.ready.iter())
-            .filter_map(|(_, _, id)| self.slots.get(id).map(|slot| Ready { slot }))
+            .map(|ready| Ready { slot: &ready.0 })
     }
 
     /// Lets those whose `notBefore` has come into their queues; how many. Called before each cycle.
@@ -192,10 +192,10 @@ impl Backlog {
             && *at <= now.into()
         {
             if let Some((_, id)) = self.resting.pop_first()
-                && let Some(slot) = self.slots.get(&id)
+                && let Some(ById(slot)) = self.slots.get(&id)
                 && let Some(line) = self.queues.get_mut(slot.queue as usize)
             {
-                line.ready.insert(place(slot));
+                line.ready.insert(ByPlace(slot.clone()));
                 woken += 1;
             }
         }
@@ -211,15 +211,15 @@ impl Backlog {
     pub fn timed_out(&self, now: Timestamp, max: usize) -> Vec<BacklogEntry> {
         self.timeouts
             .iter()
-            .take_while(|(at, _)| *at <= now.into())
-            .filter_map(|(_, id)| self.get(id))
+            .take_while(|ByTimeout(slot)| slot.timeout().is_some_and(|at| at <= now.into()))
+            .filter_map(|ByTimeout(slot)| self.entry(slot))
             .take(max)
             .collect()
     }
 
     /// When the next queue time-out comes.
     pub fn next_timeout(&self) -> Option<Timestamp> {
-        self.timeouts.first().map(|(at, _)| at.time())
+        self.timeouts.first()?.0.timeout().map(Moment::time)
     }
 
     fn line(&self, queue: &QueueName) -> Option<&Line> {
@@ -244,9 +244,9 @@ impl Backlog {
 
     fn put_in(&mut self, entry: &BacklogEntry) {
         let queue = self.line_index(&entry.queue);
-        let slot = Slot::new(entry, queue, self.shapes.share(Shape::from(entry)));
-        if let Some(at) = slot.timeout() {
-            self.timeouts.insert((at, slot.id.clone()));
+        let slot = Arc::new(Slot::new(entry, queue, self.shapes.share(Shape::from(entry))));
+        if slot.timeout().is_some() {
+            self.timeouts.insert(ByTimeout(slot.clone()));
         }
         if let Some(line) = self.queues.get_mut(queue as usize) {
             line.count += 1;
@@ -255,29 +255,37 @@ impl Backlog {
                     self.resting.insert((at, slot.id.clone()));
                 }
                 None => {
-                    line.ready.insert(place(&slot));
+                    line.ready.insert(ByPlace(slot.clone()));
                 }
             }
         }
-        self.slots.insert(slot.id.clone(), Box::new(slot));
+        self.slots.insert(ById(slot));
     }
 
     fn take_out(&mut self, id: &SubmissionId) -> bool {
-        let Some(slot) = self.slots.remove(id) else {
+        let Some(ById(slot)) = self.slots.take(id) else {
             return false;
         };
-        if let Some(at) = slot.timeout() {
-            self.timeouts.remove(&(at, id.clone()));
-        }
+        self.timeouts.remove(&ByTimeout(slot.clone()));
         if let Some(at) = slot.not_before() {
             self.resting.remove(&(at, id.clone()));
         }
         if let Some(line) = self.queues.get_mut(slot.queue as usize) {
             line.count -= 1;
-            line.ready.remove(&place(&slot));
+            line.ready.remove(&ByPlace(slot.clone()));
         }
-        self.shapes.give_back(slot.shape);
+        let shape = slot.shape.clone();
+        drop(slot);
+        self.shapes.give_back(shape);
         true
+    }
+
+    fn slot(&self, id: &SubmissionId) -> Option<&Slot> {
+        self.slots.get(id).map(|ById(slot)| slot.as_ref())
+    }
+
+    fn entry(&self, slot: &Slot) -> Option<BacklogEntry> {
+        slot.entry(&self.queues.get(slot.queue as usize)?.name)
     }
 }
 

@@ -56,7 +56,9 @@ impl Candidate {
                     Err(_closed) => return,
                 },
             };
-            let Some(epoch) = term.map(|t| t.epoch) else { continue };
+            let Some(epoch) = term.map(|t| t.epoch) else {
+                continue;
+            };
             let mut same = held.clone();
             tokio::select! {
                 () = stop.cancelled() => return,

@@ -55,7 +55,12 @@ impl Boards {
         self.written_at = Some(now);
         let mut sheets = Sheets::default();
         for (name, (waiting, live)) in counts {
-            let board = QueueBoard { waiting: *waiting, live: *live, heads: self.heads_of(name), at: None };
+            let board = QueueBoard {
+                waiting: *waiting,
+                live: *live,
+                heads: self.heads_of(name),
+                at: None,
+            };
             if self.queues.insert(name.clone(), board.clone()).as_ref() != Some(&board) {
                 sheets.queues.push((name.clone(), board));
             }
@@ -67,7 +72,13 @@ impl Boards {
                 Verdict::Closed(why) => Some(why),
             };
             let live = live.get(name).copied().unwrap_or(0);
-            let board = ClusterBoard { healthy: message.is_none(), message, live, identity: None, at: None };
+            let board = ClusterBoard {
+                healthy: message.is_none(),
+                message,
+                live,
+                identity: None,
+                at: None,
+            };
             if self.clusters.insert(name.clone(), board.clone()).as_ref() != Some(&board) {
                 sheets.clusters.push((name.clone(), board));
             }
@@ -79,7 +90,11 @@ impl Boards {
         let of_queue = self.waiting.iter().filter(|w| w.queue == *queue);
         of_queue
             .take(HEADS)
-            .map(|w| WaitingHead { id: w.id.clone(), reason: w.reason, message: w.message() })
+            .map(|w| WaitingHead {
+                id: w.id.clone(),
+                reason: w.reason,
+                message: w.message(),
+            })
             .collect()
     }
 }

@@ -12,6 +12,7 @@ use tokio_util::sync::CancellationToken;
 
 use crate::model::{Clock, Domain, Epoch, Version};
 use crate::ports::store::{Coordination, Lease, LeaseWrite};
+use crate::telemetry::Metrics;
 
 /// How often the holder renews.
 const RENEW_EVERY: Duration = Duration::from_secs(2);
@@ -130,67 +131,89 @@ impl Keeper {
     }
 }
 
-/// Runs the election until `stop`, telling `held` each change; then gives the lease up.
-pub async fn elect(
-    coordination: Arc<dyn Coordination>,
-    clock: Arc<dyn Clock>,
-    domain: Domain,
-    mut keeper: Keeper,
-    held: watch::Sender<Option<Held>>,
-    stop: CancellationToken,
-) {
-    loop {
-        let pause = if keeper.holds() { RENEW_EVERY } else { LOOK_EVERY };
-        turn(coordination.as_ref(), clock.as_ref(), &domain, &mut keeper, &held).await;
-        tokio::select! {
-            () = stop.cancelled() => break,
-            () = tokio::time::sleep(pause.min(keeper.duration / 6)) => {}
-        }
-    }
-    held.send_replace(None);
-    if let Some((seen, lease)) = keeper.release()
-        && let Err(error) = coordination.write_lease(&domain, seen, &lease).await
-    {
-        tracing::warn!(%error, "the lease could not be given up; it will run out");
-    }
+/// One pod's part in the election.
+pub struct Election {
+    /// Where the lease stands.
+    pub coordination: Arc<dyn Coordination>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// The domain.
+    pub domain: Domain,
+    /// What this pod knows.
+    pub keeper: Keeper,
+    /// Told of each change of this pod's own term.
+    pub held: watch::Sender<Option<Held>>,
+    /// Told once anybody has been seen to hold the lease.
+    pub seen: watch::Sender<bool>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
 }
 
-async fn turn(
-    coordination: &dyn Coordination,
-    clock: &dyn Clock,
-    domain: &Domain,
-    keeper: &mut Keeper,
-    held: &watch::Sender<Option<Held>>,
-) {
-    let attempt = match keeper.renewal() {
-        Some(renewal) => Some(renewal),
-        None => match coordination.lease(domain).await {
-            Ok(stored) => keeper.looked(stored.as_ref(), clock.monotonic()),
-            Err(error) => {
-                tracing::debug!(%error, "the lease can't be read");
-                None
-            }
-        },
-    };
-    let Some((seen, lease)) = attempt else { return };
-    let sent = clock.monotonic();
-    match coordination.write_lease(domain, seen, &lease).await {
-        Ok(LeaseWrite::Done) => {
-            let term = keeper.written(lease, sent);
-            let before = held.send_replace(Some(term));
-            if before.map(|b| b.epoch) != Some(term.epoch) {
-                tracing::info!(epoch = %term.epoch, "this pod is the active scheduler");
+impl Election {
+    /// Runs until `stop`, then gives the lease up.
+    pub async fn run(mut self, stop: CancellationToken) {
+        loop {
+            self.turn().await;
+            let pause = if self.keeper.holds() {
+                RENEW_EVERY
+            } else {
+                LOOK_EVERY
+            };
+            tokio::select! {
+                () = stop.cancelled() => break,
+                () = tokio::time::sleep(pause.min(self.keeper.duration / 6)) => {}
             }
         }
-        Ok(LeaseWrite::Stale(_)) => {
-            if keeper.holds() {
-                tracing::warn!("another pod took the lease over");
-            }
-            keeper.lost();
-            held.send_replace(None);
+        self.held.send_replace(None);
+        if let Some((seen, lease)) = self.keeper.release()
+            && let Err(error) = self.coordination.write_lease(&self.domain, seen, &lease).await
+        {
+            tracing::warn!(%error, "the lease could not be given up; it will run out");
         }
-        // The term runs out by itself; where our own version still stands later, it is renewed in the same epoch.
-        Err(error) => tracing::warn!(%error, "the lease can't be written"),
+    }
+
+    async fn turn(&mut self) {
+        let attempt = match self.keeper.renewal() {
+            Some(renewal) => Some(renewal),
+            None => match self.coordination.lease(&self.domain).await {
+                Ok(stored) => {
+                    self.seen.send_if_modified(|seen| {
+                        !std::mem::replace(seen, stored.is_some()) && stored.is_some()
+                    });
+                    self.keeper.looked(stored.as_ref(), self.clock.monotonic())
+                }
+                Err(error) => {
+                    tracing::debug!(%error, "the lease can't be read");
+                    None
+                }
+            },
+        };
+        let Some((seen, lease)) = attempt else { return };
+        let sent = self.clock.monotonic();
+        match self.coordination.write_lease(&self.domain, seen, &lease).await {
+            Ok(LeaseWrite::Done) => self.won(lease, sent),
+            Ok(LeaseWrite::Stale(_)) => self.beaten(),
+            // The term runs out by itself; where our own version still stands later, it is renewed in the same epoch.
+            Err(error) => tracing::warn!(%error, "the lease can't be written"),
+        }
+    }
+
+    fn won(&mut self, lease: Lease, sent: Duration) {
+        let term = self.keeper.written(lease, sent);
+        self.metrics.lease(true, term.epoch.0);
+        let before = self.held.send_replace(Some(term));
+        if before.map(|b| b.epoch) != Some(term.epoch) {
+            tracing::info!(epoch = term.epoch.0, "this pod is the active scheduler");
+        }
+    }
+
+    fn beaten(&mut self) {
+        if self.keeper.holds() {
+            tracing::warn!("another pod took the lease over");
+            self.metrics.lease(false, 0);
+        }
+        self.keeper.lost();
+        self.held.send_replace(None);
     }
 }
 

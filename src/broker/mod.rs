@@ -14,5 +14,7 @@ pub mod boards;
 pub mod scheduler;
 pub mod readers;
 pub mod active;
+pub mod intake;
+pub mod service;
 #[cfg(test)]
 mod plan_tests;

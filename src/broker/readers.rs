@@ -95,7 +95,9 @@ impl Reader {
             for cluster in &clusters {
                 match self.live_of(cluster).await {
                     Ok(records) => drop(self.inputs.send(Input::Records(records)).await),
-                    Err(error) => tracing::debug!(%error, cluster.name = %cluster, "live records can't be read"),
+                    Err(error) => {
+                        tracing::debug!(%error, cluster.name = %cluster, "live records can't be read")
+                    }
                 }
             }
         }

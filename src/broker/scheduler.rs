@@ -68,10 +68,16 @@ pub struct Term {
 impl Term {
     /// Whether the configuration lets the cluster serve the record's queue and Spark version.
     fn serves(&self, name: &ClusterName, record: &Record) -> bool {
-        let Some(cluster) = self.routing.clusters.iter().find(|c| c.name == *name) else { return false };
-        let by_queue = cluster.queues.as_ref().is_none_or(|queues| queues.contains(&record.queue));
+        let Some(cluster) = self.routing.clusters.iter().find(|c| c.name == *name) else {
+            return false;
+        };
+        let by_queue = cluster
+            .queues
+            .as_ref()
+            .is_none_or(|queues| queues.contains(&record.queue));
         let versions = &cluster.spark_versions;
-        by_queue && (versions.is_empty() || record.spark_version.as_ref().is_none_or(|v| versions.contains(v)))
+        by_queue
+            && (versions.is_empty() || record.spark_version.as_ref().is_none_or(|v| versions.contains(v)))
     }
 }
 
@@ -106,7 +112,12 @@ impl Scheduler {
     /// A scheduler that knows nothing yet.
     pub fn new(term: Term) -> Self {
         let router = Router::new(term.routing.clone());
-        let health = term.hands.clusters.keys().map(|name| (name.clone(), Health::default())).collect();
+        let health = term
+            .hands
+            .clusters
+            .keys()
+            .map(|name| (name.clone(), Health::default()))
+            .collect();
         Self {
             term: Arc::new(term),
             router,
@@ -161,7 +172,8 @@ impl Scheduler {
         match input {
             Input::Backlog(entries) => {
                 for entry in entries.iter().filter(|entry| !self.live.contains_key(&entry.id)) {
-                    self.cycle_due |= matches!(self.backlog.insert(entry), Inserted::Added | Inserted::Replaced);
+                    self.cycle_due |=
+                        matches!(self.backlog.insert(entry), Inserted::Added | Inserted::Replaced);
                 }
             }
             Input::Records(records) => records.into_iter().for_each(|record| self.found(record)),
@@ -187,7 +199,9 @@ impl Scheduler {
     fn adopt(&mut self, attempt: Attempt) {
         let record = &attempt.record;
         let id = record.id.clone();
-        let Some(cluster) = record.cluster.clone() else { return };
+        let Some(cluster) = record.cluster.clone() else {
+            return;
+        };
         self.router.adopt_live(LiveJob {
             id: id.clone(),
             attempt: record.attempt,
@@ -197,14 +211,20 @@ impl Scheduler {
             pending: record.state == State::Dispatching,
             settled: record.started_at.is_some(),
         });
-        self.by_object.insert((cluster.clone(), record.intended_object_name()), id.clone());
+        self.by_object
+            .insert((cluster.clone(), record.intended_object_name()), id.clone());
         let mut attempt = attempt;
         if let Some((object, driver)) = self.strangers.claim(&cluster, &record_name(&attempt.record)) {
             let now = self.now();
             object.into_iter().for_each(|o| attempt.saw_object(o, now));
             driver.into_iter().for_each(|d| attempt.saw_driver(d, now));
         }
-        self.backlog.known_gone(&id, &attempt.record.incarnation, attempt.record.version, self.now());
+        self.backlog.known_gone(
+            &id,
+            &attempt.record.incarnation,
+            attempt.record.version,
+            self.now(),
+        );
         self.live.insert(id.clone(), Slot { attempt, busy: false });
         self.dirty.insert(id);
     }
@@ -235,10 +255,12 @@ impl Scheduler {
                 Some(id) => self.see(&id, |attempt| attempt.object_went(Some(*object), now)),
                 None => self.strangers.object_gone(name, &object.name),
             },
-            ClusterEvent::Driver(driver) => match driver.object_name.as_ref().and_then(|o| self.slot_of(name, o)) {
-                Some(id) => self.see(&id, |attempt| attempt.saw_driver(*driver, now)),
-                None => self.strangers.driver(name, *driver),
-            },
+            ClusterEvent::Driver(driver) => {
+                match driver.object_name.as_ref().and_then(|o| self.slot_of(name, o)) {
+                    Some(id) => self.see(&id, |attempt| attempt.saw_driver(*driver, now)),
+                    None => self.strangers.driver(name, *driver),
+                }
+            }
             ClusterEvent::DriverGone(driver) => {
                 match driver.object_name.as_ref().and_then(|o| self.slot_of(name, o)) {
                     Some(id) => self.see(&id, |attempt| attempt.driver_went(&driver)),
@@ -259,17 +281,30 @@ impl Scheduler {
     }
 
     /// A full list: what isn't in it doesn't exist.
-    fn listed(&mut self, name: &ClusterName, objects: Vec<crate::watch::ObjectState>, drivers: Vec<crate::watch::Driver>) {
+    fn listed(
+        &mut self,
+        name: &ClusterName,
+        objects: Vec<crate::watch::ObjectState>,
+        drivers: Vec<crate::watch::Driver>,
+    ) {
         let now = self.now();
         let objects_by_name: HashSet<String> = objects.iter().map(|o| o.name.clone()).collect();
         let driver_uids: HashSet<_> = drivers.iter().map(|d| d.uid.clone()).collect();
         self.strangers.relisted(name);
         let on_cluster = |slot: &&mut Slot| slot.attempt.record.cluster.as_ref() == Some(name);
         for slot in self.live.values_mut().filter(on_cluster) {
-            if !objects_by_name.contains(&record_name(&slot.attempt.record)) && slot.attempt.sight.object.is_some() {
+            if !objects_by_name.contains(&record_name(&slot.attempt.record))
+                && slot.attempt.sight.object.is_some()
+            {
                 slot.attempt.object_went(None, now);
             }
-            if let Some(driver) = slot.attempt.sight.driver.clone().filter(|d| !driver_uids.contains(&d.uid)) {
+            if let Some(driver) = slot
+                .attempt
+                .sight
+                .driver
+                .clone()
+                .filter(|d| !driver_uids.contains(&d.uid))
+            {
                 slot.attempt.driver_went(&driver);
             }
             self.dirty.insert(slot.attempt.record.id.clone());
@@ -294,7 +329,12 @@ impl Scheduler {
         let Some(slot) = self.live.get_mut(id) else { return };
         look(&mut slot.attempt);
         let picked_up = slot.attempt.sight.driver.is_some()
-            || slot.attempt.sight.object.as_ref().is_some_and(crate::watch::ObjectState::is_picked_up);
+            || slot
+                .attempt
+                .sight
+                .object
+                .as_ref()
+                .is_some_and(crate::watch::ObjectState::is_picked_up);
         if picked_up {
             self.router.picked_up(id);
             self.cycle_due = true;
@@ -306,7 +346,10 @@ impl Scheduler {
         if let Some(health) = self.health.get(name) {
             self.router.set_health(name, health.verdict(self.now()).into());
             self.cycle_due = true;
-            let dirty = self.live.iter().filter(|(_, s)| s.attempt.record.cluster.as_ref() == Some(name));
+            let dirty = self
+                .live
+                .iter()
+                .filter(|(_, s)| s.attempt.record.cluster.as_ref() == Some(name));
             self.dirty.extend(dirty.map(|(id, _)| id.clone()));
         }
     }
@@ -332,7 +375,7 @@ impl Scheduler {
         }
         self.write_boards(now);
         while self.chores.try_join_next().is_some() {}
-        let next_change = self.router.next_change(Now { wall: self.wall(), mono: now });
+        let next_change = self.router.next_change(now);
         self.cycle_due |= next_change.is_some_and(|due| due <= now);
     }
 
@@ -342,9 +385,17 @@ impl Scheduler {
             queues.entry(queue.clone()).or_default().0 = waiting as u64;
         }
         let mut clusters: HashMap<ClusterName, u64> = HashMap::new();
-        for record in self.live.values().map(|slot| &slot.attempt.record).filter(|r| r.state.is_live()) {
+        for record in self
+            .live
+            .values()
+            .map(|slot| &slot.attempt.record)
+            .filter(|r| r.state.is_live())
+        {
             queues.entry(record.queue.clone()).or_default().1 += 1;
-            record.cluster.iter().for_each(|name| *clusters.entry(name.clone()).or_default() += 1);
+            record
+                .cluster
+                .iter()
+                .for_each(|name| *clusters.entry(name.clone()).or_default() += 1);
         }
         if let Some(sheets) = self.boards.due(now, &queues, &clusters, &self.health) {
             let term = Arc::clone(&self.term);
@@ -356,9 +407,20 @@ impl Scheduler {
     fn time_out(&mut self) {
         for entry in self.backlog.timed_out(self.wall(), PLACEMENTS) {
             let outline = entry.outline(&self.term.domain);
-            let why = self.boards.reason_of(&entry.id).unwrap_or_else(|| "it waited for its turn".into());
-            let happening = Happening::QueueTimedOut { message: format!("waited longer than its queue time-out: {why}") };
-            if let Step::Next(mut next) = self.term.rules.step(&outline, &Event { at: self.wall(), happening }) {
+            let why = self
+                .boards
+                .reason_of(&entry.id)
+                .unwrap_or_else(|| "it waited for its turn".into());
+            let happening = Happening::QueueTimedOut {
+                message: format!("waited longer than its queue time-out: {why}"),
+            };
+            if let Step::Next(mut next) = self.term.rules.step(
+                &outline,
+                &Event {
+                    at: self.wall(),
+                    happening,
+                },
+            ) {
                 next.epoch = Some(self.term.epoch);
                 self.write_outline(outline, *next);
             }
@@ -369,9 +431,17 @@ impl Scheduler {
     fn write_outline(&mut self, outline: Record, next: Record) {
         let id = next.id.clone();
         let hands = self.term.hands.clone();
-        self.backlog.known_gone(&id, &outline.incarnation, outline.version, self.now());
-        self.live.insert(id.clone(), Slot { attempt: Attempt::intended(next.clone()), busy: true });
-        self.acts.spawn(async move { (id, Done::Act(hands.intend(&outline, &next).await)) });
+        self.backlog
+            .known_gone(&id, &outline.incarnation, outline.version, self.now());
+        self.live.insert(
+            id.clone(),
+            Slot {
+                attempt: Attempt::intended(next.clone()),
+                busy: true,
+            },
+        );
+        self.acts
+            .spawn(async move { (id, Done::Act(hands.intend(&outline, &next).await)) });
     }
 
     fn place(&mut self) {
@@ -379,7 +449,10 @@ impl Scheduler {
             return;
         }
         self.cycle_due = false;
-        let now = Now { wall: self.wall(), mono: self.now() };
+        let now = Now {
+            wall: self.wall(),
+            mono: self.now(),
+        };
         let cycle = self.router.cycle(&self.backlog, now, PLACEMENTS);
         self.cycle_due = cycle.placements.len() >= PLACEMENTS;
         self.boards.waiting(cycle.waiting);
@@ -389,17 +462,40 @@ impl Scheduler {
     }
 
     fn intend(&mut self, decision: Decision) {
-        let Decision { entry, cluster, placement } = decision;
+        let Decision {
+            entry,
+            cluster,
+            placement,
+        } = decision;
         let outline = entry.outline(&self.term.domain);
-        let namespace = self.term.hands.clusters.get(&cluster).map(|c| c.namespace().to_owned()).unwrap_or_default();
+        let namespace = self
+            .term
+            .hands
+            .clusters
+            .get(&cluster)
+            .map(|c| c.namespace().to_owned())
+            .unwrap_or_default();
         let (epoch, placement) = (self.term.epoch, Box::new(placement));
-        let happening = Happening::Placed { cluster: cluster.clone(), namespace, epoch, placement };
-        let Step::Next(next) = self.term.rules.step(&outline, &Event { at: self.wall(), happening }) else {
+        let happening = Happening::Placed {
+            cluster: cluster.clone(),
+            namespace,
+            epoch,
+            placement,
+        };
+        let Step::Next(next) = self.term.rules.step(
+            &outline,
+            &Event {
+                at: self.wall(),
+                happening,
+            },
+        ) else {
             self.router.released(&entry.id);
             return;
         };
         let waited = self.wall().duration_since(entry.accepted_at).unsigned_abs();
-        self.term.metrics.placement(entry.queue.as_str(), cluster.as_str(), waited);
+        self.term
+            .metrics
+            .placement(entry.queue.as_str(), cluster.as_str(), waited);
         self.by_object.insert((cluster, record_name(&next)), entry.id);
         self.write_outline(outline, *next);
     }
@@ -407,7 +503,9 @@ impl Scheduler {
     /// Plans and starts the next act of every attempt about which something is new.
     fn act(&mut self) {
         for id in std::mem::take(&mut self.dirty) {
-            let Some(slot) = self.live.get(&id).filter(|slot| !slot.busy) else { continue };
+            let Some(slot) = self.live.get(&id).filter(|slot| !slot.busy) else {
+                continue;
+            };
             let act = self.plan(&slot.attempt);
             match act {
                 Act::Rest => {}
@@ -429,7 +527,9 @@ impl Scheduler {
                 epoch: self.term.epoch,
                 wall: self.wall(),
                 now: self.now(),
-                in_sight: cluster.and_then(|name| self.health.get(name)).is_some_and(Health::is_in_sight),
+                in_sight: cluster
+                    .and_then(|name| self.health.get(name))
+                    .is_some_and(Health::is_in_sight),
                 other_cluster: self.has_other_cluster(&attempt.record),
                 jitter: rand::random(),
             },
@@ -448,7 +548,9 @@ impl Scheduler {
     }
 
     fn start(&mut self, id: SubmissionId, act: Act) {
-        let Some(slot) = self.live.get_mut(&id) else { return };
+        let Some(slot) = self.live.get_mut(&id) else {
+            return;
+        };
         slot.busy = true;
         let now = self.term.hands.clock.monotonic();
         match &act {
@@ -499,7 +601,9 @@ impl Scheduler {
                 slot.attempt.listed(pods, asked, now);
             }
             Outcome::Deleted(_, Ok(())) => slot.attempt.deleted(now),
-            Outcome::Looked(_, Err(error)) | Outcome::Listed(_, Err(error)) | Outcome::Deleted(_, Err(error)) => {
+            Outcome::Looked(_, Err(error))
+            | Outcome::Listed(_, Err(error))
+            | Outcome::Deleted(_, Err(error)) => {
                 tracing::debug!(submission.id = %id, %error, "the cluster gave no answer");
                 slot.attempt.back_off(now);
             }
@@ -518,7 +622,9 @@ impl Scheduler {
         let cluster = slot.attempt.record.cluster.clone();
         let answer = slot.attempt.create_came_to(sent, result, now);
         if let Some(name) = cluster {
-            self.term.metrics.create(name.as_str(), answer.word(), now.saturating_sub(sent));
+            self.term
+                .metrics
+                .create(name.as_str(), answer.word(), now.saturating_sub(sent));
             if let Some(health) = self.health.get_mut(&name) {
                 health.create_came_to(&answer, now);
             }
@@ -568,7 +674,9 @@ impl Scheduler {
     /// Somebody else wrote before us: what stands now decides.
     fn overtaken(&mut self, id: &SubmissionId, stored: Option<Record>) {
         let known = self.live.get(id).map(|slot| slot.attempt.clone());
-        let Some((known, stored)) = known.zip(stored) else { return self.forget(id) };
+        let Some((known, stored)) = known.zip(stored) else {
+            return self.forget(id);
+        };
         let same = stored.incarnation == known.record.incarnation && stored.attempt == known.record.attempt;
         if same && stored.state.is_live() && stored.cluster == known.record.cluster {
             if let Some(slot) = self.live.get_mut(id) {
@@ -591,22 +699,29 @@ impl Scheduler {
         }
         let hands = self.term.hands.clone();
         let first = ids[0].clone();
-        self.acts.spawn(async move { (first, Done::Checked(hands.records(&ids).await)) });
+        self.acts
+            .spawn(async move { (first, Done::Checked(hands.records(&ids).await)) });
     }
 
     fn strangers_checked(&mut self, records: Option<Vec<Record>>) {
-        let Some(records) = records else { return self.strangers.unanswered() };
+        let Some(records) = records else {
+            return self.strangers.unanswered();
+        };
         for record in records.iter().filter(|r| r.state.is_live()) {
             self.found(record.clone());
         }
         for removal in self.strangers.removals(&records, &self.term.installation) {
             self.term.metrics.leftover_removed(removal.cluster.as_str());
             let term = Arc::clone(&self.term);
-            self.chores.spawn(async move { removal.carry_out(&term.hands).await });
+            self.chores
+                .spawn(async move { removal.carry_out(&term.hands).await });
         }
     }
 }
 
 fn record_name(record: &Record) -> String {
-    record.object_name.clone().unwrap_or_else(|| record.intended_object_name())
+    record
+        .object_name
+        .clone()
+        .unwrap_or_else(|| record.intended_object_name())
 }

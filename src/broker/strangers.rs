@@ -65,7 +65,9 @@ impl Strangers {
 
     /// A driver was seen. One that has ended needs nothing.
     pub fn driver(&mut self, cluster: &ClusterName, driver: Driver) {
-        let Some(name) = driver.object_name.clone() else { return };
+        let Some(name) = driver.object_name.clone() else {
+            return;
+        };
         let key = (cluster.clone(), name);
         if driver.has_ended() {
             if let Some(stranger) = self.by_name.get_mut(&key) {
@@ -78,7 +80,9 @@ impl Strangers {
 
     /// A driver is gone.
     pub fn driver_gone(&mut self, cluster: &ClusterName, driver: &Driver) {
-        let Some(name) = driver.object_name.clone() else { return };
+        let Some(name) = driver.object_name.clone() else {
+            return;
+        };
         let key = (cluster.clone(), name);
         if let Some(stranger) = self.by_name.get_mut(&key) {
             stranger.driver = None;
@@ -94,7 +98,11 @@ impl Strangers {
     }
 
     /// What was seen under that name, now that an attempt accounts for it.
-    pub fn claim(&mut self, cluster: &ClusterName, name: &str) -> Option<(Option<ObjectState>, Option<Driver>)> {
+    pub fn claim(
+        &mut self,
+        cluster: &ClusterName,
+        name: &str,
+    ) -> Option<(Option<ObjectState>, Option<Driver>)> {
         let stranger = self.by_name.remove(&(cluster.clone(), name.to_owned()))?;
         Some((stranger.object, stranger.driver))
     }
@@ -129,7 +137,9 @@ impl Strangers {
         let mut removals = Vec::new();
         for ((cluster, _), stranger) in &self.by_name {
             let Some(id) = stranger.id() else { continue };
-            let Some(record) = records.iter().find(|r| r.id == id) else { continue };
+            let Some(record) = records.iter().find(|r| r.id == id) else {
+                continue;
+            };
             if stranger.is_left_over(record, cluster, installation) {
                 removals.push(Removal {
                     cluster: cluster.clone(),
@@ -146,7 +156,9 @@ impl Strangers {
 impl Removal {
     /// Removes the object first: a lost pod makes the operator run it again.
     pub async fn carry_out(self, hands: &Hands) {
-        let Some(cluster) = hands.clusters.get(&self.cluster) else { return };
+        let Some(cluster) = hands.clusters.get(&self.cluster) else {
+            return;
+        };
         tracing::warn!(submission.id = %self.id, cluster.name = %self.cluster, "a leftover is removed");
         if let Some((name, uid)) = &self.object
             && let Err(error) = cluster.delete(name, uid).await
@@ -169,7 +181,11 @@ impl Stranger {
     }
 
     fn is_left_over(&self, record: &Record, cluster: &ClusterName, installation: &InstallationId) -> bool {
-        let owners = self.object.iter().map(|o| &o.owner).chain(self.driver.iter().map(|d| &d.owner));
+        let owners = self
+            .object
+            .iter()
+            .map(|o| &o.owner)
+            .chain(self.driver.iter().map(|d| &d.owner));
         owners.into_iter().all(|owner| {
             let past = owner.attempt.is_some_and(|attempt| attempt < record.attempt);
             let elsewhere = owner.attempt == Some(record.attempt) && record.cluster.as_ref() != Some(cluster);

@@ -1,1 +1,61 @@
-//! The command line.
+//! The command line: `serve` and `dev` run the program; the other commands talk to its API.
+
+mod arguments;
+mod client;
+mod commands;
+mod exit;
+mod follow;
+mod offline;
+mod table;
+#[cfg(test)]
+mod tests;
+mod view;
+
+use std::io::{self, Write};
+use std::process::ExitCode;
+
+use clap::Parser;
+
+pub use arguments::{ApiOptions, Cli, Command, Output};
+pub use client::{Client, Failure};
+pub use exit::Exit;
+pub use view::View;
+
+/// Reads the process's arguments and does what they ask for.
+pub fn main() -> ExitCode {
+    run(Cli::parse())
+}
+
+/// Does what `cli` asks for.
+pub fn run(cli: Cli) -> ExitCode {
+    let (log, log_format) = (cli.log, cli.log_format.into());
+    match cli.command {
+        Command::Serve(serve) => crate::app::serve(&serve.options(log, log_format)),
+        Command::Dev(dev) => crate::app::dev(&dev.options(log, log_format), &mut View::on_stdout()),
+        Command::Submit(submit) => answered(|out| commands::submit(&submit, out)),
+        Command::Status(status) => answered(|out| commands::status(&status, out)),
+        Command::List(list) => answered(|out| commands::list(&list, out)),
+        Command::Cancel(cancel) => answered(|out| commands::cancel(&cancel, out)),
+        Command::CheckConfig { config } => answered(|out| offline::check_config(&config, out)),
+        Command::Openapi => answered(offline::openapi),
+        Command::ConfigSchema => answered(offline::config_schema),
+    }
+}
+
+/// Runs a command that writes to standard output. A reader that went away early (`| head`) is no failure.
+fn answered(command: impl FnOnce(&mut dyn Write) -> Result<Exit, Failure>) -> ExitCode {
+    let mut out = io::stdout().lock();
+    let result = command(&mut out).and_then(|exit| {
+        out.flush()?;
+        Ok(exit)
+    });
+    match result {
+        Ok(exit) => exit.into(),
+        Err(Failure::Output(error)) if error.kind() == io::ErrorKind::BrokenPipe => Exit::Done.into(),
+        Err(failure) => {
+            // Nobody is left to be told where standard error is gone too.
+            let _ = writeln!(io::stderr(), "{failure}");
+            failure.exit().into()
+        }
+    }
+}

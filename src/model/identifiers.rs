@@ -132,6 +132,14 @@ fn is_dns_label(text: &str) -> bool {
 const OBJECT_NAME_MAX: usize = 50;
 
 impl SubmissionId {
+    /// An ID for a message whose own `MessageId` isn't one: a digest of it.
+    pub fn of_message(message_id: &str) -> Self {
+        let digest = BASE32_NOPAD
+            .encode(&Sha256::digest(message_id))
+            .to_ascii_lowercase();
+        Self(format!("message-{}", &digest[..26]).into())
+    }
+
     /// The form of the ID that is legal as a label's value: the ID itself where it is a DNS label, else
     /// 26 base32 characters of its SHA-256.
     pub fn dns_form(&self) -> String {

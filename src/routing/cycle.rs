@@ -2,6 +2,7 @@
 
 use std::collections::BTreeSet;
 
+use super::fraction::Fraction;
 use super::hold::Wish;
 use super::judge::{Candidate, Sight, Verdict};
 use super::outcome::Why;
@@ -37,7 +38,7 @@ impl Router {
         let settings = self.settings.clone();
         let mut lanes = lanes(&settings.queues, backlog);
         self.weights = self.active_weights(&settings.queues, backlog);
-        let mut turns: BTreeSet<(u64, usize)> = (0..)
+        let mut turns: BTreeSet<(Fraction, usize)> = (0..)
             .zip(&lanes)
             .map(|(i, lane)| (self.turn(lane.queue), i))
             .collect();
@@ -59,9 +60,9 @@ impl Router {
         cycle
     }
 
-    /// The order of queues: the bits of a number that is never negative sort as the number does.
-    fn turn(&self, queue: &QueueSettings) -> u64 {
-        self.usages.share(queue, &self.capacity).to_bits()
+    /// The queue furthest below its share goes first; equals go in the configuration's order.
+    fn turn(&self, queue: &QueueSettings) -> Fraction {
+        self.usages.share(queue, &self.capacity)
     }
 
     fn consider(
@@ -130,11 +131,11 @@ impl Router {
     }
 
     /// The weights of all queues that have something to run or running.
-    fn active_weights(&self, queues: &[QueueSettings], backlog: &Backlog) -> f64 {
+    fn active_weights(&self, queues: &[QueueSettings], backlog: &Backlog) -> u64 {
         queues
             .iter()
             .filter(|queue| backlog.count(&queue.name) > 0 || self.usages.is_active(&queue.name))
-            .map(|queue| f64::from(queue.weight.max(1)))
+            .map(|queue| u64::from(queue.weight.max(1)))
             .sum()
     }
 }

@@ -11,6 +11,7 @@ mod refusal;
 mod pace;
 mod rooms;
 mod view;
+mod fraction;
 mod usage;
 mod weights;
 mod policy;
@@ -31,3 +32,6 @@ pub use settings::{
     CapacitySource, ClusterLimits, ClusterSettings, Order, Pacing, Policy, Provisionable, QueueLimits,
     QueueSettings, Settings,
 };
+
+#[cfg(test)]
+mod tests;

@@ -1,7 +1,9 @@
 //! How a queue picks among the clusters that passed every filter.
 
+use std::cmp::Reverse;
+
 use super::Policy;
-use super::usage::number;
+use super::fraction::Fraction;
 use super::view::View;
 use super::weights::Counts;
 use crate::model::Resources;
@@ -24,8 +26,8 @@ impl Choice<'_> {
                 .counts
                 .pick(self.allowed, self.passed, |cluster| self.weight(cluster)),
             Policy::Balanced => self.balanced(),
-            Policy::LeastUtilized => self.least(|cluster| self.utilization(cluster)),
-            Policy::Binpack => self.least(|cluster| -self.utilization(cluster)),
+            Policy::LeastUtilized => self.first_by(|cluster| self.utilization(cluster)),
+            Policy::Binpack => self.first_by(|cluster| Reverse(self.utilization(cluster))),
             Policy::Ordered => self.passed.first().copied(),
         }
     }
@@ -49,31 +51,31 @@ impl Choice<'_> {
             .max_by(|a, b| gap(a).cmp(&gap(b)).then(b.cmp(a)))
     }
 
-    fn least(&self, measure: impl Fn(usize) -> f64) -> Option<usize> {
-        self.passed
-            .iter()
-            .copied()
-            .min_by(|a, b| measure(*a).total_cmp(&measure(*b)).then(a.cmp(b)))
+    fn first_by<M: Ord>(&self, measure: impl Fn(usize) -> M) -> Option<usize> {
+        let passed = self.passed.iter().copied();
+        passed.min_by_key(|cluster| (measure(*cluster), *cluster))
     }
 
     /// The used fraction of the resource that is used most among those the submission needs; of `maxLive` where room
     /// isn't measured.
-    fn utilization(&self, cluster: usize) -> f64 {
+    fn utilization(&self, cluster: usize) -> Fraction {
         let Some(view) = self.views.get(cluster) else {
-            return 0.0;
+            return Fraction::ZERO;
         };
         if !view.measures_room() {
             let most = view
                 .settings
                 .as_ref()
                 .and_then(|settings| settings.limits.max_live);
-            return most.map_or(0.0, |most| number(view.live) / number(most.max(1)));
+            return most.map_or(Fraction::ZERO, |most| Fraction::new(view.live, most));
         }
         let free = view.rooms.free();
         self.need
             .named()
-            .filter(|(name, need)| *need > 0 && view.capacity.get(name) > 0)
-            .map(|(name, _)| 1.0 - number(free.get(name)) / number(view.capacity.get(name)))
-            .fold(0.0, f64::max)
+            .map(|(name, need)| (need, free.get(name), view.capacity.get(name)))
+            .filter(|(need, _, capacity)| *need > 0 && *capacity > 0)
+            .map(|(_, free, capacity)| Fraction::new(capacity.saturating_sub(free), capacity))
+            .max()
+            .unwrap_or(Fraction::ZERO)
     }
 }

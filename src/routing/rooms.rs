@@ -79,6 +79,12 @@ impl Rooms {
         self.free.minus(&self.owed)
     }
 
+    /// The free room of each node.
+    #[cfg(test)]
+    pub(super) fn each(&self) -> Vec<Resources> {
+        self.rooms.iter().map(|room| room.free.clone()).collect()
+    }
+
     /// Whether some room has more than the room at the same place in `before`, or less is owed: what found no place then
     /// may find one now.
     pub(super) fn grew_since(&self, before: &Self) -> bool {

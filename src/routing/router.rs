@@ -28,7 +28,7 @@ pub struct Router {
     /// What the configured clusters have altogether.
     pub(super) capacity: Resources,
     /// The weights of all queues that want something, as of this cycle.
-    pub(super) weights: f64,
+    pub(super) weights: u64,
     /// Grows with each cycle: within one, nothing gets easier for a shape that waits, unless a hold ends.
     pub(super) cycles: u64,
 }
@@ -68,7 +68,7 @@ impl Router {
             holds: Holds::default(),
             memo: Memo::default(),
             capacity: Resources::default(),
-            weights: 0.0,
+            weights: 0,
             cycles: 0,
         };
         router.configure(settings);

@@ -4,6 +4,7 @@
 use std::collections::BTreeMap;
 
 use super::QueueSettings;
+use super::fraction::Fraction;
 use crate::model::{QueueName, Resources};
 
 /// What one queue's live submissions use.
@@ -53,31 +54,24 @@ impl Usages {
 
     /// The largest fraction of the domain's capacity that the queue uses of one resource. Where no capacity is known,
     /// the number of its pods.
-    pub(super) fn dominant(&self, queue: &QueueName, capacity: &Resources) -> f64 {
+    pub(super) fn dominant(&self, queue: &QueueName, capacity: &Resources) -> Fraction {
         let Some(usage) = self.0.get(queue) else {
-            return 0.0;
+            return Fraction::ZERO;
         };
         if capacity.named().all(|(_, amount)| amount == 0) {
-            return number(usage.resources.pods);
+            return Fraction::new(usage.resources.pods, 1u64);
         }
         usage
             .resources
             .named()
             .filter(|(name, _)| capacity.get(name) > 0)
-            .map(|(name, used)| number(used) / number(capacity.get(name)))
-            .fold(0.0, f64::max)
+            .map(|(name, used)| Fraction::new(used, capacity.get(name)))
+            .max()
+            .unwrap_or(Fraction::ZERO)
     }
 
     /// The queue's dominant fraction per unit of weight; the lowest goes first.
-    pub(super) fn share(&self, queue: &QueueSettings, capacity: &Resources) -> f64 {
-        self.dominant(&queue.name, capacity) / f64::from(queue.weight.max(1))
+    pub(super) fn share(&self, queue: &QueueSettings, capacity: &Resources) -> Fraction {
+        self.dominant(&queue.name, capacity).over(queue.weight)
     }
-}
-
-#[expect(
-    clippy::cast_precision_loss,
-    reason = "fractions to 15 digits are enough to order queues"
-)]
-pub(super) fn number(n: u64) -> f64 {
-    n as f64
 }

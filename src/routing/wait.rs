@@ -1,10 +1,12 @@
 //! What a submission that can't go now means for those behind it, and when a cluster is kept free for it.
 
+use std::cmp::Reverse;
+
 use super::cycle::Lane;
+use super::fraction::Fraction;
 use super::hold::{Hold, Wish};
 use super::judge::Wait;
 use super::outcome::Why;
-use super::usage::number;
 use super::{Cause, Now, Order, QueueSettings, Router};
 use crate::backlog::{Place, Shape};
 use crate::model::{ClusterName, Resources};
@@ -75,13 +77,13 @@ impl Router {
 
     /// Whether the queue uses no more than its part of the weights of all queues that want something.
     fn within_share(&self, queue: &QueueSettings) -> bool {
-        let part = f64::from(queue.weight.max(1)) / self.weights.max(1.0);
+        let part = Fraction::new(queue.weight, self.weights);
         self.usages.dominant(&queue.name, &self.capacity) <= part
     }
 
     /// The clusters that only lack room, the one that has most of what is needed first.
     fn nearest(&self, why: &Why, need: &Resources) -> Vec<ClusterName> {
-        let mut near: Vec<(f64, &ClusterName)> = why
+        let mut near: Vec<(Fraction, &ClusterName)> = why
             .refusals
             .iter()
             .filter(|refusal| matches!(refusal.cause, Cause::NoRoom(_)))
@@ -91,12 +93,12 @@ impl Router {
                 let part = need
                     .named()
                     .filter(|(_, need)| *need > 0)
-                    .map(|(name, need)| number(free.get(name)) / number(need))
-                    .fold(f64::MAX, f64::min);
-                Some((part, &refusal.cluster))
+                    .map(|(name, need)| Fraction::new(free.get(name), need))
+                    .min();
+                Some((part.unwrap_or(Fraction::ZERO), &refusal.cluster))
             })
             .collect();
-        near.sort_by(|a, b| b.0.total_cmp(&a.0));
+        near.sort_by_key(|(part, _)| Reverse(*part));
         near.into_iter().map(|(_, cluster)| cluster.clone()).collect()
     }
 }

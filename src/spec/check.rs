@@ -4,35 +4,56 @@ use serde_json::{Map, Value};
 
 use super::field::{Field, Kind};
 use super::memory::{self, Bare};
+use super::schema::{APPLICATION, BROKER};
 use super::{broker, conf, duration, labels, path, placeholder, quantity};
 use crate::error::Violation;
 
-/// How much of a spec is there to check.
+/// How much of an object is there to check.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
-pub(crate) enum Extent {
+enum Extent {
     /// A part: what is missing may come from another layer, and `null` removes what another layer sets.
     Part,
-    /// The whole, every layer merged.
+    /// The whole: an item of a list, which no layer merges.
     Whole,
 }
 
-/// Checks `map` along the tables that `tables` holds.
-pub(crate) fn object(map: &Map<String, Value>, tables: &[&[Field]], extent: Extent, at: &str, faults: &mut Vec<Violation>) {
+/// Everything that is wrong with a spec as a user sends it, or with a layer, whatever the others say.
+pub fn check(spec: &Map<String, Value>) -> Vec<Violation> {
+    let mut faults = Vec::new();
+    object(spec, &[BROKER, APPLICATION], Extent::Part, "", &mut faults);
+    faults
+}
+
+fn object(
+    map: &Map<String, Value>,
+    tables: &[&[Field]],
+    extent: Extent,
+    at: &str,
+    faults: &mut Vec<Violation>,
+) {
     let fields = || tables.iter().copied().flatten();
     for (key, value) in map {
         let place = path::key(at, key);
         match fields().find(|field| field.name == key) {
             Some(_) if value.is_null() && extent == Extent::Part => {}
-            Some(field) => check(value, field.kind, extent, &place, faults),
+            Some(field) => value_of(value, field.kind, extent, &place, faults),
             None => {
                 let expected = instead(key, fields().map(|field| field.name));
-                faults.push(Violation::new(place, format!("an unknown field {:?}", crate::error::shorten(key, 100)), expected));
+                faults.push(Violation::new(
+                    place,
+                    format!("an unknown field {:?}", crate::error::shorten(key, 100)),
+                    expected,
+                ));
             }
         }
     }
     if extent == Extent::Whole {
         for field in fields().filter(|field| field.required && !map.contains_key(field.name)) {
-            faults.push(Violation::new(path::key(at, field.name), "nothing", "a value: it is required"));
+            faults.push(Violation::new(
+                path::key(at, field.name),
+                "nothing",
+                "a value: it is required",
+            ));
         }
     }
 }
@@ -42,7 +63,12 @@ fn instead<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> String {
     let lower = unknown.to_ascii_lowercase();
     let near = known
         .filter(|_| unknown.len() <= 100)
-        .map(|name| (strsim::damerau_levenshtein(&lower, &name.to_ascii_lowercase()), name))
+        .map(|name| {
+            (
+                strsim::damerau_levenshtein(&lower, &name.to_ascii_lowercase()),
+                name,
+            )
+        })
         .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
         .min();
     match near {
@@ -52,9 +78,11 @@ fn instead<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> String {
 }
 
 /// Checks one value.
-pub(crate) fn check(value: &Value, kind: Kind, extent: Extent, at: &str, faults: &mut Vec<Violation>) {
+fn value_of(value: &Value, kind: Kind, extent: Extent, at: &str, faults: &mut Vec<Violation>) {
     match kind {
-        Kind::Text => drop(text(value, at, faults)),
+        Kind::Text => {
+            text(value, at, faults);
+        }
         Kind::Name => {
             if text(value, at, faults) == Some("") {
                 faults.push(Violation::new(at, "an empty text", "a text"));
@@ -67,9 +95,13 @@ pub(crate) fn check(value: &Value, kind: Kind, extent: Extent, at: &str, faults:
         }
         Kind::Int(least, most) => int(value, least, most, at, faults),
         Kind::OneOf(words) => one_of(value, words, at, faults),
-        Kind::Texts => each(value, at, faults, |item, at, faults| drop(text(item, at, faults))),
+        Kind::Texts => each(value, at, faults, |item, at, faults| {
+            text(item, at, faults);
+        }),
         Kind::TextMap => {
-            entries(value, extent, at, faults, |_, value, at, faults| drop(text(value, at, faults)));
+            entries(value, extent, at, faults, |_, value, at, faults| {
+                text(value, at, faults);
+            });
         }
         Kind::Labels => with_map(value, extent, at, faults, labels::check_labels),
         Kind::Annotations => with_map(value, extent, at, faults, labels::check_annotations),
@@ -77,10 +109,12 @@ pub(crate) fn check(value: &Value, kind: Kind, extent: Extent, at: &str, faults:
         Kind::SparkMemory => spark_memory(value, at, faults),
         Kind::Cpu => cpu(value, at, faults),
         Kind::MemoryLimit => memory_limit(value, at, faults),
-        Kind::Quantities => entries(value, extent, at, faults, |_, value, at, faults| any_quantity(value, at, faults)),
+        Kind::Quantities => entries(value, extent, at, faults, |_, value, at, faults| {
+            any_quantity(value, at, faults)
+        }),
         Kind::Factor => factor(value, at, faults),
         Kind::Duration => {
-            if duration::parse(value).is_none() {
+            if duration::duration(value).is_none() {
                 faults.push(Violation::new(at, value, duration::EXPECTED));
             }
         }
@@ -90,10 +124,10 @@ pub(crate) fn check(value: &Value, kind: Kind, extent: Extent, at: &str, faults:
         },
         // What stands in a list isn't merged: it must be whole.
         Kind::Objects(table) => each(value, at, faults, |item, at, faults| {
-            check(item, Kind::Object(table), Extent::Whole, at, faults);
+            value_of(item, Kind::Object(table), Extent::Whole, at, faults);
         }),
         Kind::ObjectMap(table) => entries(value, extent, at, faults, |_, value, at, faults| {
-            check(value, Kind::Object(table), extent, at, faults);
+            value_of(value, Kind::Object(table), extent, at, faults);
         }),
         Kind::Kube(check) => check(value, at, faults),
         Kind::KubeList(check) => each(value, at, faults, check),
@@ -127,7 +161,10 @@ pub(crate) fn text<'a>(value: &'a Value, at: &str, faults: &mut Vec<Violation>) 
 }
 
 fn int(value: &Value, least: i64, most: i64, at: &str, faults: &mut Vec<Violation>) {
-    if value.as_i64().is_some_and(|number| (least..=most).contains(&number)) {
+    if value
+        .as_i64()
+        .is_some_and(|number| (least..=most).contains(&number))
+    {
         return;
     }
     let expected = match (least, most) {
@@ -141,7 +178,9 @@ fn one_of(value: &Value, words: &[&str], at: &str, faults: &mut Vec<Violation>) 
     if value.as_str().is_some_and(|text| words.contains(&text)) {
         return;
     }
-    let near = value.as_str().and_then(|text| words.iter().find(|word| word.eq_ignore_ascii_case(text)));
+    let near = value
+        .as_str()
+        .and_then(|text| words.iter().find(|word| word.eq_ignore_ascii_case(text)));
     let expected = match near {
         Some(word) => format!("`{word}`"),
         None if words.len() == 1 => format!("`{}` and nothing else", words.concat()),
@@ -152,7 +191,11 @@ fn one_of(value: &Value, words: &[&str], at: &str, faults: &mut Vec<Violation>) 
 
 fn spark_memory(value: &Value, at: &str, faults: &mut Vec<Violation>) {
     let Value::String(written) = value else {
-        let expected = if value.is_u64() { format!("a text: write \"{value}m\"") } else { memory::expected("") };
+        let expected = if value.is_u64() {
+            format!("a text: write \"{value}m\"")
+        } else {
+            memory::expected("")
+        };
         faults.push(Violation::new(at, value, expected));
         return;
     };
@@ -178,7 +221,8 @@ fn cpu(value: &Value, at: &str, faults: &mut Vec<Violation>) {
 /// The operator turns Spark's form into Kubernetes' first (`ConvertJavaMemoryStringToK8sMemoryString`).
 fn memory_limit(value: &Value, at: &str, faults: &mut Vec<Violation>) {
     let read = value.as_str().filter(|text| {
-        quantity::parse_memory(text).is_some_and(|memory| memory.0 > 0) || memory::parse(text, Bare::Bytes).is_some()
+        quantity::parse_memory(text).is_some_and(|memory| memory.0 > 0)
+            || memory::parse(text, Bare::Bytes).is_some()
     });
     if read.is_none() {
         let expected = "an amount of memory as Kubernetes reads it, such as 2Gi or 512Mi";
@@ -192,7 +236,11 @@ fn any_quantity(value: &Value, at: &str, faults: &mut Vec<Violation>) {
         other => other.as_str().and_then(quantity::parse_milli),
     };
     if read.is_none() {
-        faults.push(Violation::new(at, value, "a Kubernetes quantity, such as 4, 500m or 2Gi"));
+        faults.push(Violation::new(
+            at,
+            value,
+            "a Kubernetes quantity, such as 4, 500m or 2Gi",
+        ));
     }
 }
 
@@ -200,11 +248,18 @@ fn factor(value: &Value, at: &str, faults: &mut Vec<Violation>) {
     match value.as_str().map(conf::parse_factor) {
         Some(Some(_)) => {}
         Some(None) => faults.push(Violation::new(at, value, "a number above 0, such as \"0.2\"")),
-        None => drop(text(value, at, faults)),
+        None => {
+            text(value, at, faults);
+        }
     }
 }
 
-fn each(value: &Value, at: &str, faults: &mut Vec<Violation>, check: impl Fn(&Value, &str, &mut Vec<Violation>)) {
+fn each(
+    value: &Value,
+    at: &str,
+    faults: &mut Vec<Violation>,
+    check: impl Fn(&Value, &str, &mut Vec<Violation>),
+) {
     match value {
         Value::Array(items) => {
             for (index, item) in items.iter().enumerate() {
@@ -224,7 +279,10 @@ fn entries(
 ) {
     match value {
         Value::Object(map) => {
-            for (key, value) in map.iter().filter(|(_, value)| extent == Extent::Whole || !value.is_null()) {
+            for (key, value) in map
+                .iter()
+                .filter(|(_, value)| extent == Extent::Whole || !value.is_null())
+            {
                 check(key, value, &path::key(at, key), faults);
             }
         }
@@ -241,7 +299,11 @@ fn with_map(
 ) {
     match value {
         Value::Object(map) if extent == Extent::Part && map.values().any(Value::is_null) => {
-            let set: Map<_, _> = map.iter().filter(|(_, v)| !v.is_null()).map(|(k, v)| (k.clone(), v.clone())).collect();
+            let set: Map<_, _> = map
+                .iter()
+                .filter(|(_, v)| !v.is_null())
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect();
             check(&set, at, faults);
         }
         Value::Object(map) => check(map, at, faults),

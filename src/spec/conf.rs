@@ -11,10 +11,18 @@ use crate::error::Violation;
 
 /// Keys that would hide the driver, let attempts collide or be overridden; each with what to do instead.
 const FORBIDDEN: &[(&str, &str)] = &[
-    ("spark.kubernetes.driver.pod.name", "no fixed pod name: attempts would collide"),
-    ("spark.kubernetes.namespace", "no namespace: the driver runs in that of the chosen cluster"),
-    ("spark.kubernetes.submission.waitAppCompletion", "no such key: spark-submit must return at once"),
-    ("spark.submit.deployMode", "no such key: the driver runs on the cluster"),
+    (
+        "spark.kubernetes.driver.pod.name",
+        "no fixed pod name: attempts would collide",
+    ),
+    (
+        "spark.kubernetes.namespace",
+        "no namespace: the driver runs in that of the chosen cluster",
+    ),
+    (
+        "spark.kubernetes.submission.waitAppCompletion",
+        "no such key: spark-submit must return at once",
+    ),
     ("spark.master", "no such key: the broker chooses the cluster"),
 ];
 
@@ -42,9 +50,18 @@ const READINGS: &[(&str, Reading)] = &[
     ("spark.executor.cores", Reading::Int(1, i32::MAX as i64)),
     ("spark.executor.instances", Reading::Int(0, EXECUTORS_MAX as i64)),
     ("spark.dynamicAllocation.enabled", Reading::Bool),
-    ("spark.dynamicAllocation.minExecutors", Reading::Int(0, EXECUTORS_MAX as i64)),
-    ("spark.dynamicAllocation.initialExecutors", Reading::Int(0, EXECUTORS_MAX as i64)),
-    ("spark.dynamicAllocation.maxExecutors", Reading::Int(1, i32::MAX as i64)),
+    (
+        "spark.dynamicAllocation.minExecutors",
+        Reading::Int(0, EXECUTORS_MAX as i64),
+    ),
+    (
+        "spark.dynamicAllocation.initialExecutors",
+        Reading::Int(0, EXECUTORS_MAX as i64),
+    ),
+    (
+        "spark.dynamicAllocation.maxExecutors",
+        Reading::Int(1, i32::MAX as i64),
+    ),
     ("spark.driver.memoryOverheadFactor", Reading::Factor),
     ("spark.executor.memoryOverheadFactor", Reading::Factor),
     ("spark.kubernetes.memoryOverheadFactor", Reading::Factor),
@@ -71,32 +88,60 @@ fn check_key(key: &str, place: &str, faults: &mut Vec<Violation>) {
     if let Some((_, instead)) = FORBIDDEN.iter().find(|(forbidden, _)| *forbidden == key) {
         faults.push(Violation::new(place, "a key that the broker owns", *instead));
     }
-    let ours = ["spark.kubernetes.driver.label.", "spark.kubernetes.executor.label."]
-        .iter()
-        .any(|prefix| key.strip_prefix(prefix).is_some_and(|label| label.starts_with(OURS)));
+    let ours = [
+        "spark.kubernetes.driver.label.",
+        "spark.kubernetes.executor.label.",
+    ]
+    .iter()
+    .any(|prefix| {
+        key.strip_prefix(prefix)
+            .is_some_and(|label| label.starts_with(OURS))
+    });
     if ours {
-        faults.push(Violation::new(place, "a label of the broker's", "no label under spark-broker/"));
+        faults.push(Violation::new(
+            place,
+            "a label of the broker's",
+            "no label under spark-broker/",
+        ));
     }
     if !key.starts_with("spark.") {
-        faults.push(Violation::new(place, "a key that Spark ignores", "a key that begins with `spark.`"));
+        faults.push(Violation::new(
+            place,
+            "a key that Spark ignores",
+            "a key that begins with `spark.`",
+        ));
     }
     if key.contains(|c: char| c == '=' || c.is_whitespace()) {
-        faults.push(Violation::new(place, "a key with `=` or white space", "a key of spark-submit's --conf"));
+        faults.push(Violation::new(
+            place,
+            "a key with `=` or white space",
+            "a key of spark-submit's --conf",
+        ));
     }
 }
 
 fn check_value(key: &str, value: &str, place: &str, faults: &mut Vec<Violation>) {
-    let reading = READINGS.iter().find(|(name, _)| *name == key).map(|(_, reading)| *reading);
+    let reading = READINGS
+        .iter()
+        .find(|(name, _)| *name == key)
+        .map(|(_, reading)| *reading);
     let expected = match reading {
-        None if amount_key(key) => parse_int(value).filter(|n| *n >= 0).is_none().then(|| "a whole number".to_owned()),
+        None if amount_key(key) => parse_int(value)
+            .filter(|n| *n >= 0)
+            .is_none()
+            .then(|| "a whole number".to_owned()),
         None => None,
-        Some(Reading::Memory(bare)) => memory::parse(value, bare).is_none().then(|| memory::expected(value)),
+        Some(Reading::Memory(bare)) => memory::parse(value, bare)
+            .is_none()
+            .then(|| memory::expected(value)),
         Some(Reading::Int(least, most)) => parse_int(value)
             .filter(|n| (least..=most).contains(n))
             .is_none()
             .then(|| format!("a whole number between {least} and {most}")),
         Some(Reading::Bool) => parse_bool(value).is_none().then(|| "true or false".to_owned()),
-        Some(Reading::Factor) => parse_factor(value).is_none().then(|| "a number above 0, such as 0.2".to_owned()),
+        Some(Reading::Factor) => parse_factor(value)
+            .is_none()
+            .then(|| "a number above 0, such as 0.2".to_owned()),
         Some(Reading::Cpu) => quantity::parse_cpu(value)
             .filter(|cpu| cpu.0 > 0)
             .is_none()
@@ -111,7 +156,10 @@ fn check_value(key: &str, value: &str, place: &str, faults: &mut Vec<Violation>)
 fn amount_key(key: &str) -> bool {
     ["spark.driver.resource.", "spark.executor.resource."]
         .iter()
-        .any(|prefix| key.strip_prefix(prefix).is_some_and(|rest| rest.ends_with(".amount")))
+        .any(|prefix| {
+            key.strip_prefix(prefix)
+                .is_some_and(|rest| rest.ends_with(".amount"))
+        })
 }
 
 /// A whole number as Scala's `trim.toInt` reads it.
@@ -130,5 +178,8 @@ pub(crate) fn parse_bool(text: &str) -> Option<bool> {
 
 /// A factor: a finite number above 0.
 pub(crate) fn parse_factor(text: &str) -> Option<f64> {
-    text.trim().parse::<f64>().ok().filter(|factor| factor.is_finite() && *factor > 0.0)
+    text.trim()
+        .parse::<f64>()
+        .ok()
+        .filter(|factor| factor.is_finite() && *factor > 0.0)
 }

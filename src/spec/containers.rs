@@ -14,7 +14,8 @@ use crate::model::Resources;
 pub(crate) fn add_beside(own: &mut Resources, part: &str, field: Option<&Map<String, Value>>) {
     let Some(field) = field else { return };
     let template = field.get("template").and_then(|template| template.get("spec"));
-    let listed = |from: Option<&Value>| -> Vec<Value> { from.and_then(Value::as_array).cloned().unwrap_or_default() };
+    let listed =
+        |from: Option<&Value>| -> Vec<Value> { from.and_then(Value::as_array).cloned().unwrap_or_default() };
     let of_template = |list: &str| listed(template.and_then(|spec| spec.get(list)));
     let mut beside = listed(field.get("sidecars"));
     for (index, container) in of_template("containers").into_iter().enumerate() {
@@ -24,9 +25,14 @@ pub(crate) fn add_beside(own: &mut Resources, part: &str, field: Option<&Map<Str
             false => beside.push(container),
         }
     }
-    let mut sum = beside.iter().fold(own.clone(), |sum, container| sum.plus(&requests(container)));
+    let mut sum = beside
+        .iter()
+        .fold(own.clone(), |sum, container| sum.plus(&requests(container)));
     let mut largest = Resources::default();
-    for container in listed(field.get("initContainers")).into_iter().chain(of_template("initContainers")) {
+    for container in listed(field.get("initContainers"))
+        .into_iter()
+        .chain(of_template("initContainers"))
+    {
         let needs = requests(&container);
         if container.get("restartPolicy").and_then(Value::as_str) == Some("Always") {
             sum = sum.plus(&needs);
@@ -48,7 +54,12 @@ fn is_sparks(container: &Value, index: usize, part: &str) -> bool {
 
 /// What a container requests; a limit without a request counts as one.
 fn requests(container: &Value) -> Resources {
-    let amounts = |kind: &str| container.get("resources").and_then(|r| r.get(kind)).and_then(Value::as_object);
+    let amounts = |kind: &str| {
+        container
+            .get("resources")
+            .and_then(|r| r.get(kind))
+            .and_then(Value::as_object)
+    };
     let mut found = BTreeMap::new();
     for (name, amount) in ["limits", "requests"].into_iter().filter_map(amounts).flatten() {
         let text = amount.as_str().map_or_else(|| amount.to_string(), str::to_owned);

@@ -40,7 +40,10 @@ enum Language {
 
 impl Language {
     fn of(spec: &Map<String, Value>) -> Self {
-        let file = spec.get("mainApplicationFile").and_then(Value::as_str).unwrap_or_default();
+        let file = spec
+            .get("mainApplicationFile")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
         if file.ends_with(".py") || file == "pyspark-shell" {
             Self::Python
         } else if file.ends_with(".R") || file.ends_with(".r") || file == "sparkr-shell" {
@@ -60,7 +63,8 @@ impl Language {
 
 /// The factor for both parts where a part has none of its own; the driver hands it on to the executors.
 fn common_factor(conf: &SparkConf, language: Language) -> f64 {
-    conf.factor("spark.kubernetes.memoryOverheadFactor").unwrap_or_else(|| language.factor())
+    conf.factor("spark.kubernetes.memoryOverheadFactor")
+        .unwrap_or_else(|| language.factor())
 }
 
 /// The explicit overhead, else the factor's share of `memory` (both in MiB) but not less than the minimum.
@@ -68,7 +72,9 @@ fn overhead(conf: &SparkConf, part: &str, memory: u64, common: f64) -> u64 {
     if let Some(explicit) = conf.mib(&format!("spark.{part}.memoryOverhead")) {
         return explicit;
     }
-    let factor = conf.factor(&format!("spark.{part}.memoryOverheadFactor")).unwrap_or(common);
+    let factor = conf
+        .factor(&format!("spark.{part}.memoryOverheadFactor"))
+        .unwrap_or(common);
     let least = conf
         .mib(&format!("spark.{part}.minMemoryOverhead"))
         .filter(|_| conf.is_spark_4())
@@ -87,7 +93,9 @@ fn driver(conf: &SparkConf, language: Language, spec: &Map<String, Value>) -> Re
 fn executor(conf: &SparkConf, language: Language, spec: &Map<String, Value>) -> Resources {
     let memory = conf.mib("spark.executor.memory").unwrap_or(1024);
     let off_heap = match conf.bool("spark.memory.offHeap.enabled") {
-        true => conf.bytes("spark.memory.offHeap.size").map_or(0, |size| size.0 / (1024 * 1024)),
+        true => conf
+            .bytes("spark.memory.offHeap.size")
+            .map_or(0, |size| size.0 / (1024 * 1024)),
         false => 0,
     };
     let pyspark = match language {
@@ -103,7 +111,9 @@ fn executor(conf: &SparkConf, language: Language, spec: &Map<String, Value>) -> 
 
 /// The pod of a part: Spark's container with `memory` MiB, and what else the spec puts beside it.
 fn pod(conf: &SparkConf, part: &str, memory: u64, spec: &Map<String, Value>) -> Resources {
-    let request = conf.text(&format!("spark.kubernetes.{part}.request.cores")).and_then(quantity::parse_cpu);
+    let request = conf
+        .text(&format!("spark.kubernetes.{part}.request.cores"))
+        .and_then(quantity::parse_cpu);
     let cores = conf.int(&format!("spark.{part}.cores")).unwrap_or(1);
     let cpu = request.unwrap_or(Millicores(cores.saturating_mul(1000)));
     let mut own = Resources::new(cpu, Bytes::mib(memory), 1);
@@ -120,9 +130,8 @@ fn executors(conf: &SparkConf) -> u64 {
         return instances.unwrap_or(EXECUTORS_OF_SPARK);
     }
     let least = conf.int("spark.dynamicAllocation.minExecutors").unwrap_or(0);
-    let initial = conf.int("spark.dynamicAllocation.initialExecutors").unwrap_or(least);
+    let initial = conf
+        .int("spark.dynamicAllocation.initialExecutors")
+        .unwrap_or(least);
     least.max(initial).max(instances.unwrap_or(0))
 }
-
-#[cfg(test)]
-mod tests;

@@ -77,10 +77,18 @@ pub(crate) enum Kind {
 
 /// An optional field.
 pub(crate) const fn field(name: &'static str, kind: Kind) -> Field {
-    Field { name, kind, required: false }
+    Field {
+        name,
+        kind,
+        required: false,
+    }
 }
 
 /// A field that must be there once every layer is merged.
 pub(crate) const fn required(name: &'static str, kind: Kind) -> Field {
-    Field { name, kind, required: true }
+    Field {
+        name,
+        kind,
+        required: true,
+    }
 }

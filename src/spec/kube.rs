@@ -15,11 +15,20 @@ pub(crate) fn check<T: DeserializeOwned + Serialize>(value: &Value, at: &str, fa
 }
 
 /// As [`check`], for a pod template, which the operator takes without fields that a pod requires.
-pub(crate) fn check_template<T: DeserializeOwned + Serialize>(value: &Value, at: &str, faults: &mut Vec<Violation>) {
+pub(crate) fn check_template<T: DeserializeOwned + Serialize>(
+    value: &Value,
+    at: &str,
+    faults: &mut Vec<Violation>,
+) {
     check_as::<T>(value, at, false, faults);
 }
 
-fn check_as<T: DeserializeOwned + Serialize>(value: &Value, at: &str, whole: bool, faults: &mut Vec<Violation>) {
+fn check_as<T: DeserializeOwned + Serialize>(
+    value: &Value,
+    at: &str,
+    whole: bool,
+    faults: &mut Vec<Violation>,
+) {
     let mut value = value.clone();
     write_quantities(&mut value, false);
     match serde_path_to_error::deserialize::<_, T>(&value) {
@@ -58,7 +67,9 @@ fn write_quantities(value: &mut Value, quantity: bool) {
             for (key, value) in map {
                 match (key.as_str(), value) {
                     ("limits" | "requests", Value::Object(amounts)) => {
-                        amounts.values_mut().for_each(|amount| write_quantities(amount, true));
+                        amounts
+                            .values_mut()
+                            .for_each(|amount| write_quantities(amount, true));
                     }
                     ("sizeLimit" | "divisor", value) => write_quantities(value, true),
                     (_, value) => write_quantities(value, false),
@@ -83,19 +94,37 @@ fn compare(sent: &Value, read: &Value, at: &str, whole: bool, faults: &mut Vec<V
     }
 }
 
-fn compare_maps(sent: &Map<String, Value>, read: &Map<String, Value>, at: &str, whole: bool, faults: &mut Vec<Violation>) {
+fn compare_maps(
+    sent: &Map<String, Value>,
+    read: &Map<String, Value>,
+    at: &str,
+    whole: bool,
+    faults: &mut Vec<Violation>,
+) {
     for (key, value) in sent {
         match read.get(key) {
             Some(read) => compare(value, read, &path::key(at, key), whole, faults),
             None if value.is_null() => {}
-            None => faults.push(Violation::new(path::key(at, key), "an unknown field", "a field that Kubernetes knows there")),
+            None => faults.push(Violation::new(
+                path::key(at, key),
+                "an unknown field",
+                "a field that Kubernetes knows there",
+            )),
         }
     }
     // A reference without a name is legal in Kubernetes' schema, though useless.
     let lacks = |key: &&String| key.as_str() != "name" || !is_reference(at);
-    let missing: BTreeSet<_> = read.keys().filter(|key| !sent.contains_key(*key)).filter(lacks).collect();
+    let missing: BTreeSet<_> = read
+        .keys()
+        .filter(|key| !sent.contains_key(*key))
+        .filter(lacks)
+        .collect();
     for key in missing.into_iter().filter(|_| whole) {
-        faults.push(Violation::new(path::key(at, key), "nothing", "a value: Kubernetes requires it"));
+        faults.push(Violation::new(
+            path::key(at, key),
+            "nothing",
+            "a value: Kubernetes requires it",
+        ));
     }
 }
 

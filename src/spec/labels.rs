@@ -16,7 +16,11 @@ pub(crate) fn check_labels(map: &Map<String, Value>, at: &str, faults: &mut Vec<
     for (key, value) in map {
         let place = path::key(at, key);
         if key.starts_with(OURS) {
-            faults.push(Violation::new(&place, "a label of the broker's", "no label under spark-broker/"));
+            faults.push(Violation::new(
+                &place,
+                "a label of the broker's",
+                "no label under spark-broker/",
+            ));
         }
         check_key(key, &place, faults);
         if let Some(value) = text(value, &place, faults)
@@ -34,7 +38,11 @@ pub(crate) fn check_annotations(map: &Map<String, Value>, at: &str, faults: &mut
     for (key, value) in map {
         let place = path::key(at, key);
         if key == OUR_ANNOTATION {
-            faults.push(Violation::new(&place, "an annotation of the broker's", "no such annotation: the broker writes it"));
+            faults.push(Violation::new(
+                &place,
+                "an annotation of the broker's",
+                "no such annotation: the broker writes it",
+            ));
         }
         check_key(key, &place, faults);
         text(value, &place, faults);
@@ -42,9 +50,14 @@ pub(crate) fn check_annotations(map: &Map<String, Value>, at: &str, faults: &mut
 }
 
 fn check_key(key: &str, place: &str, faults: &mut Vec<Violation>) {
-    let (prefix, name) = key.rsplit_once('/').map_or((None, key), |(prefix, name)| (Some(prefix), name));
+    let (prefix, name) = key
+        .rsplit_once('/')
+        .map_or((None, key), |(prefix, name)| (Some(prefix), name));
     let prefix_is_dns = prefix.is_none_or(|prefix| {
-        prefix.len() <= 253 && prefix.split('.').all(|part| is_label_value(part) && !part.is_empty())
+        prefix.len() <= 253
+            && prefix
+                .split('.')
+                .all(|part| is_label_value(part) && !part.is_empty())
     });
     if name.is_empty() || !is_label_value(name) || !prefix_is_dns {
         let expected = "a key such as `team` or `example.com/team`: a name of at most 63 of [A-Za-z0-9._-]";
@@ -58,5 +71,7 @@ fn is_label_value(text: &str) -> bool {
     bytes.len() <= 63
         && edge(bytes.first())
         && edge(bytes.last())
-        && bytes.iter().all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
+        && bytes
+            .iter()
+            .all(|b| b.is_ascii_alphanumeric() || b"._-".contains(b))
 }

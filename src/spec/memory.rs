@@ -37,7 +37,9 @@ pub(crate) fn parse(text: &str, bare: Bare) -> Option<Bytes> {
 /// What to write instead of `text`, where it can be guessed: `1536m` for `1.5g`, `2g` for `2Gi` or `2 gigs`.
 pub(crate) fn suggest(text: &str) -> Option<String> {
     let text = text.trim();
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let (number, unit) = text.split_at(end);
     let number: f64 = number.parse().ok()?;
     let mib = match unit.trim_start().chars().next().map(|c| c.to_ascii_lowercase()) {
@@ -54,14 +56,21 @@ pub(crate) fn suggest(text: &str) -> Option<String> {
     }
     // In range: 1 to 10^12.
     let mib = mib as u64;
-    Some(if mib.is_multiple_of(1024) { format!("{}g", mib / 1024) } else { format!("{mib}m") })
+    Some(if mib.is_multiple_of(1024) {
+        format!("{}g", mib / 1024)
+    } else {
+        format!("{mib}m")
+    })
 }
 
 /// What is allowed at a place where `found` stands.
 pub(crate) fn expected(found: &str) -> String {
     match suggest(found) {
-        Some(instead) => format!("`{instead}`: Spark reads whole numbers with k, m, g or t, such as 512m or 2g"),
-        None => "an amount of memory as Spark reads it: a whole number with k, m, g or t, such as 512m or 2g".into(),
+        Some(instead) => {
+            format!("`{instead}`: Spark reads whole numbers with k, m, g or t, such as 512m or 2g")
+        }
+        None => "an amount of memory as Spark reads it: a whole number with k, m, g or t, such as 512m or 2g"
+            .into(),
     }
 }
 
@@ -71,9 +80,14 @@ mod tests {
 
     #[test]
     fn what_spark_accepts_is_read_to_the_byte() {
-        for (text, mib) in
-            [("1024m", 1024), ("2gb", 2048), ("1024", 1024), ("2G", 2048), (" 512MB ", 512), ("1t", 1 << 20)]
-        {
+        for (text, mib) in [
+            ("1024m", 1024),
+            ("2gb", 2048),
+            ("1024", 1024),
+            ("2G", 2048),
+            (" 512MB ", 512),
+            ("1t", 1 << 20),
+        ] {
             assert_eq!(parse(text, Bare::Mib), Some(Bytes::mib(mib)), "{text}");
         }
         assert_eq!(parse("1024", Bare::Bytes), Some(Bytes(1024)));

@@ -34,10 +34,22 @@ impl SparkConf {
         let mut conf = Self {
             values: BTreeMap::new(),
             devices: BTreeMap::new(),
-            version: spec.get("sparkVersion").and_then(Value::as_str).unwrap_or_default().to_owned(),
+            version: spec
+                .get("sparkVersion")
+                .and_then(Value::as_str)
+                .unwrap_or_default()
+                .to_owned(),
         };
-        conf.set("spark.kubernetes.memoryOverheadFactor", spec.get("memoryOverheadFactor"));
-        for (key, value) in spec.get("sparkConf").and_then(Value::as_object).into_iter().flatten() {
+        conf.set(
+            "spark.kubernetes.memoryOverheadFactor",
+            spec.get("memoryOverheadFactor"),
+        );
+        for (key, value) in spec
+            .get("sparkConf")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
             conf.set(key, Some(value));
         }
         for part in ["driver", "executor"] {
@@ -64,7 +76,10 @@ impl SparkConf {
             self.set(&key.replace("{}", part), fields.get(*field));
         }
         let gpu = |name: &str| fields.get("gpu").and_then(|gpu| gpu.get(name));
-        if let (Some(name), Some(quantity)) = (gpu("name").and_then(Value::as_str), gpu("quantity").and_then(Value::as_u64)) {
+        if let (Some(name), Some(quantity)) = (
+            gpu("name").and_then(Value::as_str),
+            gpu("quantity").and_then(Value::as_u64),
+        ) {
             self.devices.insert(part, (name.to_owned(), quantity));
         }
     }
@@ -83,7 +98,9 @@ impl SparkConf {
     }
 
     fn add_dynamic_allocation(&mut self, field: Option<&Value>) {
-        let Some(field) = field.filter(|field| field.get("enabled") == Some(&Value::Bool(true))) else { return };
+        let Some(field) = field.filter(|field| field.get("enabled") == Some(&Value::Bool(true))) else {
+            return;
+        };
         self.set("spark.dynamicAllocation.enabled", Some(&Value::Bool(true)));
         for name in DYNAMIC_ALLOCATION {
             self.set(&format!("spark.dynamicAllocation.{name}"), field.get(*name));
@@ -97,7 +114,9 @@ impl SparkConf {
 
     /// A number that isn't negative.
     pub(crate) fn int(&self, key: &str) -> Option<u64> {
-        self.text(key).and_then(parse_int).and_then(|n| u64::try_from(n).ok())
+        self.text(key)
+            .and_then(parse_int)
+            .and_then(|n| u64::try_from(n).ok())
     }
 
     /// A truth value; false where there is none.
@@ -112,7 +131,9 @@ impl SparkConf {
 
     /// An amount of memory in whole MiB, as Spark keeps it: parts of one are cut off.
     pub(crate) fn mib(&self, key: &str) -> Option<u64> {
-        self.text(key).and_then(|text| memory::parse(text, Bare::Mib)).map(|bytes| bytes.0 / (1024 * 1024))
+        self.text(key)
+            .and_then(|text| memory::parse(text, Bare::Mib))
+            .map(|bytes| bytes.0 / (1024 * 1024))
     }
 
     /// An amount of memory whose bare number means bytes.
@@ -122,7 +143,11 @@ impl SparkConf {
 
     /// Whether the Spark version is 4 or later, which knows `minMemoryOverhead`.
     pub(crate) fn is_spark_4(&self) -> bool {
-        self.version.split('.').next().and_then(|major| major.parse::<u32>().ok()).is_some_and(|major| major >= 4)
+        self.version
+            .split('.')
+            .next()
+            .and_then(|major| major.parse::<u32>().ok())
+            .is_some_and(|major| major >= 4)
     }
 
     /// The devices of a part by their Kubernetes names: `spark.<part>.resource.<name>.amount` with its `.vendor`, and the
@@ -135,7 +160,9 @@ impl SparkConf {
             .filter_map(|(key, amount)| {
                 let name = key.strip_prefix(&prefix)?.strip_suffix(".amount")?;
                 let vendor = self.text(&format!("{prefix}{name}.vendor"))?;
-                let amount = parse_int(amount).and_then(|n| u64::try_from(n).ok()).filter(|n| *n > 0)?;
+                let amount = parse_int(amount)
+                    .and_then(|n| u64::try_from(n).ok())
+                    .filter(|n| *n > 0)?;
                 Some((format!("{vendor}/{name}"), amount))
             })
             .collect();
@@ -149,9 +176,12 @@ impl SparkConf {
     pub(crate) fn devices_without_vendor(&self) -> impl Iterator<Item = &str> {
         self.values.iter().filter_map(|(key, amount)| {
             let resource = key.strip_suffix(".amount")?;
-            let rest = resource.strip_prefix("spark.driver.resource.").or(resource.strip_prefix("spark.executor.resource."))?;
+            let rest = resource
+                .strip_prefix("spark.driver.resource.")
+                .or(resource.strip_prefix("spark.executor.resource."))?;
             let asked = parse_int(amount).is_some_and(|n| n > 0) && !rest.is_empty();
-            (asked && self.text(&format!("{resource}.vendor")).is_none_or(str::is_empty)).then_some(key.as_str())
+            (asked && self.text(&format!("{resource}.vendor")).is_none_or(str::is_empty))
+                .then_some(key.as_str())
         })
     }
 }

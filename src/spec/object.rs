@@ -1,26 +1,71 @@
-//! The `spec` of the `SparkApplication` that an effective spec becomes.
+//! The `SparkApplication` that is sent to a cluster.
 
-use serde_json::{Map, Value};
+use std::collections::BTreeMap;
 
-use super::image;
-use super::schema::is_broker_field;
+use serde_json::{Map, Value, json};
 
-/// Without the broker's own fields, with the type and `mode: cluster`, and without the operator's own retries of submissions:
-/// on them it deletes a driver that runs or has succeeded and runs the job again.
-pub fn object_spec(effective: &Map<String, Value>) -> Map<String, Value> {
-    let mut spec: Map<_, _> = effective
-        .iter()
-        .filter(|(name, _)| !is_broker_field(name))
-        .map(|(name, value)| (name.clone(), value.clone()))
-        .collect();
-    spec.insert("type".into(), image::application_type(effective).into());
-    spec.insert("mode".into(), "cluster".into());
+use super::layers::application_type;
+use super::schema::BROKER;
+
+type Object = Map<String, Value>;
+
+/// What marks an object as ours.
+#[derive(Debug, Clone, PartialEq)]
+pub struct ObjectMarks {
+    /// Its name.
+    pub name: String,
+    /// Its namespace.
+    pub namespace: String,
+    /// Labels on object, driver and executors.
+    pub labels: BTreeMap<String, String>,
+    /// Annotations on the object.
+    pub annotations: BTreeMap<String, String>,
+}
+
+/// The object that `effective` asks for. `time_to_live` is the cluster's, in seconds; the larger of it and the user's
+/// is sent.
+pub fn object(effective: &Object, marks: &ObjectMarks, time_to_live: Option<u64>) -> Value {
+    let mut spec = effective.clone();
+    for field in BROKER {
+        spec.remove(field.name);
+    }
+    let kind = application_type(effective).to_owned();
+    spec.entry("type").or_insert_with(|| kind.into());
+    spec.entry("mode").or_insert_with(|| "cluster".into());
+    if let Some(policy) = spec.get_mut("restartPolicy").and_then(Value::as_object_mut) {
+        policy.remove("onSubmissionFailureRetries");
+        policy.remove("onSubmissionFailureRetryInterval");
+    }
+    let own = spec.get("timeToLiveSeconds").and_then(Value::as_u64);
+    if let Some(seconds) = own.max(time_to_live) {
+        spec.insert("timeToLiveSeconds".into(), seconds.into());
+    }
     for part in ["driver", "executor"] {
-        spec.entry(part).or_insert_with(|| Value::Object(Map::new()));
+        let part = spec.entry(part).or_insert_with(|| json!({}));
+        if let Some(part) = part.as_object_mut() {
+            let labels = with(part.get("labels"), &marks.labels);
+            part.insert("labels".into(), labels);
+        }
     }
-    if let Some(Value::Object(policy)) = spec.get_mut("restartPolicy") {
-        policy.shift_remove("onSubmissionFailureRetries");
-        policy.shift_remove("onSubmissionFailureRetryInterval");
-    }
-    spec
+    json!({
+        "apiVersion": "sparkoperator.k8s.io/v1beta2",
+        "kind": "SparkApplication",
+        "metadata": {
+            "name": marks.name,
+            "namespace": marks.namespace,
+            "labels": with(effective.get("labels"), &marks.labels),
+            "annotations": with(effective.get("annotations"), &marks.annotations),
+        },
+        "spec": spec,
+    })
+}
+
+/// The user's entries with ours over them.
+fn with(own: Option<&Value>, ours: &BTreeMap<String, String>) -> Value {
+    let mut all = own.and_then(Value::as_object).cloned().unwrap_or_default();
+    all.extend(
+        ours.iter()
+            .map(|(key, value)| (key.clone(), Value::from(value.as_str()))),
+    );
+    Value::Object(all)
 }

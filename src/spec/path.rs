@@ -1,16 +1,26 @@
-//! Places in a job spec: `driver.memory`, `volumes[0].name`, `sparkConf["spark.driver.memory"]`.
+//! Places in a job spec: `driver.memory`, `volumes[0].name`, `sparkConf.spark.driver.memory`.
+
+use serde_json::{Map, Value};
+
+use crate::error::shorten;
+
+/// The longest key that a place spells out.
+const KEY_MAX: usize = 100;
 
 /// The place of `key` in the object at `at`.
 pub(crate) fn key(at: &str, key: &str) -> String {
-    let plain = !key.is_empty() && key.chars().all(|c| c.is_ascii_alphanumeric() || c == '_' || c == '-');
-    match (at.is_empty(), plain) {
-        (true, true) => key.to_owned(),
-        (false, true) => format!("{at}.{key}"),
-        (_, false) => format!("{at}[{}]", serde_json::Value::from(crate::error::shorten(key, 100))),
-    }
+    let key = shorten(key, KEY_MAX);
+    if at.is_empty() { key } else { format!("{at}.{key}") }
 }
 
 /// The place of the item with `index` in the list at `at`.
 pub(crate) fn item(at: &str, index: usize) -> String {
     format!("{at}[{index}]")
+}
+
+/// The value at a dotted path of plain names.
+pub fn at<'a>(object: &'a Map<String, Value>, path: &str) -> Option<&'a Value> {
+    let mut names = path.split('.');
+    let first = object.get(names.next()?)?;
+    names.try_fold(first, |value, name| value.get(name))
 }

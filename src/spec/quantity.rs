@@ -7,7 +7,9 @@ use crate::model::{Bytes, Millicores};
 /// Reads `text` as a quantity, in thousandths, rounded up; `None` where Kubernetes would refuse it, or it is negative.
 pub(crate) fn parse_milli(text: &str) -> Option<u64> {
     let text = text.strip_prefix('+').unwrap_or(text);
-    let end = text.find(|c: char| !c.is_ascii_digit() && c != '.').unwrap_or(text.len());
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
     let (number, suffix) = text.split_at(end);
     let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
     if whole.len() + fraction.len() == 0 || fraction.contains('.') {
@@ -26,7 +28,9 @@ pub(crate) fn parse_milli(text: &str) -> Option<u64> {
     let milli = if power >= 0 {
         scaled.checked_mul(10_u128.checked_pow(power.unsigned_abs())?)?
     } else {
-        10_u128.checked_pow(power.unsigned_abs()).map_or(u128::from(scaled > 0), |by| scaled.div_ceil(by))
+        10_u128
+            .checked_pow(power.unsigned_abs())
+            .map_or(u128::from(scaled > 0), |by| scaled.div_ceil(by))
     };
     u64::try_from(milli).ok()
 }
@@ -95,7 +99,18 @@ mod tests {
 
     #[test]
     fn what_kubernetes_refuses_is_refused() {
-        for text in ["", "m", "two", "2 cores", "1g", "1.2.3", "-1", "1mi", "1e", "999999999999999999999999999E"] {
+        for text in [
+            "",
+            "m",
+            "two",
+            "2 cores",
+            "1g",
+            "1.2.3",
+            "-1",
+            "1mi",
+            "1e",
+            "999999999999999999999999999E",
+        ] {
             assert_eq!(parse_milli(text), None, "{text}");
         }
     }

@@ -4,41 +4,21 @@ use std::fmt;
 use std::sync::atomic::AtomicU64;
 use std::time::Duration;
 
-use prometheus_client::encoding::EncodeLabelSet;
 use prometheus_client::encoding::text::encode;
 use prometheus_client::metrics::counter::Counter;
 use prometheus_client::metrics::family::Family;
 use prometheus_client::metrics::gauge::Gauge;
-use prometheus_client::metrics::histogram::{Histogram, exponential_buckets};
+use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
 type Labelled<M> = Family<Labels, M>;
 type Seconds = Gauge<f64, AtomicU64>;
 
-/// The labels that a figure carries; each family uses the same ones always.
-#[derive(Debug, Clone, PartialEq, Eq, Hash, Default, EncodeLabelSet)]
-struct Labels {
-    queue: Option<String>,
-    cluster: Option<String>,
-    state: Option<String>,
-    outcome: Option<String>,
-    operation: Option<String>,
-}
+/// Names and values of labels; a family uses the same names always.
+type Labels = Vec<(&'static str, String)>;
 
-impl Labels {
-    fn queue(queue: &str) -> Self {
-        Self {
-            queue: Some(queue.to_owned()),
-            ..Self::default()
-        }
-    }
-
-    fn cluster(cluster: &str) -> Self {
-        Self {
-            cluster: Some(cluster.to_owned()),
-            ..Self::default()
-        }
-    }
+fn labels<const N: usize>(pairs: [(&'static str, &str); N]) -> Labels {
+    pairs.map(|(name, value)| (name, value.to_owned())).into()
 }
 
 /// What came of a received submission.
@@ -105,14 +85,16 @@ fn register<M: Metric + Clone>(registry: &mut Registry, name: &str, help: &str, 
     metric
 }
 
-/// 1 ms to about 2 min.
+/// 1 ms to 1 min.
 fn short_times() -> Histogram {
-    Histogram::new(exponential_buckets(0.001, 3.2, 11))
+    Histogram::new([0.001, 0.003, 0.01, 0.03, 0.1, 0.3, 1.0, 3.0, 10.0, 30.0, 60.0])
 }
 
-/// 100 ms to about 1 day.
+/// 100 ms to 1 day.
 fn long_times() -> Histogram {
-    Histogram::new(exponential_buckets(0.1, 4.0, 11))
+    Histogram::new([
+        0.1, 0.5, 1.0, 5.0, 15.0, 60.0, 300.0, 900.0, 3600.0, 14_400.0, 86_400.0,
+    ])
 }
 
 impl Metrics {
@@ -206,45 +188,29 @@ impl Metrics {
 
     /// A submission was taken in; `queue` is absent where its spec names none that is known.
     pub fn submission(&self, queue: Option<&str>, outcome: Outcome) {
-        let labels = Labels {
-            queue: Some(queue.unwrap_or("").to_owned()),
-            outcome: Some(outcome.as_str().to_owned()),
-            ..Labels::default()
-        };
+        let labels = labels([("queue", queue.unwrap_or("")), ("outcome", outcome.as_str())]);
         self.submissions.get_or_create(&labels).inc();
     }
 
     /// A transition to `state` was written.
     pub fn transition(&self, state: &str) {
-        let labels = Labels {
-            state: Some(state.to_owned()),
-            ..Labels::default()
-        };
-        self.transitions.get_or_create(&labels).inc();
+        self.transitions.get_or_create(&labels([("state", state)])).inc();
     }
 
     /// A submission that had waited for `waited` was placed on `cluster`.
     pub fn placement(&self, queue: &str, cluster: &str, waited: Duration) {
-        let labels = Labels {
-            queue: Some(queue.to_owned()),
-            ..Labels::cluster(cluster)
-        };
-        self.placements.get_or_create(&labels).inc();
-        self.queue_seconds
-            .get_or_create(&Labels::queue(queue))
-            .observe(waited.as_secs_f64());
+        let both = labels([("queue", queue), ("cluster", cluster)]);
+        self.placements.get_or_create(&both).inc();
+        let wait = self.queue_seconds.get_or_create(&labels([("queue", queue)]));
+        wait.observe(waited.as_secs_f64());
     }
 
     /// A create was sent to `cluster`; `outcome` is a word such as `created`, `refused`, `ambiguous`.
     pub fn create(&self, cluster: &str, outcome: &str, took: Duration) {
-        let labels = Labels {
-            outcome: Some(outcome.to_owned()),
-            ..Labels::cluster(cluster)
-        };
-        self.creates.get_or_create(&labels).inc();
-        self.create_seconds
-            .get_or_create(&Labels::cluster(cluster))
-            .observe(took.as_secs_f64());
+        let both = labels([("cluster", cluster), ("outcome", outcome)]);
+        self.creates.get_or_create(&both).inc();
+        let time = self.create_seconds.get_or_create(&labels([("cluster", cluster)]));
+        time.observe(took.as_secs_f64());
     }
 
     /// A scheduling cycle ended.
@@ -254,7 +220,7 @@ impl Metrics {
 
     /// What the active scheduler sees of a queue; `oldest` is nought where none waits.
     pub fn queue(&self, queue: &str, waiting: u64, live: u64, oldest: Duration) {
-        let labels = Labels::queue(queue);
+        let labels = labels([("queue", queue)]);
         self.waiting.get_or_create(&labels).set(signed(waiting));
         self.queue_live.get_or_create(&labels).set(signed(live));
         self.oldest.get_or_create(&labels).set(oldest.as_secs_f64());
@@ -262,11 +228,10 @@ impl Metrics {
 
     /// What the active scheduler sees of a cluster.
     pub fn cluster(&self, cluster: &str, live: u64, healthy: bool) {
-        let labels = Labels::cluster(cluster);
+        let labels = labels([("cluster", cluster)]);
         self.cluster_live.get_or_create(&labels).set(signed(live));
-        self.cluster_healthy
-            .get_or_create(&labels)
-            .set(i64::from(healthy));
+        let health = self.cluster_healthy.get_or_create(&labels);
+        health.set(i64::from(healthy));
     }
 
     /// The lease was won, kept or lost. A pod that lost it forgets what only the active scheduler knows.
@@ -284,10 +249,7 @@ impl Metrics {
 
     /// A call of the store failed; `operation` names it.
     pub fn store_error(&self, operation: &str) {
-        let labels = Labels {
-            operation: Some(operation.to_owned()),
-            ..Labels::default()
-        };
+        let labels = labels([("operation", operation)]);
         self.store_errors.get_or_create(&labels).inc();
     }
 
@@ -298,7 +260,9 @@ impl Metrics {
 
     /// An object or a pod of a past attempt was removed from `cluster`.
     pub fn leftover_removed(&self, cluster: &str) {
-        self.leftovers.get_or_create(&Labels::cluster(cluster)).inc();
+        self.leftovers
+            .get_or_create(&labels([("cluster", cluster)]))
+            .inc();
     }
 
     /// Every figure in the OpenMetrics text format.

@@ -82,6 +82,10 @@ impl World for Simulated {
         self.installation.clone()
     }
 
+    fn nodes(&self) -> Vec<String> {
+        (0..3).map(|i| format!("node-{i}")).collect()
+    }
+
     async fn run(&self, object: &ObjectState) {
         self.wait_for(object, "RUNNING").await;
     }

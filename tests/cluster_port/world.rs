@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use async_trait::async_trait;
 use serde_json::{Value, json};
-use spark_broker::model::{InstallationId, SubmissionId};
+use spark_broker::model::{Attempt, InstallationId, SubmissionId};
 use spark_broker::ports::cluster::{CapacityView, Cluster, ClusterEvent};
 use spark_broker::watch::{Driver, ObjectState, marks};
 use tokio::sync::mpsc;
@@ -15,12 +15,15 @@ pub const PATIENCE: Duration = Duration::from_secs(60);
 /// The time that a create is given.
 pub const DEADLINE: Duration = Duration::from_secs(10);
 
-/// One cluster with somebody in it who plays its operator, its scheduler and its nodes: three nodes of four cores.
+/// One cluster with somebody in it who plays its operator, its scheduler and its nodes.
 #[async_trait]
 pub trait World: Send + Sync {
     fn cluster(&self) -> Arc<dyn Cluster>;
 
     fn installation(&self) -> InstallationId;
+
+    /// Its nodes: three of four cores each. Others may stand beside them.
+    fn nodes(&self) -> Vec<String>;
 
     /// Lets the object's driver (one core) run.
     async fn run(&self, object: &ObjectState);
@@ -68,7 +71,7 @@ pub fn object(world: &dyn World, id: &str, installation: &InstallationId) -> Val
 }
 
 pub fn name(id: &str) -> String {
-    format!("sb-{}-a1", id.to_lowercase())
+    id.parse::<SubmissionId>().expect("an ID").object_name(Attempt(1))
 }
 
 /// Creates the object of `id`.
@@ -112,14 +115,6 @@ impl Watching {
             _ => None,
         };
         self.until("a list", pick).await
-    }
-
-    pub async fn object(&mut self, raw: &str) -> ObjectState {
-        let pick = |event| match event {
-            ClusterEvent::Object(object) if object.raw == raw => Some(*object),
-            _ => None,
-        };
-        self.until(&format!("an object {raw:?}"), pick).await
     }
 
     pub async fn driver(&mut self, what: &str, pick: impl Fn(&Driver) -> bool) -> Driver {

@@ -1,8 +1,6 @@
 //! The contract of the port `Coordination`.
 
-use aws_sdk_dynamodb::types::AttributeValue;
 use spark_broker::adapters::dynamodb::{CopiedTable, DynamoStore, table};
-use spark_broker::error::{Class, Classify};
 use spark_broker::model::{Domain, Epoch, Version};
 use spark_broker::ports::store::{ClusterBoard, Coordination, Lease, LeaseWrite, QueueBoard, WaitingHead};
 use spark_broker::submission::Reason;
@@ -10,10 +8,9 @@ use spark_broker::submission::Reason;
 use crate::Harness;
 
 async fn store(harness: &Harness) -> DynamoStore {
-    table::ensure(&harness.aws.dynamodb(), "spark-broker")
-        .await
-        .unwrap();
-    DynamoStore::open(harness.aws.dynamodb(), "spark-broker", CopiedTable::Refuse)
+    let (client, table) = (harness.aws.dynamodb(), harness.name("records"));
+    table::ensure(&client, &table).await.unwrap();
+    DynamoStore::open(client, &table, CopiedTable::Refuse)
         .await
         .unwrap()
 }
@@ -99,81 +96,4 @@ async fn boards_say_what_was_written_last() {
     };
     store.write_queue(&domain(), &queue, &board).await.unwrap();
     assert_eq!(store.queue(&domain(), &queue).await.unwrap(), Some(board));
-}
-
-#[tokio::test]
-async fn an_installation_is_made_once_and_a_copy_of_its_table_is_refused_until_told() {
-    let harness = Harness::start().await;
-    let store_a = store(&harness).await;
-    let id = store_a.installation().await.unwrap();
-    assert_eq!(store(&harness).await.installation().await.unwrap(), id);
-
-    // A restored table brings the item of the first one.
-    let client = harness.aws.dynamodb();
-    table::ensure(&client, "restored").await.unwrap();
-    let key = AttributeValue::S("installation".into());
-    let item = client
-        .get_item()
-        .table_name("spark-broker")
-        .key("pk", key)
-        .send()
-        .await
-        .unwrap()
-        .item;
-    client
-        .put_item()
-        .table_name("restored")
-        .set_item(item)
-        .send()
-        .await
-        .unwrap();
-
-    let open = |copied| DynamoStore::open(client.clone(), "restored", copied);
-    let refused = open(CopiedTable::Refuse).await.unwrap_err();
-    assert_eq!(refused.class(), Class::Permanent);
-    assert!(refused.to_string().contains("--installation keep"), "{refused}");
-    assert_eq!(
-        open(CopiedTable::Keep)
-            .await
-            .unwrap()
-            .installation()
-            .await
-            .unwrap(),
-        id
-    );
-    assert_eq!(
-        open(CopiedTable::Refuse)
-            .await
-            .unwrap()
-            .installation()
-            .await
-            .unwrap(),
-        id
-    );
-
-    client
-        .update_item()
-        .table_name("restored")
-        .key("pk", AttributeValue::S("installation".into()))
-        .update_expression("SET tableId = :other")
-        .expression_attribute_values(":other", AttributeValue::S("another".into()))
-        .send()
-        .await
-        .unwrap();
-    let new = open(CopiedTable::New)
-        .await
-        .unwrap()
-        .installation()
-        .await
-        .unwrap();
-    assert_ne!(new, id);
-    assert_eq!(
-        open(CopiedTable::Refuse)
-            .await
-            .unwrap()
-            .installation()
-            .await
-            .unwrap(),
-        new
-    );
 }

@@ -1,11 +1,15 @@
 //! Ports, data directories, and what the endpoints allow beside the crates they are made of.
 
+use std::time::Duration;
+
 use aws_sdk_dynamodb::types::AttributeValue;
 use aws_sdk_sqs::types::{MessageAttributeValue, QueueAttributeName, SendMessageBatchRequestEntry};
-use spark_broker::adapters::dynamodb::table;
+use spark_broker::adapters::dynamodb::{CopiedTable, DynamoStore, table};
 use spark_broker::adapters::embedded::{Embedded, Error, Options};
-
-use crate::Harness;
+use spark_broker::adapters::sqs::{QueueAddress, SqsQueue, create_queues};
+use spark_broker::error::{Class, Classify};
+use spark_broker::ports::queue::SubmissionQueue;
+use spark_broker::ports::store::Store;
 
 #[tokio::test]
 async fn a_port_in_use_is_named_with_the_option_that_changes_it() {
@@ -42,12 +46,12 @@ async fn a_port_in_use_is_named_with_the_option_that_changes_it() {
 
 #[tokio::test]
 async fn after_a_stop_the_ports_are_free_again() {
-    let Harness { embedded, aws } = Harness::start().await;
+    let (embedded, aws) = crate::embedded(Options::default()).await;
     let port = |url: &str| url.rsplit(':').next().unwrap().parse::<u16>().unwrap();
     let (sqs_port, dynamodb_port) = (port(embedded.sqs_url()), port(embedded.dynamodb_url()));
     aws.dynamodb().list_tables().send().await.unwrap();
     embedded.stop().await;
-    Harness::with(Options {
+    crate::embedded(Options {
         sqs_port,
         dynamodb_port,
         data_dir: None,
@@ -62,7 +66,7 @@ async fn records_outlive_the_process_and_one_directory_serves_one_process() {
         data_dir: Some(dir.clone()),
         ..Options::default()
     };
-    let Harness { embedded, aws } = Harness::with(options.clone()).await;
+    let (embedded, aws) = crate::embedded(options.clone()).await;
     let id = table::ensure(&aws.dynamodb(), "spark-broker").await.unwrap();
     let item = aws.dynamodb().put_item().table_name("spark-broker");
     item.item("pk", AttributeValue::S("x".into()))
@@ -74,7 +78,7 @@ async fn records_outlive_the_process_and_one_directory_serves_one_process() {
     assert!(matches!(second, Error::DataDirInUse { .. }), "{second}");
     embedded.stop().await;
 
-    let Harness { embedded, aws } = Harness::with(options).await;
+    let (embedded, aws) = crate::embedded(options).await;
     assert_eq!(table::check(&aws.dynamodb(), "spark-broker").await.unwrap(), id);
     let read = aws
         .dynamodb()
@@ -86,24 +90,24 @@ async fn records_outlive_the_process_and_one_directory_serves_one_process() {
     std::fs::remove_dir_all(dir).unwrap();
 }
 
-#[tokio::test]
-async fn a_message_of_a_mebibyte_keeps_its_attributes_and_one_byte_more_is_refused() {
-    let harness = Harness::start().await;
-    let sqs = harness.aws.sqs();
-    let url = sqs
-        .create_queue()
-        .queue_name("large")
-        .attributes(QueueAttributeName::MaximumMessageSize, "1048576")
-        .send()
-        .await
-        .unwrap()
-        .queue_url
-        .unwrap();
+/// A queue for messages of a mebibyte, and an attribute to send with them.
+async fn large_queue(sqs: &aws_sdk_sqs::Client) -> (String, MessageAttributeValue) {
+    let create = sqs.create_queue().queue_name("large");
+    let create = create.attributes(QueueAttributeName::MaximumMessageSize, "1048576");
     let value = MessageAttributeValue::builder()
         .data_type("String")
-        .string_value("v")
-        .build()
-        .unwrap();
+        .string_value("v");
+    (
+        create.send().await.unwrap().queue_url.unwrap(),
+        value.build().unwrap(),
+    )
+}
+
+#[tokio::test]
+async fn a_message_of_a_mebibyte_keeps_its_attributes_and_one_byte_more_is_refused() {
+    let (_embedded, aws) = crate::embedded(Options::default()).await;
+    let sqs = aws.sqs();
+    let (url, value) = large_queue(&sqs).await;
     // A character of three bytes straddles the place where the body is cut in two.
     let attributes_size = "nameStringv".len();
     let body = format!(
@@ -122,34 +126,23 @@ async fn a_message_of_a_mebibyte_keeps_its_attributes_and_one_byte_more_is_refus
     let sent = send(body.clone()).await.unwrap();
 
     let receive = || sqs.receive_message().queue_url(&url).visibility_timeout(0);
-    let message = receive()
-        .message_attribute_names("All")
-        .send()
-        .await
-        .unwrap()
-        .messages
-        .unwrap()
-        .remove(0);
-    assert!(message.body.unwrap() == body);
+    let asked = receive().message_attribute_names("All").send().await.unwrap();
+    let message = &asked.messages()[0];
+    assert!(message.body() == Some(&body));
     assert_eq!(message.md5_of_body, sent.md5_of_message_body);
     assert_eq!(message.md5_of_message_attributes, sent.md5_of_message_attributes);
-    assert_eq!(
-        message.message_attributes.unwrap()["name"]
-            .string_value
-            .as_deref(),
-        Some("v")
-    );
+    assert_eq!(message.message_attributes().unwrap()["name"], value);
 
-    let unasked = receive().send().await.unwrap().messages.unwrap().remove(0);
-    assert!(unasked.body.unwrap() == body);
-    assert_eq!(unasked.message_attributes, None);
-    assert_eq!(unasked.md5_of_message_attributes, None);
+    let unasked = receive().send().await.unwrap();
+    assert!(unasked.messages()[0].body() == Some(&body));
+    assert_eq!(unasked.messages()[0].message_attributes(), None);
+    assert_eq!(unasked.messages()[0].md5_of_message_attributes(), None);
 }
 
 #[tokio::test]
 async fn a_batch_carries_large_messages_too() {
-    let harness = Harness::start().await;
-    let sqs = harness.aws.sqs();
+    let (_embedded, aws) = crate::embedded(Options::default()).await;
+    let sqs = aws.sqs();
     let url = sqs
         .create_queue()
         .queue_name("batch")
@@ -192,8 +185,8 @@ async fn a_batch_carries_large_messages_too() {
 
 #[tokio::test]
 async fn a_number_out_of_range_is_refused_and_the_queue_lives_on() {
-    let harness = Harness::start().await;
-    let sqs = harness.aws.sqs();
+    let (_embedded, aws) = crate::embedded(Options::default()).await;
+    let sqs = aws.sqs();
     let url = sqs
         .create_queue()
         .queue_name("q")
@@ -234,4 +227,42 @@ async fn a_number_out_of_range_is_refused_and_the_queue_lives_on() {
         .send()
         .await
         .unwrap();
+}
+
+#[tokio::test]
+async fn an_endpoint_that_is_away_is_a_transient_failure() {
+    let (embedded, aws) = crate::embedded(Options::default()).await;
+    create_queues(&aws.sqs(), "jobs", "jobs-dlq").await.unwrap();
+    table::ensure(&aws.dynamodb(), "records").await.unwrap();
+    let queue = SqsQueue::connect(aws.sqs(), QueueAddress::Name("jobs".into()), None)
+        .await
+        .unwrap();
+    let store = DynamoStore::open(aws.dynamodb(), "records", CopiedTable::Refuse)
+        .await
+        .unwrap();
+    embedded.stop().await;
+    let transient = Class::Transient { retry_after: None };
+    assert_eq!(queue.send("body").await.unwrap_err().class(), transient);
+    assert_eq!(store.probe().await.unwrap_err().class(), transient);
+}
+
+#[tokio::test]
+async fn an_abandoned_long_poll_swallows_no_message() {
+    let (_embedded, aws) = crate::embedded(Options::default()).await;
+    create_queues(&aws.sqs(), "jobs", "jobs-dlq").await.unwrap();
+    let queue = SqsQueue::connect(aws.sqs(), QueueAddress::Name("jobs".into()), None)
+        .await
+        .unwrap();
+    let hidden = Duration::from_secs(600);
+    let poll = queue.receive(Duration::from_secs(20), hidden);
+    // Long enough for the request to arrive; then the connection is dropped, and the endpoint has time to notice.
+    assert!(
+        tokio::time::timeout(Duration::from_millis(300), poll)
+            .await
+            .is_err()
+    );
+    tokio::time::sleep(Duration::from_millis(200)).await;
+    let sent = queue.send("late").await.unwrap();
+    let received = queue.receive(Duration::from_secs(5), hidden).await.unwrap();
+    assert_eq!((&received[0].id, received[0].receive_count), (&sent, 1));
 }

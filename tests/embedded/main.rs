@@ -1,31 +1,57 @@
-//! The adapters for SQS and DynamoDB against the embedded endpoints: the contract suites of the ports, and what the
-//! endpoints themselves promise.
+//! The adapters for SQS and DynamoDB: the contract suites of their ports, on the embedded endpoints or on those that
+//! `SPARK_BROKER_TEST_AWS` names (one URL for both), and what the embedded endpoints themselves promise.
 
 #![allow(clippy::unwrap_used)]
 
-mod endpoints;
 mod coordination;
+mod costs;
+mod endpoints;
+mod fixture;
+mod indexes;
+mod installation;
 mod queue;
-mod store;
+mod records;
+mod specs;
 mod table;
+
+#[path = "../support/table.rs"]
+mod documented_table;
 
 use spark_broker::adapters::aws::Aws;
 use spark_broker::adapters::embedded::{Embedded, Options};
 
-/// Endpoints of a test's own, and clients for them.
+/// Endpoints, clients for them, and names that no other test uses.
 struct Harness {
-    embedded: Embedded,
+    _embedded: Option<Embedded>,
     aws: Aws,
+    suffix: String,
 }
 
 impl Harness {
     async fn start() -> Self {
-        Self::with(Options::default()).await
+        let (embedded, aws) =
+            match std::env::var_os("SPARK_BROKER_TEST_AWS").and_then(|url| url.into_string().ok()) {
+                Some(url) => (None, Aws::embedded(&url, &url)),
+                None => {
+                    let (embedded, aws) = embedded(Options::default()).await;
+                    (Some(embedded), aws)
+                }
+            };
+        Self {
+            _embedded: embedded,
+            aws,
+            suffix: uuid::Uuid::new_v4().simple().to_string(),
+        }
     }
 
-    async fn with(options: Options) -> Self {
-        let embedded = Embedded::start(options).await.unwrap();
-        let aws = Aws::embedded(embedded.sqs_url(), embedded.dynamodb_url());
-        Self { embedded, aws }
+    /// `base` made unique.
+    fn name(&self, base: &str) -> String {
+        format!("{base}-{}", self.suffix)
     }
+}
+
+async fn embedded(options: Options) -> (Embedded, Aws) {
+    let embedded = Embedded::start(options).await.unwrap();
+    let aws = Aws::embedded(embedded.sqs_url(), embedded.dynamodb_url());
+    (embedded, aws)
 }

@@ -4,6 +4,7 @@
 //! and take any credentials. Records live in memory or, with a data directory, in an SQLite file that survives a kill.
 //! Queues and their messages live in memory alone: they are gone with the process.
 
+mod corrected;
 mod dynamodb;
 mod endpoint;
 mod large_messages;

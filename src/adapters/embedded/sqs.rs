@@ -13,10 +13,10 @@ use rustack_sqs_http::service::{SqsHttpConfig, SqsHttpService};
 use tokio::net::{TcpListener, TcpStream};
 use tokio::task::JoinSet;
 
+use super::corrected::Corrected;
 use super::endpoint::Stop;
-use super::large_messages::LargeMessages;
 
-type Service = SqsHttpService<LargeMessages>;
+type Service = SqsHttpService<Corrected>;
 
 /// Serves until `stop`; long polls under way are cut off, which takes no message from the queue.
 pub(super) async fn serve(listener: TcpListener, mut stop: Stop) -> io::Result<()> {
@@ -28,7 +28,7 @@ pub(super) async fn serve(listener: TcpListener, mut stop: Stop) -> io::Result<(
         ..SqsConfig::default()
     };
     let provider = Arc::new(RustackSqs::new(config));
-    let service = Service::new(Arc::new(LargeMessages::over(provider)), SqsHttpConfig::default());
+    let service = Service::new(Arc::new(Corrected::over(provider)), SqsHttpConfig::default());
     let mut connections = JoinSet::new();
     loop {
         tokio::select! {

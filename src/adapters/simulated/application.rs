@@ -81,8 +81,8 @@ impl Application {
         );
         Ok(Self {
             name: name
-                .filter(|n| !n.is_empty())
-                .ok_or("metadata.name is required")?
+                .filter(|n| is_name(n))
+                .ok_or("metadata.name: expected a DNS label")?
                 .to_owned(),
             uid: uuid::Uuid::new_v4().to_string().parse().map_err(|_| "no UID")?,
             labels: texts(object.pointer("/metadata/labels")),
@@ -256,6 +256,15 @@ impl Application {
         let text = uuid::Builder::from_random_bytes(bytes).into_uuid().to_string();
         text.parse().unwrap_or_else(|_| self.uid.clone())
     }
+}
+
+/// As an API server and the operator's webhook want it: at most 63 of `[a-z0-9-]`.
+fn is_name(name: &str) -> bool {
+    let legal = |b: u8| b.is_ascii_lowercase() || b.is_ascii_digit() || b == b'-';
+    (1..=63).contains(&name.len())
+        && name.bytes().all(legal)
+        && !name.starts_with('-')
+        && !name.ends_with('-')
 }
 
 fn texts(value: Option<&Value>) -> BTreeMap<String, String> {

@@ -28,6 +28,9 @@ pub enum Error {
     /// There are no credentials to ask with.
     #[error("no AWS credentials")]
     NoCredentials,
+    /// The SDK's configuration isn't one of its loader's, and can't assume a role.
+    #[error("the AWS configuration has no time source")]
+    NoTimeSource,
     /// DescribeCluster failed.
     #[error("DescribeCluster {name}: {message}")]
     Describe {
@@ -54,7 +57,7 @@ pub(super) async fn find(
     sdk: &SdkConfig,
     clock: Arc<dyn Clock>,
 ) -> Result<Found, Error> {
-    let sdk = as_caller(cluster, sdk).await;
+    let sdk = as_caller(cluster, sdk).await?;
     let credentials = sdk.credentials_provider().ok_or(Error::NoCredentials)?;
     let answer = aws_sdk_eks::Client::new(&sdk)
         .describe_cluster()
@@ -83,19 +86,19 @@ pub(super) async fn find(
 }
 
 /// The SDK's configuration in the cluster's region, with the credentials of its role.
-async fn as_caller(cluster: &EksCluster, sdk: &SdkConfig) -> SdkConfig {
+async fn as_caller(cluster: &EksCluster, sdk: &SdkConfig) -> Result<SdkConfig, Error> {
     let region = Region::new(cluster.region.clone());
     let builder = sdk.to_builder().region(region.clone());
     let Some(role) = &cluster.role_arn else {
-        return builder.build();
+        return Ok(builder.build());
     };
+    sdk.time_source().ok_or(Error::NoTimeSource)?;
     let provider = aws_config::sts::AssumeRoleProvider::builder(role)
         .session_name("spark-broker")
         .region(region)
         .configure(sdk)
         .build()
         .await;
-    builder
-        .credentials_provider(SharedCredentialsProvider::new(provider))
-        .build()
+    let credentials = SharedCredentialsProvider::new(provider);
+    Ok(builder.credentials_provider(credentials).build())
 }

@@ -89,12 +89,12 @@ impl SparkOperatorCluster {
         }
     }
 
-    /// Watches are ended and resumed this often, in seconds from 1 on (25): a connection that died silently shows 5 s
+    /// Watches are ended and resumed this often, in seconds from 1 to 55 (25): a connection that died silently shows 5 s
     /// after that.
     #[must_use]
     pub fn with_watch_seconds(self, seconds: u32) -> Self {
         Self {
-            watch_seconds: seconds.max(1),
+            watch_seconds: seconds.clamp(1, 55),
             ..self
         }
     }

@@ -113,3 +113,27 @@ fn allowed(text: &str) -> String {
         .map(|c| if legal(c) { c } else { '\u{FFFD}' })
         .collect()
 }
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    fn attributes(sizes: [usize; 3]) -> BTreeMap<String, String> {
+        ["a", "b", "c"]
+            .into_iter()
+            .zip(sizes)
+            .map(|(name, size)| (name.to_owned(), "x".repeat(size)))
+            .collect()
+    }
+
+    #[test]
+    fn the_largest_attributes_are_left_out_until_the_rest_fits() {
+        assert_eq!(
+            fold(&attributes([1, 2, 3]), 100),
+            r#"{"a":"x","b":"xx","c":"xxx"}"#
+        );
+        assert_eq!(fold(&attributes([1, 99, 3]), 50), r#"{"a":"x","c":"xxx"}"#);
+        assert_eq!(fold(&attributes([60, 99, 70]), 50), "");
+        assert_eq!(fold(&BTreeMap::new(), 50), "");
+    }
+}

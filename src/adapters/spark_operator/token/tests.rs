@@ -48,7 +48,9 @@ async fn a_token_is_a_presigned_url_of_the_regional_sts_bound_to_the_cluster() {
     assert_eq!(query["X-Amz-Expires"], "60");
     assert_eq!(query["X-Amz-SignedHeaders"], "host%3Bx-k8s-aws-id");
     assert_eq!(query["X-Amz-Security-Token"], "session");
-    assert_eq!(query["X-Amz-Signature"].len(), 64);
+    // What botocore 1.43 signs for the same cluster, credentials and time.
+    let signature = "5592d3e8a3bed112f0a33479c7644c01d1b91628f3724dd29f43d69bf7624701";
+    assert_eq!(query["X-Amz-Signature"], signature);
 }
 
 #[tokio::test]

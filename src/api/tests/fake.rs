@@ -1,0 +1,179 @@
+//! The ports as the API needs them, in memory.
+
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex};
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+
+use crate::model::{ClusterName, Domain, Epoch, InstallationId, QueueName, SubmissionId, Version};
+use crate::ports::Error;
+use crate::ports::service::{Cancelled, Readiness, Service, Submitted};
+use crate::ports::store::{
+    ClusterBoard, Coordination, Create, Lease, LeaseWrite, Page, QueueBoard, Store, Write,
+};
+use crate::submission::{BacklogEntry, Change, NewRecord, Record, RecordKey, SpecTexts};
+
+/// Entries of a page of the index: few, so that tests turn pages.
+const PAGE: usize = 3;
+
+#[derive(Default)]
+pub(super) struct Fake {
+    pub(super) records: Mutex<BTreeMap<SubmissionId, Record>>,
+    pub(super) down: Mutex<Option<Error>>,
+    pub(super) submitted: Mutex<Option<Submitted>>,
+    pub(super) cancelled: Mutex<Option<Cancelled>>,
+    pub(super) board: Mutex<Option<QueueBoard>>,
+    pub(super) missing: Mutex<Vec<String>>,
+    pub(super) sender: Mutex<Option<String>>,
+}
+
+pub(super) fn record(id: &str, at: &str) -> Record {
+    Record::queued(NewRecord {
+        id: id.parse().unwrap(),
+        domain: "default".parse().unwrap(),
+        queue: "dev".parse().unwrap(),
+        fingerprint: "f".into(),
+        at: at.parse().unwrap(),
+    })
+}
+
+impl Fake {
+    pub(super) fn put(&self, record: Record) {
+        self.records.lock().unwrap().insert(record.id.clone(), record);
+    }
+
+    fn up(&self) -> Result<(), Error> {
+        self.down.lock().unwrap().clone().map_or(Ok(()), Err)
+    }
+}
+
+fn unasked<T>() -> Result<T, Error> {
+    Err(Error::permanent("the API doesn't ask for this"))
+}
+
+#[async_trait]
+impl Store for Fake {
+    async fn create(&self, _: &Record) -> Result<Create, Error> {
+        unasked()
+    }
+    async fn replace(&self, _: &RecordKey, _: &Record) -> Result<Write, Error> {
+        unasked()
+    }
+    async fn update(&self, _: &RecordKey, _: &Change, _: Option<Epoch>) -> Result<Write, Error> {
+        unasked()
+    }
+    async fn get(&self, id: &SubmissionId) -> Result<Option<Record>, Error> {
+        self.up()?;
+        Ok(self.records.lock().unwrap().get(id).cloned())
+    }
+    async fn get_many(&self, ids: &[SubmissionId]) -> Result<Vec<Record>, Error> {
+        self.up()?;
+        let records = self.records.lock().unwrap();
+        Ok(ids
+            .iter()
+            .rev()
+            .filter_map(|id| records.get(id).cloned())
+            .collect())
+    }
+    async fn specs(&self, _: &Record) -> Result<SpecTexts, Error> {
+        unasked()
+    }
+    async fn backlog(
+        &self,
+        _: &Domain,
+        _: u32,
+        _: Option<Timestamp>,
+        _: Option<String>,
+    ) -> Result<Page<BacklogEntry>, Error> {
+        unasked()
+    }
+    async fn live(&self, _: &Domain, _: &ClusterName, _: Option<String>) -> Result<Page<Record>, Error> {
+        unasked()
+    }
+    async fn wishes(&self, _: &Domain, _: Option<String>) -> Result<Page<Record>, Error> {
+        unasked()
+    }
+    async fn recent(
+        &self,
+        queue: &QueueName,
+        day: &str,
+        shard: u32,
+        page: Option<String>,
+    ) -> Result<Page<SubmissionId>, Error> {
+        self.up()?;
+        let from: usize = page.map_or(0, |p| p.parse().unwrap());
+        let records = self.records.lock().unwrap();
+        let here = |r: &&Record| {
+            r.queue == *queue
+                && r.id.shard(self.shards()) == shard
+                && crate::model::timestamp_text(r.accepted_at).starts_with(day)
+        };
+        let mut all: Vec<_> = records.values().filter(here).collect();
+        all.sort_by_key(|r| std::cmp::Reverse((r.accepted_at, r.id.clone())));
+        Ok(Page {
+            items: all.iter().skip(from).take(PAGE).map(|r| r.id.clone()).collect(),
+            next: (all.len() > from + PAGE).then(|| (from + PAGE).to_string()),
+        })
+    }
+    fn shards(&self) -> u32 {
+        2
+    }
+    async fn probe(&self) -> Result<(), Error> {
+        unasked()
+    }
+}
+
+#[async_trait]
+impl Coordination for Fake {
+    async fn lease(&self, _: &Domain) -> Result<Option<Lease>, Error> {
+        unasked()
+    }
+    async fn write_lease(&self, _: &Domain, _: Option<Version>, _: &Lease) -> Result<LeaseWrite, Error> {
+        unasked()
+    }
+    async fn write_cluster(&self, _: &Domain, _: &ClusterName, _: &ClusterBoard) -> Result<(), Error> {
+        unasked()
+    }
+    async fn cluster(&self, _: &Domain, name: &ClusterName) -> Result<Option<ClusterBoard>, Error> {
+        self.up()?;
+        Ok((name.as_str() == "a").then(|| ClusterBoard {
+            healthy: false,
+            message: Some("401".into()),
+            live: 3,
+            ..ClusterBoard::default()
+        }))
+    }
+    async fn write_queue(&self, _: &Domain, _: &QueueName, _: &QueueBoard) -> Result<(), Error> {
+        unasked()
+    }
+    async fn queue(&self, _: &Domain, _: &QueueName) -> Result<Option<QueueBoard>, Error> {
+        self.up()?;
+        Ok(self.board.lock().unwrap().clone())
+    }
+    async fn installation(&self) -> Result<InstallationId, Error> {
+        unasked()
+    }
+}
+
+#[async_trait]
+impl Service for Fake {
+    async fn submit(&self, _: &[u8], sender: Option<&str>) -> Result<Submitted, Error> {
+        self.up()?;
+        *self.sender.lock().unwrap() = sender.map(str::to_owned);
+        self.submitted.lock().unwrap().clone().map_or_else(unasked, Ok)
+    }
+    async fn cancel(&self, _: &SubmissionId) -> Result<Cancelled, Error> {
+        self.up()?;
+        self.cancelled.lock().unwrap().clone().map_or_else(unasked, Ok)
+    }
+    fn readiness(&self) -> Readiness {
+        Readiness {
+            missing: self.missing.lock().unwrap().clone(),
+        }
+    }
+}
+
+pub(super) fn shared() -> Arc<Fake> {
+    Arc::new(Fake::default())
+}

@@ -1,0 +1,220 @@
+//! From a checked configuration to the parts of a pod.
+
+use std::path::PathBuf;
+use std::sync::Arc;
+use std::time::Duration;
+
+use backon::{ExponentialBuilder, Retryable};
+use tokio::net::TcpListener;
+
+use super::clusters::clusters;
+use super::run::Parts;
+use crate::acceptance::Acceptor;
+use crate::adapters::aws::Aws;
+use crate::adapters::dynamodb::{CopiedTable, DynamoStore};
+use crate::adapters::sqs::{QueueAddress, SqsQueue};
+use crate::api::Auth;
+use crate::broker::plan::Settling;
+use crate::config::{self, AuthSettings, Config, QueueRef};
+use crate::error::{Class, Classify};
+use crate::lifecycle::Rules;
+use crate::model::{Clock, Domain, QueueName};
+use crate::ports;
+use crate::ports::queue::{QueueFacts, SubmissionQueue};
+use crate::ports::store::{Coordination, Store};
+use crate::telemetry::Metrics;
+
+/// How long a view of a cluster's capacity counts.
+const VIEW_LIMIT: Duration = Duration::from_secs(60);
+/// How long a cancel for an ID that nobody knows is remembered, in seconds.
+const CANCEL_MEMORY: i64 = 3600;
+/// A redrive policy that gives up sooner may park healthy messages while the store is away.
+const MAX_RECEIVE_COUNT: u32 = 100;
+
+/// Why the program doesn't start.
+#[derive(Debug, thiserror::Error)]
+pub enum StartError {
+    /// For the user to mend: exit code 78.
+    #[error("{0}")]
+    Configuration(String),
+    /// A service can't be reached: exit code 69.
+    #[error("{0}")]
+    Unavailable(String),
+}
+
+impl StartError {
+    /// The exit code of sysexits.h.
+    pub fn exit_code(&self) -> u8 {
+        match self {
+            Self::Configuration(_) => 78,
+            Self::Unavailable(_) => 69,
+        }
+    }
+
+    fn of_port(error: &ports::Error) -> Self {
+        match error.class() {
+            Class::Permanent => Self::Configuration(error.to_string()),
+            Class::Transient { .. } | Class::Conflict => Self::Unavailable(error.to_string()),
+        }
+    }
+}
+
+/// What a pod is started with beside its configuration.
+pub struct Places {
+    /// Whose domain it is, where not the configuration's.
+    pub domain: Option<Domain>,
+    /// The clock.
+    pub clock: Arc<dyn Clock>,
+    /// Where simulated clusters keep their state.
+    pub data_dir: Option<PathBuf>,
+}
+
+/// Connects everything that `config` names. Services that can't be reached are tried for a minute.
+pub async fn assemble(config: &Config, aws: &Aws, places: Places) -> Result<Parts, StartError> {
+    let open = || DynamoStore::open(aws.dynamodb(), &config.store.table, CopiedTable::Refuse);
+    let store = Arc::new(patiently(open).await?);
+    let installation = store.installation().await.map_err(|e| StartError::of_port(&e))?;
+    let clusters = clusters(
+        config,
+        aws.config(),
+        &places.clock,
+        &installation,
+        places.data_dir.as_deref(),
+    )?;
+    let mut queues: Vec<(Arc<dyn SubmissionQueue>, Option<QueueName>)> = Vec::new();
+    for intake in &config.intake {
+        queues.push((
+            Arc::new(connect(intake, aws).await?),
+            intake.default_queue.clone(),
+        ));
+    }
+    let domain = places.domain.unwrap_or_else(|| config.domain.clone());
+    let acceptor = Arc::new(acceptor(config, &domain, &places.clock));
+    let (object_maker, whose) = (Arc::clone(&acceptor), installation.clone());
+    Ok(Parts {
+        domain,
+        installation,
+        clock: places.clock,
+        store: Arc::clone(&store) as Arc<dyn Store>,
+        coordination: store,
+        queues,
+        clusters,
+        routing: config.routing(VIEW_LIMIT),
+        acceptor,
+        make_object: Arc::new(move |record, specs| object_maker.object(record, specs, &whose)),
+        rules: Rules {
+            retention: config.store.retention,
+            ..Rules::default()
+        },
+        settling: Settling {
+            create: config.timing.create_settle,
+            submit: config.timing.submit_settle,
+            end: config.timing.end_settle,
+            ..Settling::default()
+        },
+        lease: config.lease,
+        cancel_memory: CANCEL_MEMORY,
+        auth: auth(&config.api.auth)?,
+        api: listen(config.api.listen, "api.listen").await?,
+        health: listen(config.health, "health.listen").await?,
+        grace: config.shutdown_grace,
+        metrics: Arc::new(Metrics::new()),
+    })
+}
+
+/// Calls until it succeeds or fails for good, for at most a minute.
+async fn patiently<T, F, Fut>(call: F) -> Result<T, StartError>
+where
+    F: FnMut() -> Fut,
+    Fut: Future<Output = Result<T, ports::Error>>,
+{
+    let pauses = ExponentialBuilder::default()
+        .with_max_delay(Duration::from_secs(5))
+        .with_max_times(15);
+    call.retry(pauses)
+        .when(|error| matches!(error.class(), Class::Transient { .. }))
+        .notify(|error, _| tracing::warn!(%error, "a service can't be reached yet"))
+        .await
+        .map_err(|error| StartError::of_port(&error))
+}
+
+async fn connect(intake: &config::Intake, aws: &Aws) -> Result<SqsQueue, StartError> {
+    let address = match &intake.queue {
+        QueueRef::Name(name) => QueueAddress::Name(name.clone()),
+        QueueRef::Url(url) => QueueAddress::Url(url.clone()),
+    };
+    let dead_letter = intake.dead_letter_queue.clone();
+    let queue = patiently(|| SqsQueue::connect(aws.sqs(), address.clone(), dead_letter.clone())).await?;
+    let facts = patiently(|| queue.describe()).await?;
+    check_queue(queue.url(), &facts)?;
+    Ok(queue)
+}
+
+/// Refuses a queue from which jobs could be lost or blocked; warns of what may park healthy messages.
+fn check_queue(url: &str, facts: &QueueFacts) -> Result<(), StartError> {
+    if facts.fifo {
+        let message =
+            format!("{url} is a FIFO queue: a blocked group would block its jobs; use a standard queue");
+        return Err(StartError::Configuration(message));
+    }
+    if facts.dead_letter_url.is_none() {
+        let message =
+            format!("{url} has no dead-letter queue: give it a redrive policy, or set deadLetterQueueName");
+        return Err(StartError::Configuration(message));
+    }
+    if let Some(count) = facts.max_receive_count.filter(|count| *count < MAX_RECEIVE_COUNT) {
+        tracing::warn!(
+            queue = url,
+            count,
+            "maxReceiveCount is below 100: healthy messages may be parked"
+        );
+    }
+    if facts
+        .dead_letter_retention
+        .is_some_and(|retention| retention <= facts.retention)
+    {
+        tracing::warn!(
+            queue = url,
+            "the dead-letter queue keeps messages no longer than the queue itself"
+        );
+    }
+    Ok(())
+}
+
+fn acceptor(config: &Config, domain: &Domain, clock: &Arc<dyn Clock>) -> Acceptor {
+    Acceptor {
+        domain: domain.clone(),
+        clock: Arc::clone(clock),
+        retention: i64::try_from(config.store.retention.as_secs()).unwrap_or(i64::MAX),
+        layers: config.layers.clone(),
+        images: config.images.clone(),
+        queues: config
+            .queues
+            .iter()
+            .map(|queue| (queue.settings.name.clone(), queue.rules.clone()))
+            .collect(),
+        clusters: config
+            .clusters
+            .iter()
+            .map(|cluster| cluster.rules.clone())
+            .collect(),
+    }
+}
+
+fn auth(settings: &AuthSettings) -> Result<Auth, StartError> {
+    match settings {
+        AuthSettings::None => Ok(Auth::None),
+        AuthSettings::TokenFile(path) => {
+            let token = std::fs::read_to_string(path).map_err(|error| {
+                StartError::Configuration(format!("api.auth.tokenFile: {}: {error}", path.display()))
+            })?;
+            Ok(Auth::bearer(token.trim()))
+        }
+    }
+}
+
+async fn listen(address: std::net::SocketAddr, key: &str) -> Result<TcpListener, StartError> {
+    TcpListener::bind(address)
+        .await
+        .map_err(|error| StartError::Configuration(format!("{key}: can't listen on {address}: {error}")))
+}

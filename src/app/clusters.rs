@@ -1,0 +1,101 @@
+//! The clusters that a configuration names, each as the port's adapter.
+
+use std::collections::HashMap;
+use std::path::Path;
+use std::sync::Arc;
+
+use aws_config::SdkConfig;
+use serde_json::Value;
+
+use super::assembly::StartError;
+use crate::adapters::simulated::{self, NodeGroup, SimulatedCluster};
+use crate::adapters::spark_operator::{self, CertificateAuthority, EksCluster, SparkOperatorCluster};
+use crate::config::{self, Config, Target};
+use crate::model::{Clock, ClusterName, Demand, InstallationId};
+use crate::ports::cluster::Cluster;
+use crate::routing::CapacitySource;
+use crate::spec;
+
+/// All clusters of `config`; simulated ones keep their state in `data_dir`.
+pub fn clusters(
+    config: &Config,
+    sdk: &SdkConfig,
+    clock: &Arc<dyn Clock>,
+    installation: &InstallationId,
+    data_dir: Option<&Path>,
+) -> Result<HashMap<ClusterName, Arc<dyn Cluster>>, StartError> {
+    let mut clusters: HashMap<ClusterName, Arc<dyn Cluster>> = HashMap::new();
+    for cluster in &config.clusters {
+        let (name, namespace) = (cluster.settings.name.clone(), cluster.settings.namespace.clone());
+        let port: Arc<dyn Cluster> = match &cluster.target {
+            Target::SparkOperator(connect) => Arc::new(SparkOperatorCluster::dialled(
+                connection(connect, sdk)?,
+                sdk.clone(),
+                Arc::clone(clock),
+                namespace,
+                installation.clone(),
+                spark_operator::Sources {
+                    nodes: cluster.settings.sources.contains(&CapacitySource::Nodes),
+                },
+            )),
+            Target::Simulated { nodes, node } => {
+                let settings = simulated::Settings {
+                    name: name.clone(),
+                    namespace,
+                    nodes: vec![NodeGroup {
+                        count: *nodes,
+                        allocatable: node.clone(),
+                    }],
+                    data_dir: data_dir.map(Path::to_owned),
+                };
+                let demand = Arc::new(demand_of);
+                let opened =
+                    SimulatedCluster::open(settings, installation.clone(), Arc::clone(clock), demand);
+                Arc::new(opened.map_err(|error| StartError::Configuration(error.to_string()))?)
+            }
+        };
+        clusters.insert(name, port);
+    }
+    Ok(clusters)
+}
+
+fn demand_of(spec: &Value) -> Demand {
+    spec.as_object().map(spec::demand).unwrap_or_default()
+}
+
+fn connection(connect: &config::Connect, sdk: &SdkConfig) -> Result<spark_operator::Connect, StartError> {
+    Ok(match connect {
+        config::Connect::Kubeconfig { file, context } => spark_operator::Connect::Kubeconfig {
+            path: file.clone(),
+            context: context.clone(),
+        },
+        config::Connect::InCluster => spark_operator::Connect::InCluster,
+        config::Connect::Token {
+            server,
+            certificate_authority,
+            token_file,
+        } => spark_operator::Connect::Token {
+            server: server.clone(),
+            certificate_authority: certificate_authority.clone().map(CertificateAuthority::File),
+            token_file: token_file.clone(),
+        },
+        config::Connect::Eks {
+            name,
+            region,
+            role_arn,
+        } => {
+            let region = region.clone().or_else(|| sdk.region().map(ToString::to_string));
+            let missing = || {
+                StartError::Configuration(format!(
+                    "connect.eks.region of {name}: found nothing, expected a region, here or in the AWS SDK's own settings"
+                ))
+            };
+            let region = region.ok_or_else(missing)?;
+            spark_operator::Connect::Eks(EksCluster {
+                name: name.clone(),
+                region,
+                role_arn: role_arn.clone(),
+            })
+        }
+    })
+}

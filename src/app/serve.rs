@@ -1,0 +1,63 @@
+//! `spark-broker serve`: a pod against AWS.
+
+use std::process::ExitCode;
+use std::sync::Arc;
+
+use tokio_util::sync::CancellationToken;
+
+use super::assembly::{Places, StartError, assemble};
+use super::{ServeOptions, check_config, runtime};
+use crate::adapters::aws::{Aws, Endpoints};
+use crate::config::Config;
+use crate::model::SystemClock;
+use crate::telemetry;
+
+/// Runs the broker until it is told to stop. A bad configuration ends it with 78, a service out of reach with 69.
+pub fn serve(options: &ServeOptions) -> ExitCode {
+    let config = match check_config(&options.config) {
+        Ok(config) => config,
+        Err(faults) => {
+            eprintln!("{faults}");
+            return ExitCode::from(78);
+        }
+    };
+    if let Err(error) = telemetry::init(&options.log, options.log_format) {
+        eprintln!("{error}");
+        return ExitCode::from(2);
+    }
+    for warning in &config.warnings {
+        tracing::warn!(warning, "the configuration is allowed, yet looks like a mistake");
+    }
+    match runtime() {
+        Ok(runtime) => runtime.block_on(run(&config)),
+        Err(error) => {
+            tracing::error!(%error, "the system gives no threads");
+            ExitCode::FAILURE
+        }
+    }
+}
+
+async fn run(config: &Config) -> ExitCode {
+    match start(config).await {
+        Ok(running) => running.until(CancellationToken::new()).await,
+        Err(error) => {
+            tracing::error!(%error, "the broker can't start");
+            ExitCode::from(error.exit_code())
+        }
+    }
+}
+
+async fn start(config: &Config) -> Result<super::Running, StartError> {
+    let endpoints = Endpoints {
+        sqs: config.endpoints.sqs.clone(),
+        dynamodb: config.endpoints.dynamodb.clone(),
+        eks: config.endpoints.eks.clone(),
+    };
+    let aws = Aws::load(endpoints).await;
+    let places = Places {
+        domain: None,
+        clock: Arc::new(SystemClock),
+        data_dir: None,
+    };
+    Ok(assemble(config, &aws, places).await?.start())
+}

@@ -1,0 +1,97 @@
+//! The broker as its surfaces see it.
+
+use std::sync::Arc;
+
+use async_trait::async_trait;
+use tokio::sync::{mpsc, watch};
+
+use super::gate::Gate;
+use super::lease::Held;
+use super::scheduler::Input;
+use super::storing::{Records, Stored};
+use crate::acceptance::Acceptor;
+use crate::message;
+use crate::model::SubmissionId;
+use crate::ports::Error;
+use crate::ports::service::{Cancelled, Readiness, Service, Submitted};
+use crate::submission::{BacklogEntry, State};
+use crate::telemetry::{Metrics, Outcome};
+
+/// The broker behind the API of one pod.
+pub struct Broker {
+    /// Makes records of requests.
+    pub acceptor: Arc<Acceptor>,
+    /// Stores them.
+    pub records: Records,
+    /// Closed while the store is away.
+    pub gate: Gate,
+    /// Where new submissions are told to this pod's scheduler.
+    pub arrivals: mpsc::Sender<Input>,
+    /// Whether anybody has been seen to hold the lease: this pod or another.
+    pub lease_seen: watch::Receiver<bool>,
+    /// The lease, while this pod holds it.
+    pub held: watch::Receiver<Option<Held>>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+}
+
+#[async_trait]
+impl Service for Broker {
+    async fn submit(&self, body: &[u8], sender: Option<&str>) -> Result<Submitted, Error> {
+        let submission = match message::decode_spec(body, &uuid::Uuid::new_v4().to_string()) {
+            Ok(submission) => submission,
+            Err(fault) => {
+                return Ok(Submitted::Rejected {
+                    reason: fault.reason,
+                    id: fault.id,
+                    violations: fault.violations,
+                });
+            }
+        };
+        let record = match self.acceptor.accept(&submission, None, sender) {
+            Ok(record) => record,
+            Err(fault) => {
+                let id = Some(fault.id);
+                return Ok(Submitted::Rejected {
+                    reason: fault.reason,
+                    id,
+                    violations: fault.violations,
+                });
+            }
+        };
+        match self.records.store(&record).await {
+            Ok(Stored::New(record)) => {
+                self.metrics
+                    .submission(Some(record.queue.as_str()), Outcome::Accepted);
+                if record.state == State::Queued {
+                    // A full channel loses nothing: the scheduler reads the backlog too.
+                    let _told = self
+                        .arrivals
+                        .try_send(Input::Backlog(vec![BacklogEntry::from(record.as_ref())]));
+                }
+                Ok(Submitted::Accepted(record))
+            }
+            Ok(Stored::Duplicate(record)) => Ok(Submitted::Duplicate(record)),
+            Ok(Stored::Conflict(record)) => Ok(Submitted::Conflict(record)),
+            Err(error) => {
+                self.gate.close(&error.to_string());
+                Err(error)
+            }
+        }
+    }
+
+    async fn cancel(&self, id: &SubmissionId) -> Result<Cancelled, Error> {
+        self.records.cancel(id, false).await
+    }
+
+    fn readiness(&self) -> Readiness {
+        let mut missing = Vec::new();
+        if let Some(why) = self.gate.closed() {
+            missing.push(format!("the store takes no writes: {why}"));
+        }
+        if !*self.lease_seen.borrow() && self.held.borrow().is_none() {
+            missing.push("no lease has been seen yet".to_owned());
+        }
+        Readiness { missing }
+    }
+}

@@ -1,0 +1,87 @@
+//! Statuses as tables for people.
+
+use comfy_table::presets::NOTHING;
+use comfy_table::{ContentArrangement, Table};
+
+use crate::lookup::Status;
+use crate::model::timestamp_text;
+
+/// One line for each submission, at most `width` columns wide where that is known.
+pub(super) fn of_many(statuses: &[Status], width: Option<u16>) -> String {
+    let mut table = plain(width);
+    table.set_header(["SUBMISSION", "STATE", "QUEUE", "CLUSTER", "APPLICATION", "WHY"]);
+    for status in statuses {
+        table.add_row([
+            status.submission_id.as_str(),
+            status.state.as_str(),
+            status.queue.as_str(),
+            status.cluster.as_ref().map_or("", |c| c.as_str()),
+            status.application_name.as_deref().unwrap_or(""),
+            &why(status),
+        ]);
+    }
+    table.trim_fmt()
+}
+
+/// Every field of one submission.
+pub(super) fn of_one(status: &Status) -> String {
+    let time = |t: Option<jiff::Timestamp>| t.map(timestamp_text);
+    let rows = [
+        ("submission", Some(status.submission_id.to_string())),
+        ("state", Some(status.state.to_string())),
+        ("reason", status.reason.map(|r| r.to_string())),
+        ("message", status.message.clone()),
+        ("since", time(status.reason_at)),
+        ("application", status.application_name.clone()),
+        ("queue", Some(status.queue.to_string())),
+        ("cluster", status.cluster.as_ref().map(ToString::to_string)),
+        ("namespace", status.namespace.clone()),
+        ("object", status.object_name.clone()),
+        ("attempts", Some(status.attempts.to_string())),
+        ("driver pod", status.driver_pod.clone()),
+        ("spark application", status.spark_application_id.clone()),
+        ("exit code", status.exit_code.map(|c| c.to_string())),
+        ("raw state", status.raw_state.clone()),
+        (
+            "cancel requested",
+            status.cancel_requested.then(|| "yes".to_owned()),
+        ),
+        ("rerun of", status.rerun_of.as_ref().map(ToString::to_string)),
+        ("accepted", time(Some(status.accepted_at))),
+        ("submitted", time(status.submitted_at)),
+        ("started", time(status.started_at)),
+        ("finished", time(status.finished_at)),
+    ];
+    let mut table = plain(None);
+    for (name, value) in rows {
+        if let Some(value) = value {
+            table.add_row([name, &value]);
+        }
+    }
+    for violation in &status.violations {
+        table.add_row(["violation", &violation.to_string()]);
+    }
+    table.trim_fmt()
+}
+
+/// Reason, message and exit code in one text.
+pub(super) fn why(status: &Status) -> String {
+    let code = status
+        .exit_code
+        .filter(|code| *code != 0)
+        .map(|code| format!("exit code {code}"));
+    let reason = status.reason.map(|r| r.to_string());
+    let parts = [reason, status.message.clone(), code];
+    parts.into_iter().flatten().collect::<Vec<_>>().join(": ")
+}
+
+fn plain(width: Option<u16>) -> Table {
+    let mut table = Table::new();
+    table.load_style(NOTHING);
+    if let Some(width) = width {
+        table
+            .set_content_arrangement(ContentArrangement::Dynamic)
+            .set_width(width);
+    }
+    table
+}

@@ -1,0 +1,399 @@
+//! The file as it is written. Every key is optional here: what must be there is checked later, together with all else.
+//! The JSON Schema is made from these types.
+
+use std::collections::BTreeMap;
+
+use schemars::JsonSchema;
+use serde::Deserialize;
+use serde_json::{Map, Number, Value};
+
+use crate::routing::{Order, Policy};
+
+/// A part of a job spec, merged with others into the effective one.
+pub(super) type PartialSpec = Map<String, Value>;
+
+/// Settings of Spark Broker.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+#[schemars(title = "Spark Broker configuration")]
+pub(super) struct Raw {
+    /// The set of job queues and clusters that are scheduled together. Default: `default`.
+    pub(super) domain: Option<String>,
+    /// The submission queues.
+    pub(super) intake: Option<Vec<RawIntake>>,
+    /// The table.
+    pub(super) store: Option<RawStore>,
+    /// The HTTP API.
+    pub(super) api: Option<RawApi>,
+    /// Health and figures.
+    pub(super) health: Option<RawHealth>,
+    /// How long a stop may take, such as `25s`, the default.
+    pub(super) shutdown_grace: Option<String>,
+    /// The lease of the active scheduler.
+    pub(super) lease: Option<RawLease>,
+    /// Times of the protocol.
+    pub(super) timing: Option<RawTiming>,
+    /// A partial job spec that yields to all else.
+    pub(super) defaults: Option<PartialSpec>,
+    /// A partial job spec that wins over the user's.
+    pub(super) overrides: Option<PartialSpec>,
+    /// Images by Spark version and type, for specs that name none.
+    pub(super) images: Option<Vec<RawImage>>,
+    /// The job queues.
+    pub(super) queues: Option<Vec<RawQueue>>,
+    /// The clusters.
+    pub(super) clusters: Option<Vec<RawCluster>>,
+    /// AWS.
+    pub(super) aws: Option<RawAws>,
+}
+
+/// A submission queue.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawIntake {
+    /// Its name; or `queueUrl`.
+    pub(super) queue_name: Option<String>,
+    /// Its URL; or `queueName`.
+    pub(super) queue_url: Option<String>,
+    /// Its dead-letter queue. Default: the one of its redrive policy.
+    pub(super) dead_letter_queue_name: Option<String>,
+    /// The job queue of specs that name none.
+    pub(super) default_queue: Option<String>,
+}
+
+/// The table.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawStore {
+    /// Its name. Default: `spark-broker`.
+    pub(super) table: Option<String>,
+    /// How long ended records are kept. Default: `30d`.
+    pub(super) retention: Option<String>,
+}
+
+/// The HTTP API.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawApi {
+    /// Address and port. Default: `127.0.0.1:8080`.
+    pub(super) listen: Option<String>,
+    /// Who may call; required where `listen` is beyond loopback.
+    pub(super) auth: Option<RawAuth>,
+}
+
+/// Who may call: the word `none`, or a file with a bearer token.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum RawAuth {
+    /// `none`: everybody.
+    Word(String),
+    /// Those who hold a token.
+    File(RawTokenFile),
+}
+
+/// A file with a bearer token.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawTokenFile {
+    /// Its path.
+    pub(super) token_file: Option<String>,
+}
+
+/// Health and figures.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawHealth {
+    /// Address and port. Default: `0.0.0.0:8081`.
+    pub(super) listen: Option<String>,
+}
+
+/// The lease of the active scheduler.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawLease {
+    /// How long a silent holder is waited for. Default: `12s`.
+    pub(super) duration: Option<String>,
+}
+
+/// Times of the protocol.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawTiming {
+    /// Between two sights of an object's absence before its attempt is given up. Default: `90s`.
+    pub(super) create_settle: Option<String>,
+    /// How long after an object's deletion its pods may still appear. Default: `3m`.
+    pub(super) submit_settle: Option<String>,
+    /// How long after a record's end its unfinished object is left alone. Default: `10m`.
+    pub(super) end_settle: Option<String>,
+    /// How long a cancel for an unknown ID is remembered. Default: `1h`.
+    pub(super) cancel_memory: Option<String>,
+}
+
+/// An image for specs that name none.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawImage {
+    /// For this Spark version.
+    pub(super) spark_version: Option<String>,
+    /// For these types: `Java`, `Scala`, `Python`, `R`. Default: all.
+    pub(super) types: Option<Vec<String>>,
+    /// The image.
+    pub(super) image: Option<String>,
+}
+
+/// A job queue.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawQueue {
+    /// Its name: a DNS label.
+    pub(super) name: Option<String>,
+    /// Its weight against the other queues. Default: 1.
+    #[schemars(range(min = 1))]
+    pub(super) weight: Option<u32>,
+    /// How a cluster is picked. Default: `weighted`.
+    pub(super) policy: Option<Policy>,
+    /// Whether later submissions may pass a head that fits nowhere. Default: `best-effort-fifo`.
+    pub(super) order: Option<Order>,
+    /// How many submissions, from the head, are considered in a cycle. Default: 100.
+    #[schemars(range(min = 1))]
+    pub(super) lookahead: Option<u32>,
+    /// How long a head lets others pass before a cluster is held for it. Default: `15m`.
+    pub(super) max_bypass: Option<String>,
+    /// Its limits.
+    pub(super) limits: Option<RawQueueLimits>,
+    /// A partial job spec that yields to the user's.
+    pub(super) defaults: Option<PartialSpec>,
+    /// A partial job spec that wins over the user's.
+    pub(super) overrides: Option<PartialSpec>,
+    /// What alone is allowed; absent: everything.
+    pub(super) allow: Option<RawAllow>,
+    /// What is forbidden.
+    pub(super) deny: Option<RawDeny>,
+}
+
+/// Limits of a job queue.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawQueueLimits {
+    /// Most live submissions.
+    #[schemars(range(min = 1))]
+    pub(super) max_live: Option<u64>,
+    /// Most cores of its live submissions together, as a Kubernetes quantity.
+    pub(super) cores: Option<RawQuantity>,
+    /// Most memory of its live submissions together, as a Kubernetes quantity.
+    pub(super) memory: Option<RawQuantity>,
+    /// Most executors of one submission.
+    #[schemars(range(min = 1))]
+    pub(super) max_executors: Option<u32>,
+}
+
+/// What alone is allowed.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawAllow {
+    /// Who may send.
+    pub(super) senders: Option<Vec<String>>,
+    /// Images.
+    pub(super) images: Option<Vec<String>>,
+    /// Service accounts.
+    pub(super) service_accounts: Option<Vec<String>>,
+}
+
+/// What is forbidden.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawDeny {
+    /// Keys of `sparkConf`, as regular expressions.
+    pub(super) spark_conf: Option<Vec<String>>,
+}
+
+/// A cluster.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawCluster {
+    /// Its name: a DNS label.
+    pub(super) name: Option<String>,
+    /// Its weight against the other clusters. Default: 1.
+    #[schemars(range(min = 1))]
+    pub(super) weight: Option<u32>,
+    /// `spark-operator`, the default, or `simulated`.
+    #[serde(rename = "type")]
+    pub(super) kind: Option<RawKind>,
+    /// The namespace of its objects.
+    pub(super) namespace: Option<String>,
+    /// How its API server is reached.
+    pub(super) connect: Option<RawConnect>,
+    /// The nodes of a simulated cluster.
+    pub(super) simulated: Option<RawSimulated>,
+    /// The job queues it serves. Default: all.
+    pub(super) queues: Option<Vec<String>>,
+    /// The Spark versions it serves. Default: all.
+    pub(super) spark_versions: Option<Vec<String>>,
+    /// Where its capacity is read from.
+    pub(super) capacity: Option<RawCapacity>,
+    /// How fast it is given objects.
+    pub(super) pacing: Option<RawPacing>,
+    /// Its limits.
+    pub(super) limits: Option<RawClusterLimits>,
+    /// What happens to jobs of a cluster that doesn't answer: `wait`.
+    pub(super) on_unreachable: Option<String>,
+    /// How an object is released: `one-phase`.
+    pub(super) commit: Option<String>,
+    /// How long ended objects stay on the cluster. Default: `24h`.
+    pub(super) time_to_live: Option<String>,
+    /// A partial job spec that yields to the user's.
+    pub(super) defaults: Option<PartialSpec>,
+    /// A partial job spec that wins over all else.
+    pub(super) overrides: Option<PartialSpec>,
+}
+
+/// What kind of cluster it is.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "kebab-case")]
+pub(super) enum RawKind {
+    /// A namespace with a Spark operator.
+    #[default]
+    SparkOperator,
+    /// Nodes, operator and run times simulated in the process.
+    Simulated,
+}
+
+/// How an API server is reached: `{kubeContext, kubeconfig}`, `{eks}`, `{inCluster: true}`, or
+/// `{server, certificateAuthority, tokenFile}`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawConnect {
+    /// A context of the kubeconfig. Default: its current one.
+    pub(super) kube_context: Option<String>,
+    /// The kubeconfig's path. Default: where kubectl looks.
+    pub(super) kubeconfig: Option<String>,
+    /// An EKS cluster.
+    pub(super) eks: Option<RawEks>,
+    /// The cluster that the broker runs in.
+    pub(super) in_cluster: Option<bool>,
+    /// The API server's URL.
+    pub(super) server: Option<String>,
+    /// A file with the certificate authority of the API server. Default: the machine's own.
+    pub(super) certificate_authority: Option<String>,
+    /// A file with a bearer token; read again when it changes.
+    pub(super) token_file: Option<String>,
+}
+
+/// An EKS cluster.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawEks {
+    /// Its name.
+    pub(super) name: Option<String>,
+    /// Its region. Default: the AWS SDK's own.
+    pub(super) region: Option<String>,
+    /// A role to assume, for a cluster of another account.
+    pub(super) role_arn: Option<String>,
+}
+
+/// The nodes of a simulated cluster, all alike.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawSimulated {
+    /// How many. Default: 4.
+    pub(super) nodes: Option<u32>,
+    /// Cores of each. Default: 16.
+    pub(super) cores: Option<RawQuantity>,
+    /// Memory of each. Default: `64Gi`.
+    pub(super) memory: Option<RawQuantity>,
+}
+
+/// Where capacity is read from.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawCapacity {
+    /// `nodes`. Default: none; then `maxLive` and `maxPending` alone decide.
+    pub(super) sources: Option<Vec<String>>,
+    /// What the autoscaler may still add.
+    pub(super) provisionable: Option<RawProvisionable>,
+}
+
+/// What an autoscaler may still add.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawProvisionable {
+    /// Cores altogether.
+    pub(super) cores: Option<RawQuantity>,
+    /// Memory altogether.
+    pub(super) memory: Option<RawQuantity>,
+    /// Extended resources altogether, by their Kubernetes name.
+    pub(super) extended: Option<BTreeMap<String, u64>>,
+    /// The largest node that it can add.
+    pub(super) largest_node: Option<RawNode>,
+}
+
+/// The shape of a node.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawNode {
+    /// Its cores.
+    pub(super) cores: Option<RawQuantity>,
+    /// Its memory.
+    pub(super) memory: Option<RawQuantity>,
+    /// How many pods it takes. Default: 110.
+    #[schemars(range(min = 1))]
+    pub(super) pods: Option<u64>,
+    /// Its extended resources, by their Kubernetes name.
+    pub(super) extended: Option<BTreeMap<String, u64>>,
+}
+
+/// How fast a cluster is given objects.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawPacing {
+    /// Objects per minute in the long run. Default: unlimited.
+    #[schemars(range(min = 1))]
+    pub(super) submissions_per_minute: Option<u32>,
+    /// Objects at once after a rest. Default: 5.
+    #[schemars(range(min = 1))]
+    pub(super) burst: Option<u32>,
+    /// Most objects being created or not yet picked up by the operator. Default: 20.
+    #[schemars(range(min = 1))]
+    pub(super) max_pending: Option<u32>,
+}
+
+/// Limits of a cluster.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawClusterLimits {
+    /// Most live submissions.
+    #[schemars(range(min = 1))]
+    pub(super) max_live: Option<u64>,
+}
+
+/// A Kubernetes quantity: a number, or text such as `500m` or `4Ti`.
+#[derive(Debug, Deserialize, JsonSchema)]
+#[serde(untagged)]
+pub(super) enum RawQuantity {
+    /// A bare number.
+    Number(Number),
+    /// A number with a suffix.
+    Text(String),
+}
+
+/// AWS.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawAws {
+    /// Endpoints in place of AWS's own.
+    pub(super) endpoints: Option<RawEndpoints>,
+}
+
+/// URLs of endpoints.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawEndpoints {
+    /// Of SQS.
+    pub(super) sqs: Option<String>,
+    /// Of DynamoDB.
+    pub(super) dynamodb: Option<String>,
+    /// Of EKS.
+    pub(super) eks: Option<String>,
+    /// Of STS.
+    pub(super) sts: Option<String>,
+}

@@ -1,0 +1,81 @@
+//! A whole `SparkApplication`, as people `kubectl apply` it, read as a job spec.
+
+use serde_json::{Map, Value};
+
+use super::kind;
+use crate::error::Violation;
+
+/// The label that names the job queue.
+const QUEUE_LABEL: &str = "spark-broker/queue";
+
+/// The job spec that `manifest` stands for, or everything in it that a job spec can't carry.
+pub fn to_spec(mut manifest: Map<String, Value>) -> Result<Map<String, Value>, Vec<Violation>> {
+    let mut faults = Vec::new();
+    expect(
+        &manifest,
+        "apiVersion",
+        "sparkoperator.k8s.io/v1beta2",
+        &mut faults,
+    );
+    expect(&manifest, "kind", "SparkApplication", &mut faults);
+    let mut spec = match manifest.remove("spec") {
+        Some(Value::Object(spec)) => spec,
+        found => {
+            let found = found.as_ref().map_or("nothing", kind);
+            faults.push(Violation::new("spec", found, "an object"));
+            Map::new()
+        }
+    };
+    match manifest.remove("metadata") {
+        Some(Value::Object(metadata)) => read_metadata(metadata, &mut spec, &mut faults),
+        Some(other) => faults.push(Violation::new("metadata", kind(&other), "an object")),
+        None => {}
+    }
+    for key in manifest
+        .keys()
+        .filter(|key| *key != "apiVersion" && *key != "kind")
+    {
+        faults.push(Violation::new(
+            key,
+            "a field that isn't carried",
+            "apiVersion, kind, metadata and spec alone",
+        ));
+    }
+    if faults.is_empty() { Ok(spec) } else { Err(faults) }
+}
+
+fn expect(manifest: &Map<String, Value>, key: &str, expected: &str, faults: &mut Vec<Violation>) {
+    let found = manifest.get(key).cloned().unwrap_or(Value::Null);
+    if found.as_str() != Some(expected) {
+        faults.push(Violation::new(key, found, expected));
+    }
+}
+
+fn read_metadata(metadata: Map<String, Value>, spec: &mut Map<String, Value>, faults: &mut Vec<Violation>) {
+    for (key, value) in metadata {
+        match key.as_str() {
+            "name" => {
+                spec.insert("applicationName".into(), value);
+            }
+            "namespace" => {
+                spec.insert("namespace".into(), value);
+            }
+            "annotations" => {
+                spec.insert("annotations".into(), value);
+            }
+            "labels" => read_labels(value, spec),
+            _ => {
+                let expected = "name, namespace, labels and annotations alone; remove it";
+                faults.push(Violation::new(format!("metadata.{key}"), value, expected));
+            }
+        }
+    }
+}
+
+fn read_labels(labels: Value, spec: &mut Map<String, Value>) {
+    let mut labels = labels;
+    if let Some(queue) = labels.as_object_mut().and_then(|map| map.remove(QUEUE_LABEL)) {
+        spec.insert("queue".into(), queue);
+    }
+    spec.insert("labels".into(), labels);
+}

@@ -1,0 +1,84 @@
+//! Queues get room by their weights.
+
+use proptest::prelude::*;
+
+use super::harness::*;
+use super::reference::filling;
+
+proptest! {
+    #![proptest_config(ProptestConfig::with_cases(48))]
+    #[test]
+    fn saturated_queues_are_filled_as_the_papers_progressive_filling_fills_them(
+        queues in prop::collection::vec((1u64..20, 0u64..6), 2..5),
+        cores in 20u64..200,
+    ) {
+        let weights: Vec<u64> = queues.iter().map(|(weight, _)| *weight).collect();
+        // A driver of one core and an executor of so many.
+        let costs: Vec<u64> = queues.iter().map(|(_, executor)| 1 + executor).collect();
+        let settings = (0..)
+            .zip(&weights)
+            .map(|(i, weight)| queue(&format!("q{i}"), u32::try_from(*weight).unwrap()))
+            .collect();
+        let mut world = World::new(settings, vec![cluster("a", 1)]);
+        let mut big = node("n1", cores, 1_000_000);
+        big.allocatable.pods = 1_000_000;
+        world.nodes("a", &[big]);
+        for (i, cost) in costs.iter().enumerate() {
+            for n in 0..200 {
+                world.submit(&format!("q{i}-{n}"), &format!("q{i}"), job(u32::from(*cost > 1), cost - 1));
+            }
+        }
+        world.cycle();
+        let live: Vec<u64> = (0..costs.len())
+            .map(|i| world.router.live_of(&queue_name(&format!("q{i}"))))
+            .collect();
+        let expected: Vec<u64> = filling(&weights, &costs, cores).into_iter().map(|n| n.min(200)).collect();
+        prop_assert_eq!(live, expected);
+    }
+}
+
+#[test]
+fn what_one_queue_leaves_idle_the_other_takes_and_gives_back_as_jobs_end() {
+    let mut world = World::new(vec![queue("dev", 1), queue("prod", 9)], vec![cluster("a", 1)]);
+    world.nodes("a", &[node("n1", 100, 1000)]);
+    for n in 0..100 {
+        world.submit(&format!("dev-{n}"), "dev", job(0, 0));
+    }
+    world.cycle();
+    assert_eq!(world.router.live_of(&queue_name("dev")), 100);
+    for n in 0..200 {
+        world.submit(&format!("prod-{n}"), "prod", job(0, 0));
+        world.submit(&format!("more-{n}"), "dev", job(0, 0));
+    }
+    for n in 0..100 {
+        world.router.released(&id(&format!("dev-{n}")));
+        world.cycle();
+    }
+    let live = |name: &str| world.router.live_of(&queue_name(name));
+    assert_eq!((live("dev"), live("prod")), (10, 90));
+}
+
+#[test]
+fn executors_that_were_added_later_count_as_use() {
+    let mut world = World::new(vec![queue("dev", 1), queue("prod", 1)], vec![cluster("a", 1)]);
+    world.nodes("a", &[node("n1", 20, 1000)]);
+    world.submit("grown", "dev", job(1, 1));
+    world.cycle();
+    let mut grown = pod(10, 10);
+    grown.pods = 10;
+    let mut busy = node("n1", 20, 1000);
+    busy.requested = grown.clone();
+    let name = id("grown").object_name(crate::model::Attempt(1));
+    let a = cluster_name("a");
+    world
+        .router
+        .set_capacity(&a, &[busy], &[(name, grown)], world.mono);
+    for n in 0..20 {
+        world.submit(&format!("dev-{n}"), "dev", job(0, 0));
+        world.submit(&format!("prod-{n}"), "prod", job(0, 0));
+    }
+    let placed = world.placed();
+    // The other queue has nothing yet, so it takes all ten cores that are left until both use ten.
+    assert!(ids(&placed).iter().all(|id| id.starts_with("prod")), "{placed:?}");
+    assert_eq!(placed.len(), 9 + 1);
+}

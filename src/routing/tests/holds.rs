@@ -1,0 +1,96 @@
+//! A large job starts although small ones never end to come.
+
+use std::time::Duration;
+
+use super::harness::*;
+use crate::submission::Reason;
+
+const PATIENCE: Duration = Duration::from_secs(60);
+
+/// Clusters `names` of one node of 8 cores, each full with jobs that end one after another, and endless small ones behind.
+fn full(names: &[&str], queues: &[&str]) -> World {
+    let patient = queues
+        .iter()
+        .map(|name| {
+            let mut queue = queue(name, 1);
+            queue.max_bypass = PATIENCE;
+            queue
+        })
+        .collect();
+    let clusters = names.iter().map(|name| cluster(name, 1)).collect();
+    let mut world = World::new(patient, clusters);
+    for name in names {
+        world.nodes(name, &[node("n1", 8, 8)]);
+    }
+    world
+}
+
+#[test]
+fn a_head_that_was_passed_for_too_long_gets_a_cluster_of_its_own() {
+    let mut world = full(&["a"], &["dev", "small"]);
+    for n in 0..4 {
+        world.submit(&format!("run-{n}"), "small", job(1, 1));
+    }
+    assert_eq!(world.cycle().placements.len(), 4);
+    world.submit("whole", "dev", job(1, 7));
+    for n in 0..100 {
+        world.submit(&format!("next-{n}"), "small", job(1, 1));
+    }
+    world.cycle();
+    world.router.released(&id("run-0"));
+    assert_eq!(world.placed().len(), 1, "before its patience ends, others pass");
+    world.mono = PATIENCE;
+    world.nodes("a", &[node("n1", 8, 8)]);
+    world.cycle();
+    for name in ["run-1", "run-2", "run-3"] {
+        world.router.released(&id(name));
+        let cycle = world.cycle();
+        assert!(cycle.placements.is_empty(), "kept free");
+        let small = cycle.waiting.iter().find(|w| w.id != id("whole")).unwrap();
+        assert_eq!(small.reason, Reason::NoCapacity);
+        assert_eq!(small.message(), "a: kept free for whole, which has waited longer");
+    }
+    world.router.released(&id("next-0"));
+    assert_eq!(ids(&world.placed()), ["whole"]);
+    world.router.released(&id("whole"));
+    assert_eq!(world.placed().len(), 4, "the hold has ended");
+}
+
+#[test]
+fn two_heads_hold_two_clusters_and_do_not_block_each_other() {
+    let mut world = full(&["a", "b"], &["one", "two", "small"]);
+    for n in 0..8 {
+        world.submit(&format!("run-{n}"), "small", job(1, 1));
+    }
+    assert_eq!(world.cycle().placements.len(), 8);
+    world.submit("first", "one", job(1, 7));
+    world.submit("second", "two", job(1, 7));
+    world.cycle();
+    world.mono = PATIENCE;
+    for name in ["a", "b"] {
+        world.router.still_current(&cluster_name(name), PATIENCE);
+    }
+    world.cycle();
+    for n in 0..8 {
+        world.router.released(&id(&format!("run-{n}")));
+    }
+    let placed = world.placed();
+    let mut clusters: Vec<&str> = placed.iter().map(|(_, cluster)| cluster.as_str()).collect();
+    clusters.sort_unstable();
+    assert_eq!(clusters, ["a", "b"]);
+}
+
+#[test]
+fn a_hold_ends_with_its_holder_or_its_cluster() {
+    let mut world = full(&["a"], &["dev", "small"]);
+    world.submit("run", "small", job(1, 1));
+    world.cycle();
+    world.submit("whole", "dev", job(1, 7));
+    world.cycle();
+    world.mono = PATIENCE;
+    world.cycle();
+    world.submit("next", "small", job(1, 1));
+    assert!(world.placed().is_empty(), "held");
+    assert!(world.backlog.remove(&id("whole")));
+    assert_eq!(ids(&world.placed()), ["next"]);
+}

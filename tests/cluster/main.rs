@@ -1,0 +1,10 @@
+//! The tests' own control plane holds what its users rely on.
+
+#![cfg(test)]
+
+#[path = "../support/cluster/mod.rs"]
+mod cluster;
+
+mod control_plane;
+mod crd;
+mod operator;

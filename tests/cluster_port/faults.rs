@@ -1,0 +1,231 @@
+//! What a real API server, the network and missing rights do to the Spark operator's adapter.
+
+use std::sync::Arc;
+use std::time::Duration;
+
+use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
+use kube::api::{Api, PostParams};
+use serde_json::json;
+use spark_broker::error::{Class, Classify};
+use spark_broker::model::InstallationId;
+use spark_broker::ports::cluster::{Cluster, ClusterEvent, CreateError};
+
+use super::plane::Plane;
+use super::proxy::{Network, Proxy};
+use super::real::{Real, connect, dial, world};
+use super::world::{DEADLINE, PATIENCE, Watching, create, name, object};
+use crate::cluster::User;
+
+#[tokio::test]
+async fn a_field_that_the_crd_does_not_know_is_refused() {
+    let world = world().await;
+    let mut object = object(&world, "strict", &world.installation);
+    object["spec"]["driver"]["cors"] = json!(1);
+    let refused = world.cluster.create(&object, DEADLINE).await;
+    let Err(CreateError::Answered {
+        status: 400, message, ..
+    }) = refused
+    else {
+        panic!("{refused:?}")
+    };
+    assert!(
+        message.contains(r#"unknown field "spec.driver.cors""#),
+        "{message}"
+    );
+    assert_eq!(world.cluster.get(&name("strict")).await.expect("an answer"), None);
+}
+
+#[tokio::test]
+async fn a_create_whose_answer_is_lost_is_ambiguous() {
+    let world = world().await;
+    create(&world, "first").await;
+    world.proxy.set(Network::NoAnswers);
+    let unknown = world
+        .cluster
+        .create(
+            &object(&world, "lost", &world.installation),
+            Duration::from_secs(2),
+        )
+        .await;
+    assert!(matches!(unknown, Err(CreateError::Ambiguous(_))), "{unknown:?}");
+    world.proxy.set(Network::Open);
+    assert!(
+        world
+            .cluster
+            .get(&name("lost"))
+            .await
+            .expect("an answer")
+            .is_some()
+    );
+}
+
+#[tokio::test]
+async fn a_connection_that_is_cut_under_a_create_is_ambiguous() {
+    let world = world().await;
+    create(&world, "first").await;
+    world.proxy.set(Network::Stalled);
+    let sent = object(&world, "cut", &world.installation);
+    let creating = world.cluster.create(&sent, PATIENCE);
+    let cutting = async {
+        tokio::time::sleep(Duration::from_millis(500)).await;
+        world.proxy.set(Network::Cut);
+    };
+    let (unknown, ()) = tokio::join!(creating, cutting);
+    assert!(matches!(unknown, Err(CreateError::Ambiguous(_))), "{unknown:?}");
+}
+
+#[tokio::test]
+async fn a_watch_that_died_silently_is_noticed() {
+    let world = world().await;
+    let mut watching = Watching::start(&world);
+    watching.listed().await;
+    world.proxy.set(Network::Stalled);
+    watching.unreachable().await;
+    world.proxy.set(Network::Open);
+    watching.listed().await;
+    watching.stop().await;
+}
+
+#[tokio::test]
+async fn who_may_not_watch_is_told_so() {
+    let mut world = world().await;
+    let plane = Plane::shared().await;
+    let strange = [
+        (plane.token_file_with("nobody"), "401"),
+        (plane.token_file(User::Stranger), "403"),
+    ];
+    for (file, code) in strange {
+        let cluster = dial(
+            connect(&plane, &world.proxy, file),
+            &world.namespace,
+            &world.installation,
+        );
+        world.cluster = Arc::new(cluster);
+        let mut watching = Watching::start(&world);
+        let reason = watching.unreachable().await;
+        assert!(reason.contains(code), "{reason}");
+        let refused = world
+            .cluster
+            .create(&object(&world, code, &world.installation), DEADLINE)
+            .await;
+        let Err(CreateError::Answered { status, .. }) = refused else {
+            panic!("{refused:?}")
+        };
+        assert_eq!(status.to_string(), code);
+        watching.stop().await;
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_that_can_not_be_dialled_yet_joins_later() {
+    let mut world = world().await;
+    let plane = Plane::shared().await;
+    let file = std::env::temp_dir().join(format!("{}.token", world.namespace));
+    let cluster = dial(
+        connect(&plane, &world.proxy, file.clone()),
+        &world.namespace,
+        &world.installation,
+    );
+    world.cluster = Arc::new(cluster);
+    let mut watching = Watching::start(&world);
+    watching.unreachable().await;
+    let refused = world
+        .cluster
+        .create(&object(&world, "early", &world.installation), DEADLINE)
+        .await;
+    assert!(
+        matches!(refused, Err(CreateError::NotConnected(_))),
+        "{refused:?}"
+    );
+    std::fs::copy(plane.token_file(User::Broker), &file).expect("a token");
+    watching.listed().await;
+    watching.stop().await;
+    std::fs::remove_file(file).expect("removed");
+}
+
+#[tokio::test]
+async fn jobs_are_followed_where_nodes_may_not_be_seen() {
+    let mut world = world().await;
+    let plane = Plane::shared().await;
+    let rule = |group: &str, resource: &str| json!({"apiGroups": [group], "resources": [resource], "verbs": ["list", "watch"]});
+    let rules = [
+        rule("sparkoperator.k8s.io", "sparkapplications"),
+        rule("", "pods"),
+    ];
+    let role = json!({"metadata": {"name": "watcher"}, "rules": rules});
+    let roles: Api<Role> = Api::namespaced(world.admin.clone(), &world.namespace);
+    roles
+        .create(
+            &PostParams::default(),
+            &serde_json::from_value(role).expect("one"),
+        )
+        .await
+        .expect("a role");
+    let binding = json!({
+        "metadata": {"name": "watcher"},
+        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "watcher"},
+        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": User::Stranger.name()}],
+    });
+    let bindings: Api<RoleBinding> = Api::namespaced(world.admin.clone(), &world.namespace);
+    let binding = serde_json::from_value(binding).expect("one");
+    bindings
+        .create(&PostParams::default(), &binding)
+        .await
+        .expect("a binding");
+    let made = create(&world, "followed").await;
+    let file = plane.token_file(User::Stranger);
+    let cluster = dial(
+        connect(&plane, &world.proxy, file),
+        &world.namespace,
+        &world.installation,
+    );
+    world.cluster = Arc::new(cluster);
+    let mut watching = Watching::start(&world);
+    let (objects, _) = watching.listed().await;
+    assert_eq!(objects[0].uid, made.uid);
+    let nodes = |event| match event {
+        ClusterEvent::Unreachable(reason) => {
+            Some(reason).filter(|r| r.contains("nodes: 403") || r.contains("pods: 403"))
+        }
+        _ => None,
+    };
+    watching.until("why there is no capacity", nodes).await;
+    watching.stop().await;
+}
+
+#[tokio::test]
+async fn a_cluster_without_the_operators_crd_is_away_and_says_nothing_of_objects() {
+    let plane = Plane::bare().await;
+    let proxy = Proxy::to(plane.address()).await;
+    let token = plane.token_file(User::Broker);
+    let installation = InstallationId::random();
+    let cluster = Arc::new(dial(connect(&plane, &proxy, token), "default", &installation));
+    plane.grant("default", User::Broker).await;
+    let admin = plane.admin().await;
+    let (namespace, made) = ("default".to_owned(), name("x"));
+    let world = Real {
+        cluster,
+        installation,
+        namespace,
+        admin,
+        proxy,
+    };
+    let mut watching = Watching::start(&world);
+    let reason = watching.unreachable().await;
+    assert!(reason.contains("404"), "{reason}");
+    let error = world
+        .cluster
+        .get(&made)
+        .await
+        .expect_err("a 404 that isn't the object's");
+    assert!(matches!(error.class(), Class::Transient { .. }), "{error}");
+    let refused = world
+        .cluster
+        .create(&object(&world, "x", &world.installation), DEADLINE)
+        .await;
+    assert!(
+        matches!(refused, Err(CreateError::Answered { status: 404, .. })),
+        "{refused:?}"
+    );
+    watching.stop().await;
+}
