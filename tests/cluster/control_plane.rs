@@ -13,15 +13,9 @@ fn phase(pod: &k8s_openapi::api::core::v1::Pod) -> String {
         .unwrap_or_default()
 }
 
-#[tokio::test]
-async fn a_pod_is_bound_to_a_node_runs_and_ends_as_its_annotations_tell() {
-    let plane = ControlPlane::start(Options::whole()).await;
-    let namespace = plane.create_namespace("pods").await;
-    plane.add_node(&Node::new("node-1", "4", "8Gi")).await;
-    let metadata =
-        |driver: Driver| json!({"labels": {"spark-role": "driver"}, "annotations": driver.annotations()});
-    let requests = json!({"cpu": "1", "memory": "1Gi"});
-    let drivers = [
+/// Name of the pod, how it is told to end; then phase, exit code and reason that it must show.
+fn drivers() -> [(&'static str, Driver, &'static str, i32, &'static str); 4] {
+    [
         (
             "success",
             Driver::succeeds_after("500ms"),
@@ -38,15 +32,22 @@ async fn a_pod_is_bound_to_a_node_runs_and_ends_as_its_annotations_tell() {
             "OOMKilled",
         ),
         ("evicted", Driver::evicted_after("1s"), "Failed", 137, "Error"),
-    ];
-    for (name, driver, ..) in &drivers {
+    ]
+}
+
+#[tokio::test]
+async fn a_pod_is_bound_to_a_node_runs_and_ends_as_its_annotations_tell() {
+    let plane = ControlPlane::start(Options::whole()).await;
+    let namespace = plane.create_namespace("pods").await;
+    plane.add_node(&Node::new("node-1", "4", "8Gi")).await;
+    for (name, driver, ..) in drivers() {
+        let metadata = json!({"labels": {"spark-role": "driver"}, "annotations": driver.annotations()});
         plane
-            .create_pod(&namespace, name, metadata(driver.clone()), requests.clone())
+            .create_pod(&namespace, name, metadata, json!({"cpu": "1", "memory": "1Gi"}))
             .await;
     }
-    let all_bound = json!({"cpu": "1"});
     plane
-        .create_pod(&namespace, "waiting", json!({}), all_bound)
+        .create_pod(&namespace, "waiting", json!({}), json!({"cpu": "1"}))
         .await;
     eventually("all drivers have ended", async || {
         let pods = plane.pods(&namespace).await;
@@ -57,7 +58,7 @@ async fn a_pod_is_bound_to_a_node_runs_and_ends_as_its_annotations_tell() {
     })
     .await;
     let pods = plane.pods(&namespace).await;
-    for (name, _, wanted_phase, code, reason) in drivers {
+    for (name, _, wanted_phase, code, reason) in drivers() {
         let pod = pods
             .iter()
             .find(|pod| pod.metadata.name.as_deref() == Some(name))

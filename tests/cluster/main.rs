@@ -5,6 +5,8 @@
 #[path = "../support/cluster/mod.rs"]
 mod cluster;
 
+mod access;
 mod control_plane;
 mod crd;
 mod operator;
+mod stand_in;

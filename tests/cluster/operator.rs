@@ -114,3 +114,37 @@ async fn the_webhook_refuses_what_it_forbids_and_lets_the_rest_run() {
     operator.start_webhook(&plane).await;
     plane.create_application("spark-jobs", &late).await.unwrap();
 }
+
+#[tokio::test]
+async fn an_operator_killed_in_mid_submit_reports_a_failure_while_the_driver_runs_on() {
+    let plane = ControlPlane::start(Options::whole()).await;
+    plane.add_node(&Node::new("node-1", "8", "32Gi")).await;
+    let mut operator = Operator::start(&plane, OperatorOptions::of("spark-jobs")).await;
+    let job = spark_pi("job", &Driver::succeeds_after("20s"));
+    plane.create_application("spark-jobs", &job).await.unwrap();
+    eventually("spark-submit runs", async || {
+        operator.controller().log().contains("Running spark-submit")
+    })
+    .await;
+    operator.kill();
+    eventually("the driver runs all the same", async || {
+        phase_of_driver(&plane).await == "Running"
+    })
+    .await;
+    operator.start_controller(&plane).await;
+
+    let end = ended(&plane, "spark-jobs", "job").await;
+    let message = end["applicationState"]["errorMessage"].as_str().unwrap();
+    assert!(message.contains("driver pod already exist"), "{message}");
+    assert_eq!(phase_of_driver(&plane).await, "Running");
+    eventually("the driver succeeds", async || {
+        phase_of_driver(&plane).await == "Succeeded"
+    })
+    .await;
+}
+
+async fn phase_of_driver(plane: &ControlPlane) -> String {
+    let pods = plane.pods("spark-jobs").await;
+    let status = pods.into_iter().next().and_then(|pod| pod.status);
+    status.and_then(|status| status.phase).unwrap_or_default()
+}

@@ -216,16 +216,26 @@ pub async fn create_strictly(
 ///
 /// If the object isn't there, or the status is refused.
 pub async fn set_status(applications: &Api<DynamicObject>, name: &str, status: &Value) {
+    let written = try_set_status(applications, name, status).await;
+    written.unwrap_or_else(|error| panic!("the status of {name} can't be written: {error}"));
+}
+
+/// The same, for callers that bear an API server that is away.
+pub async fn try_set_status(
+    applications: &Api<DynamicObject>,
+    name: &str,
+    status: &Value,
+) -> Result<(), Error> {
     loop {
-        let mut object = applications.get(name).await.expect("the application is there");
+        let mut object = applications.get(name).await?;
         object.data["status"] = status.clone();
         match applications
             .replace_status(name, &PostParams::default(), &object)
             .await
         {
-            Ok(_) => return,
+            Ok(_) => return Ok(()),
             Err(Error::Api(refusal)) if refusal.code == 409 => {}
-            Err(error) => panic!("the status of {name} can't be written: {error}"),
+            Err(error) => return Err(error),
         }
     }
 }

@@ -75,13 +75,14 @@ pub fn binary(tool: Tool) -> PathBuf {
     asset.unwrap_or_else(|| build(tool))
 }
 
-/// The folder of `module` in Go's module cache, for what lies beside its programs.
+/// The folder of `module` in Go's module cache, for what lies beside its programs; downloaded if it isn't there.
 pub fn module_folder(tool: Tool, module: &str) -> PathBuf {
-    let listed = run(
-        go(&tool.module()).args(["list", "-m", "-f", "{{.Dir}}", module]),
+    let printed = run(
+        go(&tool.module()).args(["mod", "download", "-json", module]),
         NO_GO,
     );
-    PathBuf::from(listed.trim())
+    let told: serde_json::Value = serde_json::from_str(&printed).expect("Go describes a module as JSON");
+    PathBuf::from(told["Dir"].as_str().expect("a downloaded module has a folder"))
 }
 
 const NO_GO: &str =
@@ -89,8 +90,9 @@ const NO_GO: &str =
 
 fn build(tool: Tool) -> PathBuf {
     let flags = link_flags(tool);
-    let sum = fs::read(tool.module().join("go.sum")).expect("go.sum stands beside go.mod");
-    once(tool.name(), &[&sum, flags.as_bytes()], |path| {
+    let [module, sum] =
+        ["go.mod", "go.sum"].map(|name| fs::read(tool.module().join(name)).expect("both files are there"));
+    once(tool.name(), &[&module, &sum, flags.as_bytes()], |path| {
         eprintln!("building {} (once; the first time takes minutes)", tool.name());
         let ldflags = format!("-ldflags={flags}");
         let mut command = go(&tool.module());
