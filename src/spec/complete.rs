@@ -26,11 +26,7 @@ fn required(object: &Object, fields: &[Field], at: &str, faults: &mut Vec<Violat
         let place = path::key(at, field.name);
         match (object.get(field.name), field.kind) {
             (None | Some(Value::Null), _) if field.required => {
-                let expected = if at.is_empty() {
-                    "a value, here or in a default"
-                } else {
-                    "a value: it is required there"
-                };
+                let expected = hint(&place);
                 faults.push(Violation::new(place, "nothing", expected));
             }
             (Some(Value::Object(inner)), Kind::Object(fields)) => required(inner, fields, &place, faults),
@@ -44,6 +40,14 @@ fn required(object: &Object, fields: &[Field], at: &str, faults: &mut Vec<Violat
             }
             (_, _) => {}
         }
+    }
+}
+
+fn hint(place: &str) -> &'static str {
+    match place {
+        "mainApplicationFile" => "where the application is, such as `local:///opt/app.jar`",
+        "sparkVersion" => "such as `3.5.0`",
+        _ => "a value: it is required there",
     }
 }
 

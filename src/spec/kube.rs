@@ -129,5 +129,7 @@ fn compare_maps(
 }
 
 fn is_reference(at: &str) -> bool {
-    at.ends_with("Ref") || at.ends_with("configMap")
+    ["Ref", ".configMap", ".secret"]
+        .iter()
+        .any(|end| at.ends_with(end))
 }
