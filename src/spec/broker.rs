@@ -2,7 +2,7 @@
 
 use serde_json::Value;
 
-use super::check::text;
+use super::scalar::text;
 use crate::error::Violation;
 use crate::model::{ClusterName, InvalidName, QueueName, SubmissionId};
 use crate::submission::Reason;

@@ -2,9 +2,9 @@
 
 use serde_json::{Map, Value};
 
-use super::check::text;
 use super::labels::OURS;
 use super::memory::{self, Bare};
+use super::scalar::text;
 use super::schema::EXECUTORS_MAX;
 use super::{path, placeholder, quantity};
 use crate::error::Violation;

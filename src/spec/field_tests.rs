@@ -28,6 +28,10 @@ fn pi() -> Value {
     })
 }
 
+fn json_of(text: &str) -> Value {
+    serde_json::from_str(text).unwrap()
+}
+
 fn with(mut spec: Value, pointer: &str, value: Value) -> Value {
     let (parent, key) = pointer.rsplit_once('/').unwrap();
     spec.pointer_mut(parent).unwrap()[key] = value;
@@ -39,64 +43,68 @@ fn a_plain_spec_has_no_fault() {
     assert_eq!(faults(pi()), []);
 }
 
+/// Place and value.
+const ACCEPTED: &[(&str, &str)] = &[
+    ("/driver/coreLimit", r#""1200m""#),
+    ("/driver/coreRequest", r#""0.5""#),
+    ("/executor/coreRequest", r#""1""#),
+    ("/driver/memory", r#""1024m""#),
+    ("/driver/memory", r#""2gb""#),
+    ("/driver/memory", r#""1024""#),
+    ("/executor/memoryOverhead", r#""512m""#),
+    ("/driver/memoryLimit", r#""2Gi""#),
+    ("/driver/memoryLimit", r#""2g""#),
+    ("/memoryOverheadFactor", r#""0.25""#),
+    ("/arguments", r#"["1", "2"]"#),
+    (
+        "/sparkConf",
+        r#"{"spark.executor.memory": "3g", "spark.sql.shuffle.partitions": "200"}"#,
+    ),
+    (
+        "/volumes",
+        r#"[{"name": "v", "emptyDir": {"sizeLimit": "1Gi"}}, {"name": "w", "emptyDir": {"sizeLimit": 100}}]"#,
+    ),
+    (
+        "/driver/env",
+        r#"[{"name": "A", "value": "b"}, {"name": "B", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]"#,
+    ),
+    (
+        "/driver/sidecars",
+        r#"[{"name": "s", "image": "i", "resources": {"requests": {"cpu": 1}}}]"#,
+    ),
+    (
+        "/driver/template",
+        r#"{"metadata": {"labels": {"a": "b"}}, "spec": {"nodeSelector": {"a": "b"}}}"#,
+    ),
+    (
+        "/driver/lifecycle",
+        r#"{"preStop": {"exec": {"command": ["a"]}}}"#,
+    ),
+    (
+        "/driver/lifecycle",
+        r#"{"preStop": {"httpGet": {"port": "http"}}}"#,
+    ),
+    (
+        "/driver/tolerations",
+        r#"[{"key": "a", "operator": "Exists", "tolerationSeconds": 3}]"#,
+    ),
+    ("/labels", r#"{"team": "a", "example.com/x": ""}"#),
+    ("/annotations", r#"{"simulated.spark-broker/run-time": "8s"}"#),
+    ("/timeouts", r#"{"queue": "1h30m", "run": 60}"#),
+    (
+        "/retry",
+        r#"{"maxAttempts": 5, "on": ["Lost", "ApplicationFailed"]}"#,
+    ),
+    ("/clusters", r#"["spark-cluster-a"]"#),
+    ("/driver/memory", r#"null"#),
+    ("/image", r#""r/i:{spark-broker:submission-id}""#),
+    ("/driver/labels", r#"{"job": "{spark-broker:submission-id}"}"#),
+];
+
 #[test]
 fn what_the_reader_of_a_field_accepts_is_accepted() {
-    for (pointer, value) in [
-        ("/driver/coreLimit", json!("1200m")),
-        ("/driver/coreRequest", json!("0.5")),
-        ("/executor/coreRequest", json!("1")),
-        ("/driver/memory", json!("1024m")),
-        ("/driver/memory", json!("2gb")),
-        ("/driver/memory", json!("1024")),
-        ("/executor/memoryOverhead", json!("512m")),
-        ("/driver/memoryLimit", json!("2Gi")),
-        ("/driver/memoryLimit", json!("2g")),
-        ("/memoryOverheadFactor", json!("0.25")),
-        ("/arguments", json!(["1", "2"])),
-        (
-            "/sparkConf",
-            json!({"spark.executor.memory": "3g", "spark.sql.shuffle.partitions": "200"}),
-        ),
-        (
-            "/volumes",
-            json!([{"name": "v", "emptyDir": {"sizeLimit": "1Gi"}}, {"name": "w", "emptyDir": {"sizeLimit": 100}}]),
-        ),
-        (
-            "/driver/env",
-            json!([{"name": "A", "value": "b"}, {"name": "B", "valueFrom": {"fieldRef": {"fieldPath": "status.podIP"}}}]),
-        ),
-        (
-            "/driver/sidecars",
-            json!([{"name": "s", "image": "i", "resources": {"requests": {"cpu": 1}}}]),
-        ),
-        (
-            "/driver/template",
-            json!({"metadata": {"labels": {"a": "b"}}, "spec": {"nodeSelector": {"a": "b"}}}),
-        ),
-        (
-            "/driver/lifecycle",
-            json!({"preStop": {"exec": {"command": ["a"]}}}),
-        ),
-        (
-            "/driver/lifecycle",
-            json!({"preStop": {"httpGet": {"port": "http"}}}),
-        ),
-        (
-            "/driver/tolerations",
-            json!([{"key": "a", "operator": "Exists", "tolerationSeconds": 3}]),
-        ),
-        ("/labels", json!({"team": "a", "example.com/x": ""})),
-        ("/annotations", json!({"simulated.spark-broker/run-time": "8s"})),
-        ("/timeouts", json!({"queue": "1h30m", "run": 60})),
-        (
-            "/retry",
-            json!({"maxAttempts": 5, "on": ["Lost", "ApplicationFailed"]}),
-        ),
-        ("/clusters", json!(["spark-cluster-a"])),
-        ("/driver/memory", Value::Null),
-        ("/image", json!("r/i:{spark-broker:submission-id}")),
-        ("/driver/labels", json!({"job": "{spark-broker:submission-id}"})),
-    ] {
+    for (pointer, value) in ACCEPTED {
+        let (pointer, value) = (*pointer, json_of(value));
         assert_eq!(
             faults(with(pi(), pointer, value.clone())),
             [],
@@ -105,161 +113,165 @@ fn what_the_reader_of_a_field_accepts_is_accepted() {
     }
 }
 
+/// Place, value, the place of the fault, and a part of what is expected.
+const REFUSED: &[(&str, &str, &str, &str)] = &[
+    ("/driver/memory", r#""2 gigs""#, "driver.memory", "`2g`"),
+    ("/driver/memory", r#""1.5g""#, "driver.memory", "`1536m`"),
+    ("/executor/memory", r#""2Gi""#, "executor.memory", "`2g`"),
+    (
+        "/executor/memoryOverhead",
+        r#""512Mi""#,
+        "executor.memoryOverhead",
+        "`512m`",
+    ),
+    ("/driver/memory", r#"2048"#, "driver.memory", "\"2048m\""),
+    ("/driver/memory", r#""0""#, "driver.memory", "`1m`"),
+    ("/driver/cores", r#""2""#, "driver.cores", "whole number"),
+    ("/driver/cores", r#"0"#, "driver.cores", "between 1"),
+    ("/driver/cores", r#"1.5"#, "driver.cores", "whole number"),
+    ("/driver/coreLimit", r#"2"#, "driver.coreLimit", "\"2\""),
+    ("/driver/coreLimit", r#""two""#, "driver.coreLimit", "1200m"),
+    (
+        "/executor/instances",
+        r#"-1"#,
+        "executor.instances",
+        "between 1 and",
+    ),
+    (
+        "/executor/instances",
+        r#"1000000000000"#,
+        "executor.instances",
+        "100000",
+    ),
+    (
+        "/sparkConf",
+        r#"{"spark.executor.instances": "-3"}"#,
+        "sparkConf.spark.executor.instances",
+        "between 0",
+    ),
+    (
+        "/sparkConf",
+        r#"{"spark.executor.cores": 4}"#,
+        "sparkConf.spark.executor.cores",
+        "\"4\"",
+    ),
+    (
+        "/sparkConf",
+        r#"{"spark.a": true}"#,
+        "sparkConf.spark.a",
+        "\"true\"",
+    ),
+    (
+        "/sparkConf",
+        r#"{"spark.driver.memory": "1.5g"}"#,
+        "sparkConf.spark.driver.memory",
+        "`1536m`",
+    ),
+    (
+        "/sparkConf",
+        r#"{"fs.s3a.endpoint": "x"}"#,
+        "sparkConf.fs.s3a.endpoint",
+        "spark.",
+    ),
+    ("/sparkConf", r#"[]"#, "sparkConf", "an object"),
+    ("/mode", r#""client""#, "mode", "`cluster`"),
+    ("/type", r#""java""#, "type", "`Java`"),
+    ("/suspend", r#"true"#, "suspend", "broker"),
+    ("/driver/podName", r#""x""#, "driver.podName", "collide"),
+    ("/template", r#""t""#, "template", "aren't built"),
+    ("/parameters", r#"{}"#, "parameters", "aren't built"),
+    ("/queue", r#""No Queue""#, "queue", "DNS label"),
+    ("/submissionId", r#""a/b""#, "submissionId", "[A-Za-z0-9._:-]"),
+    ("/clusters", r#""a""#, "clusters", "a list"),
+    ("/timeouts", r#"{"run": "1 hour"}"#, "timeouts.run", "30s"),
+    ("/timeouts", r#"{"rum": "1h"}"#, "timeouts.rum", "`run`"),
+    (
+        "/retry",
+        r#"{"on": ["SubmissionFailed"]}"#,
+        "retry.on[0]",
+        "ApplicationFailed",
+    ),
+    ("/priority", r#"3000000000"#, "priority", "whole number"),
+    ("/drivr", r#"{}"#, "drivr", "did you mean `driver`?"),
+    (
+        "/executor/memoryOverHead",
+        r#""1g""#,
+        "executor.memoryOverHead",
+        "did you mean `memoryOverhead`?",
+    ),
+    ("/executor/zzz", r#""1g""#, "executor.zzz", "remove it"),
+    (
+        "/driver/labels",
+        r#"{"spark-broker/queue": "x"}"#,
+        "driver.labels.spark-broker/queue",
+        "spark-broker/",
+    ),
+    ("/driver/labels", r#"{"a": "b c"}"#, "driver.labels.a", "63"),
+    ("/driver/labels", r#"{"a": 1}"#, "driver.labels.a", "\"1\""),
+    ("/image", r#""{spark-broker:nope}""#, "image", "submission-id"),
+    ("/driver", r#"[]"#, "driver", "an object"),
+    (
+        "/driver/gpu",
+        r#"{"name": "nvidia.com/gpu", "quantity": 0}"#,
+        "driver.gpu.quantity",
+        "between 1",
+    ),
+    (
+        "/driver/env",
+        r#"[{"value": "b"}]"#,
+        "driver.env[0].name",
+        "requires",
+    ),
+    (
+        "/driver/env",
+        r#"[{"name": "A", "valeu": "b"}]"#,
+        "driver.env[0].valeu",
+        "knows",
+    ),
+    (
+        "/driver/env",
+        r#"[{"name": "A", "value": 1}]"#,
+        "driver.env[0].value",
+        "string",
+    ),
+    (
+        "/driver/affinity",
+        r#"{"nodeAffinity": {"x": 1}}"#,
+        "driver.affinity.nodeAffinity.x",
+        "knows",
+    ),
+    (
+        "/driver/securityContext",
+        r#"{"runAsUser": "root"}"#,
+        "driver.securityContext.runAsUser",
+        "i64",
+    ),
+    (
+        "/volumes",
+        r#"[{"name": "v", "emptyDri": {}}]"#,
+        "volumes[0].emptyDri",
+        "knows",
+    ),
+    (
+        "/driver/template",
+        r#"{"spec": {"nodeSelektor": {}}}"#,
+        "driver.template.spec.nodeSelektor",
+        "knows",
+    ),
+    (
+        "/driver/ports",
+        r#"[{"name": "a", "protocol": "TCP"}]"#,
+        "driver.ports[0].containerPort",
+        "required",
+    ),
+];
+
 #[test]
 fn what_the_reader_refuses_is_refused_with_what_to_write_instead() {
-    for (pointer, value, path, expected) in [
-        ("/driver/memory", json!("2 gigs"), "driver.memory", "`2g`"),
-        ("/driver/memory", json!("1.5g"), "driver.memory", "`1536m`"),
-        ("/executor/memory", json!("2Gi"), "executor.memory", "`2g`"),
-        (
-            "/executor/memoryOverhead",
-            json!("512Mi"),
-            "executor.memoryOverhead",
-            "`512m`",
-        ),
-        ("/driver/memory", json!(2048), "driver.memory", "\"2048m\""),
-        ("/driver/memory", json!("0"), "driver.memory", "`1m`"),
-        ("/driver/cores", json!("2"), "driver.cores", "whole number"),
-        ("/driver/cores", json!(0), "driver.cores", "between 1"),
-        ("/driver/cores", json!(1.5), "driver.cores", "whole number"),
-        ("/driver/coreLimit", json!(2), "driver.coreLimit", "\"2\""),
-        ("/driver/coreLimit", json!("two"), "driver.coreLimit", "1200m"),
-        (
-            "/executor/instances",
-            json!(-1),
-            "executor.instances",
-            "between 1 and",
-        ),
-        (
-            "/executor/instances",
-            json!(1_000_000_000_000_u64),
-            "executor.instances",
-            "100000",
-        ),
-        (
-            "/sparkConf",
-            json!({"spark.executor.instances": "-3"}),
-            "sparkConf.spark.executor.instances",
-            "between 0",
-        ),
-        (
-            "/sparkConf",
-            json!({"spark.executor.cores": 4}),
-            "sparkConf.spark.executor.cores",
-            "\"4\"",
-        ),
-        (
-            "/sparkConf",
-            json!({"spark.a": true}),
-            "sparkConf.spark.a",
-            "\"true\"",
-        ),
-        (
-            "/sparkConf",
-            json!({"spark.driver.memory": "1.5g"}),
-            "sparkConf.spark.driver.memory",
-            "`1536m`",
-        ),
-        (
-            "/sparkConf",
-            json!({"fs.s3a.endpoint": "x"}),
-            "sparkConf.fs.s3a.endpoint",
-            "spark.",
-        ),
-        ("/sparkConf", json!([]), "sparkConf", "an object"),
-        ("/mode", json!("client"), "mode", "`cluster`"),
-        ("/type", json!("java"), "type", "`Java`"),
-        ("/suspend", json!(true), "suspend", "broker"),
-        ("/driver/podName", json!("x"), "driver.podName", "collide"),
-        ("/template", json!("t"), "template", "aren't built"),
-        ("/parameters", json!({}), "parameters", "aren't built"),
-        ("/queue", json!("No Queue"), "queue", "DNS label"),
-        ("/submissionId", json!("a/b"), "submissionId", "[A-Za-z0-9._:-]"),
-        ("/clusters", json!("a"), "clusters", "a list"),
-        ("/timeouts", json!({"run": "1 hour"}), "timeouts.run", "30s"),
-        ("/timeouts", json!({"rum": "1h"}), "timeouts.rum", "`run`"),
-        (
-            "/retry",
-            json!({"on": ["SubmissionFailed"]}),
-            "retry.on[0]",
-            "ApplicationFailed",
-        ),
-        ("/priority", json!(3_000_000_000_u64), "priority", "whole number"),
-        ("/drivr", json!({}), "drivr", "did you mean `driver`?"),
-        (
-            "/executor/memoryOverHead",
-            json!("1g"),
-            "executor.memoryOverHead",
-            "did you mean `memoryOverhead`?",
-        ),
-        ("/executor/zzz", json!("1g"), "executor.zzz", "remove it"),
-        (
-            "/driver/labels",
-            json!({"spark-broker/queue": "x"}),
-            "driver.labels.spark-broker/queue",
-            "spark-broker/",
-        ),
-        ("/driver/labels", json!({"a": "b c"}), "driver.labels.a", "63"),
-        ("/driver/labels", json!({"a": 1}), "driver.labels.a", "\"1\""),
-        ("/image", json!("{spark-broker:nope}"), "image", "submission-id"),
-        ("/driver", json!([]), "driver", "an object"),
-        (
-            "/driver/gpu",
-            json!({"name": "nvidia.com/gpu", "quantity": 0}),
-            "driver.gpu.quantity",
-            "between 1",
-        ),
-        (
-            "/driver/env",
-            json!([{"value": "b"}]),
-            "driver.env[0].name",
-            "requires",
-        ),
-        (
-            "/driver/env",
-            json!([{"name": "A", "valeu": "b"}]),
-            "driver.env[0].valeu",
-            "knows",
-        ),
-        (
-            "/driver/env",
-            json!([{"name": "A", "value": 1}]),
-            "driver.env[0].value",
-            "string",
-        ),
-        (
-            "/driver/affinity",
-            json!({"nodeAffinity": {"x": 1}}),
-            "driver.affinity.nodeAffinity.x",
-            "knows",
-        ),
-        (
-            "/driver/securityContext",
-            json!({"runAsUser": "root"}),
-            "driver.securityContext.runAsUser",
-            "i64",
-        ),
-        (
-            "/volumes",
-            json!([{"name": "v", "emptyDri": {}}]),
-            "volumes[0].emptyDri",
-            "knows",
-        ),
-        (
-            "/driver/template",
-            json!({"spec": {"nodeSelektor": {}}}),
-            "driver.template.spec.nodeSelektor",
-            "knows",
-        ),
-        (
-            "/driver/ports",
-            json!([{"name": "a", "protocol": "TCP"}]),
-            "driver.ports[0].containerPort",
-            "required",
-        ),
-    ] {
+    for (pointer, value, path, expected) in REFUSED {
+        let (pointer, value) = (*pointer, json_of(value));
         let found = faults(with(pi(), pointer, value.clone()));
-        let fault = found.iter().find(|fault| fault.path == path);
+        let fault = found.iter().find(|fault| fault.path == *path);
         let fault = fault.unwrap_or_else(|| panic!("{pointer} {value}: {found:?}"));
         assert!(fault.expected.contains(expected), "{pointer} {value}: {fault:?}");
         assert_eq!(found.len(), 1, "{pointer} {value}: {found:?}");

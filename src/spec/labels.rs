@@ -2,7 +2,7 @@
 
 use serde_json::{Map, Value};
 
-use super::check::text;
+use super::scalar::text;
 use super::{path, placeholder};
 use crate::error::Violation;
 

@@ -12,6 +12,7 @@ mod schema;
 mod labels;
 mod conf;
 mod broker;
+mod scalar;
 mod check;
 mod layers;
 mod job;
@@ -39,3 +40,5 @@ mod containers_tests;
 mod demand_tests;
 #[cfg(test)]
 mod field_tests;
+#[cfg(test)]
+mod submit_tests;

@@ -4,13 +4,18 @@ use serde_json::{Map, Value};
 
 use crate::error::shorten;
 
-/// The longest key that a place spells out.
+/// The longest key that a place spells out, and the longest place; a record must be able to hold many of them.
 const KEY_MAX: usize = 100;
+const PLACE_MAX: usize = 400;
 
 /// The place of `key` in the object at `at`.
 pub(crate) fn key(at: &str, key: &str) -> String {
     let key = shorten(key, KEY_MAX);
-    if at.is_empty() { key } else { format!("{at}.{key}") }
+    if at.is_empty() {
+        key
+    } else {
+        shorten(&format!("{at}.{key}"), PLACE_MAX)
+    }
 }
 
 /// The place of the item with `index` in the list at `at`.

@@ -9,11 +9,14 @@ use k8s_openapi::api::core::v1::{
 use k8s_openapi::api::networking::v1::IngressTLS;
 
 use super::field::Kind::{
-    Annotations, Bool, Causes, Clusters, Cpu, Duration, Factor, Int, Kube, KubeList, Labels, MemoryLimit,
-    Name, Object, ObjectMap, Objects, OneOf, Quantities, Queue, Refused, SparkConf, SparkMemory,
-    SubmissionId, Text, TextMap, Texts,
+    Annotations, Causes, Clusters, Kube, KubeList, Labels, Object, ObjectMap, Objects, Quantities, SparkConf,
+    TextMap, Texts,
 };
-use super::field::{Field, field, required};
+use super::field::Scalar::{
+    Bool, Cpu, Duration, Factor, Int, MemoryLimit, Name, OneOf, Queue, Refused, SparkMemory, SubmissionId,
+    Text,
+};
+use super::field::{Field, field, required, scalar};
 use super::kube::{check, check_template};
 
 /// The largest number of executors that a spec may name. It guards against slips, not against use.
@@ -29,62 +32,62 @@ const NO_TIMEOUT: &str = "no value: this time-out isn't built yet";
 
 /// The broker's own fields, beside those of [`APPLICATION`].
 pub(crate) const BROKER: &[Field] = &[
-    field("submissionId", SubmissionId),
-    field("applicationName", Name),
-    field("queue", Queue),
-    field("priority", Int(-(INT32 + 1), INT32)),
+    scalar("submissionId", SubmissionId),
+    scalar("applicationName", Name),
+    scalar("queue", Queue),
+    scalar("priority", Int(-(INT32 + 1), INT32)),
     field("clusters", Clusters),
-    field("namespace", Name),
+    scalar("namespace", Name),
     field("timeouts", Object(TIMEOUTS)),
     field("retry", Object(RETRY)),
     field("labels", Labels),
     field("annotations", Annotations),
-    field("template", Refused(NO_TEMPLATES)),
-    field("parameters", Refused(NO_TEMPLATES)),
+    scalar("template", Refused(NO_TEMPLATES)),
+    scalar("parameters", Refused(NO_TEMPLATES)),
 ];
 
 const TIMEOUTS: &[Field] = &[
-    field("queue", Duration),
-    field("pickup", Refused(NO_TIMEOUT)),
-    field("start", Refused(NO_TIMEOUT)),
-    field("run", Duration),
+    scalar("queue", Duration),
+    scalar("pickup", Refused(NO_TIMEOUT)),
+    scalar("start", Refused(NO_TIMEOUT)),
+    scalar("run", Duration),
 ];
 
-const RETRY: &[Field] = &[field("maxAttempts", Int(1, 100)), field("on", Causes)];
+const RETRY: &[Field] = &[scalar("maxAttempts", Int(1, 100)), field("on", Causes)];
 
 /// `SparkApplication.spec`.
 pub(crate) const APPLICATION: &[Field] = &[
-    field("type", OneOf(&["Java", "Scala", "Python", "R"])),
+    scalar("type", OneOf(&["Java", "Scala", "Python", "R"])),
     required("sparkVersion", Name),
-    field("mode", OneOf(&["cluster"])),
-    field(
+    scalar("mode", OneOf(&["cluster"])),
+    scalar(
         "suspend",
         Refused("no `suspend`: the broker holds and releases objects itself"),
     ),
-    field("proxyUser", Text),
-    field("image", Name),
-    field("imagePullPolicy", OneOf(&["Always", "IfNotPresent", "Never"])),
+    scalar("proxyUser", Text),
+    scalar("image", Name),
+    scalar("imagePullPolicy", OneOf(&["Always", "IfNotPresent", "Never"])),
     field("imagePullSecrets", Texts),
-    field("mainClass", Name),
+    scalar("mainClass", Name),
     required("mainApplicationFile", Name),
     field("arguments", Texts),
     field("sparkConf", SparkConf),
     field("hadoopConf", TextMap),
-    field("sparkConfigMap", Name),
-    field("hadoopConfigMap", Name),
+    scalar("sparkConfigMap", Name),
+    scalar("hadoopConfigMap", Name),
     field("volumes", KubeList(check::<Volume>)),
     field("driver", Object(DRIVER)),
     field("executor", Object(EXECUTOR)),
     field("deps", Object(DEPS)),
     field("restartPolicy", Object(RESTART_POLICY)),
     field("nodeSelector", TextMap),
-    field("failureRetries", Int(0, INT32)),
-    field("retryInterval", Int(0, i64::MAX)),
-    field("pythonVersion", OneOf(&["2", "3"])),
-    field("memoryOverheadFactor", Factor),
+    scalar("failureRetries", Int(0, INT32)),
+    scalar("retryInterval", Int(0, i64::MAX)),
+    scalar("pythonVersion", OneOf(&["2", "3"])),
+    scalar("memoryOverheadFactor", Factor),
     field("monitoring", Object(MONITORING)),
-    field("batchScheduler", Name),
-    field("timeToLiveSeconds", Int(1, i64::MAX)),
+    scalar("batchScheduler", Name),
+    scalar("timeToLiveSeconds", Int(1, i64::MAX)),
     field("batchSchedulerOptions", Object(BATCH_SCHEDULER_OPTIONS)),
     field("sparkUIOptions", Object(SPARK_UI_OPTIONS)),
     field("driverIngressOptions", Objects(DRIVER_INGRESS_OPTIONS)),
@@ -97,14 +100,14 @@ macro_rules! pod {
         &[
             $($own,)+
             field("template", Kube(check_template::<PodTemplateSpec>)),
-            field("cores", Int(1, INT32)),
-            field("coreRequest", Cpu),
-            field("coreLimit", Cpu),
-            field("memory", SparkMemory),
-            field("memoryLimit", MemoryLimit),
-            field("memoryOverhead", SparkMemory),
+            scalar("cores", Int(1, INT32)),
+            scalar("coreRequest", Cpu),
+            scalar("coreLimit", Cpu),
+            scalar("memory", SparkMemory),
+            scalar("memoryLimit", MemoryLimit),
+            scalar("memoryOverhead", SparkMemory),
             field("gpu", Object(GPU)),
-            field("image", Name),
+            scalar("image", Name),
             field("configMaps", Objects(NAME_PATH)),
             field("secrets", Objects(SECRET)),
             field("env", KubeList(check::<EnvVar>)),
@@ -118,34 +121,34 @@ macro_rules! pod {
             field("tolerations", KubeList(check::<Toleration>)),
             field("podSecurityContext", Kube(check::<PodSecurityContext>)),
             field("securityContext", Kube(check::<SecurityContext>)),
-            field("schedulerName", Name),
+            scalar("schedulerName", Name),
             field("sidecars", KubeList(check::<Container>)),
             field("initContainers", KubeList(check::<Container>)),
-            field("hostNetwork", Bool),
+            scalar("hostNetwork", Bool),
             field("nodeSelector", TextMap),
             field("dnsConfig", Kube(check::<PodDNSConfig>)),
-            field("terminationGracePeriodSeconds", Int(0, i64::MAX)),
-            field("serviceAccount", Name),
+            scalar("terminationGracePeriodSeconds", Int(0, i64::MAX)),
+            scalar("serviceAccount", Name),
             field("hostAliases", KubeList(check::<HostAlias>)),
-            field("shareProcessNamespace", Bool),
-            field("javaOptions", Text),
+            scalar("shareProcessNamespace", Bool),
+            scalar("javaOptions", Text),
             field("lifecycle", Kube(check::<Lifecycle>)),
             field("ports", Objects(PORT)),
-            field("priorityClassName", Name),
+            scalar("priorityClassName", Name),
         ]
     };
 }
 
 const DRIVER: &[Field] = pod![
-    field("podName", Refused("no fixed pod name: attempts would collide")),
-    field("kubernetesMaster", Text),
+    scalar("podName", Refused("no fixed pod name: attempts would collide")),
+    scalar("kubernetesMaster", Text),
     field("serviceAnnotations", TextMap),
     field("serviceLabels", Labels),
 ];
 
 const EXECUTOR: &[Field] = pod![
-    field("instances", Int(1, EXECUTORS)),
-    field("deleteOnTermination", Bool)
+    scalar("instances", Int(1, EXECUTORS)),
+    scalar("deleteOnTermination", Bool)
 ];
 
 const GPU: &[Field] = &[required("name", Name), required("quantity", Int(1, INT32))];
@@ -176,41 +179,41 @@ const DEPS: &[Field] = &[
 ];
 
 const RESTART_POLICY: &[Field] = &[
-    field("type", OneOf(&["Never", "OnFailure", "Always"])),
-    field("onSubmissionFailureRetries", Int(0, 99)),
-    field("onFailureRetries", Int(0, INT32)),
-    field("onSubmissionFailureRetryInterval", Int(1, i64::MAX)),
-    field("onFailureRetryInterval", Int(1, i64::MAX)),
+    scalar("type", OneOf(&["Never", "OnFailure", "Always"])),
+    scalar("onSubmissionFailureRetries", Int(0, 99)),
+    scalar("onFailureRetries", Int(0, INT32)),
+    scalar("onSubmissionFailureRetryInterval", Int(1, i64::MAX)),
+    scalar("onFailureRetryInterval", Int(1, i64::MAX)),
 ];
 
 const MONITORING: &[Field] = &[
     required("exposeDriverMetrics", Bool),
     required("exposeExecutorMetrics", Bool),
-    field("metricsProperties", Text),
-    field("metricsPropertiesFile", Text),
+    scalar("metricsProperties", Text),
+    scalar("metricsPropertiesFile", Text),
     field("prometheus", Object(PROMETHEUS)),
 ];
 
 const PROMETHEUS: &[Field] = &[
     required("jmxExporterJar", Name),
-    field("port", Int(1024, 49_151)),
-    field("portName", Name),
-    field("configFile", Text),
-    field("configuration", Text),
+    scalar("port", Int(1024, 49_151)),
+    scalar("portName", Name),
+    scalar("configFile", Text),
+    scalar("configuration", Text),
 ];
 
 const BATCH_SCHEDULER_OPTIONS: &[Field] = &[
-    field("queue", Name),
-    field("priorityClassName", Name),
+    scalar("queue", Name),
+    scalar("priorityClassName", Name),
     field("resources", Quantities),
 ];
 
 const SERVICE_TYPES: &[&str] = &["ClusterIP", "ExternalName", "LoadBalancer", "NodePort"];
 
 const SPARK_UI_OPTIONS: &[Field] = &[
-    field("servicePort", Int(1, 65_535)),
-    field("servicePortName", Name),
-    field("serviceType", OneOf(SERVICE_TYPES)),
+    scalar("servicePort", Int(1, 65_535)),
+    scalar("servicePortName", Name),
+    scalar("serviceType", OneOf(SERVICE_TYPES)),
     field("serviceAnnotations", TextMap),
     field("serviceLabels", Labels),
     field("ingressAnnotations", TextMap),
@@ -220,21 +223,21 @@ const SPARK_UI_OPTIONS: &[Field] = &[
 const DRIVER_INGRESS_OPTIONS: &[Field] = &[
     required("servicePort", Int(1, 65_535)),
     required("servicePortName", Name),
-    field("serviceType", OneOf(SERVICE_TYPES)),
+    scalar("serviceType", OneOf(SERVICE_TYPES)),
     field("serviceAnnotations", TextMap),
     field("serviceLabels", Labels),
-    field("ingressURLFormat", Text),
+    scalar("ingressURLFormat", Text),
     field("ingressAnnotations", TextMap),
     field("ingressTLS", KubeList(check::<IngressTLS>)),
 ];
 
 const DYNAMIC_ALLOCATION: &[Field] = &[
-    field("enabled", Bool),
-    field("initialExecutors", Int(0, EXECUTORS)),
-    field("minExecutors", Int(0, EXECUTORS)),
-    field("maxExecutors", Int(1, EXECUTORS)),
-    field("shuffleTrackingEnabled", Bool),
-    field("shuffleTrackingTimeout", Int(0, i64::MAX)),
+    scalar("enabled", Bool),
+    scalar("initialExecutors", Int(0, EXECUTORS)),
+    scalar("minExecutors", Int(0, EXECUTORS)),
+    scalar("maxExecutors", Int(1, EXECUTORS)),
+    scalar("shuffleTrackingEnabled", Bool),
+    scalar("shuffleTrackingTimeout", Int(0, i64::MAX)),
 ];
 
 #[cfg(test)]
