@@ -26,8 +26,6 @@ use crate::telemetry::Metrics;
 
 /// How long a view of a cluster's capacity counts.
 const VIEW_LIMIT: Duration = Duration::from_secs(60);
-/// How long a cancel for an ID that nobody knows is remembered, in seconds.
-const CANCEL_MEMORY: i64 = 3600;
 /// A redrive policy that gives up sooner may park healthy messages while the store is away.
 const MAX_RECEIVE_COUNT: u32 = 100;
 
@@ -106,20 +104,24 @@ pub async fn assemble(config: &Config, aws: &Aws, places: Places) -> Result<Part
             retention: config.store.retention,
             ..Rules::default()
         },
-        settling: Settling {
-            create: config.timing.create_settle,
-            submit: config.timing.submit_settle,
-            end: config.timing.end_settle,
-            ..Settling::default()
-        },
+        settling: settling(&config.timing),
         lease: config.lease,
-        cancel_memory: CANCEL_MEMORY,
+        cancel_memory: i64::try_from(config.timing.cancel_memory.as_secs()).unwrap_or(i64::MAX),
         auth: auth(&config.api.auth)?,
         api: listen(config.api.listen, "api.listen").await?,
         health: listen(config.health, "health.listen").await?,
         grace: config.shutdown_grace,
         metrics: Arc::new(Metrics::new()),
     })
+}
+
+fn settling(timing: &config::Timing) -> Settling {
+    Settling {
+        create: timing.create_settle,
+        submit: timing.submit_settle,
+        end: timing.end_settle,
+        ..Settling::default()
+    }
 }
 
 /// Calls until it succeeds or fails for good, for at most a minute.

@@ -125,7 +125,7 @@ impl Attempt {
     pub fn observation(&self) -> Observation {
         let listed_after = |at: Duration| self.sight.object_at.is_none_or(|seen| at >= seen);
         let driver = match (&self.sight.driver, &self.sight.pods) {
-            (Some(driver), _) => DriverSight::Seen(driver.clone()),
+            (Some(driver), _) => DriverSight::Seen(Box::new(driver.clone())),
             (None, Some((at, pods))) if listed_after(*at) && pods.iter().all(|pod| pod.driver.is_none()) => {
                 DriverSight::Absent
             }

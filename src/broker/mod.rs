@@ -16,5 +16,3 @@ pub mod readers;
 pub mod active;
 pub mod intake;
 pub mod service;
-#[cfg(test)]
-mod plan_tests;

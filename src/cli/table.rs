@@ -1,10 +1,13 @@
 //! Statuses as tables for people.
 
 use comfy_table::presets::NOTHING;
-use comfy_table::{ContentArrangement, Table};
+use comfy_table::{ColumnConstraint, ContentArrangement, Table};
 
 use crate::lookup::Status;
 use crate::model::timestamp_text;
+
+/// The first columns, which are never wrapped: an ID in two parts can't be copied.
+const WHOLE: usize = 2;
 
 /// One line for each submission, at most `width` columns wide where that is known.
 pub(super) fn of_many(statuses: &[Status], width: Option<u16>) -> String {
@@ -20,7 +23,7 @@ pub(super) fn of_many(statuses: &[Status], width: Option<u16>) -> String {
             &why(status),
         ]);
     }
-    table.trim_fmt()
+    text(table)
 }
 
 /// Every field of one submission.
@@ -61,7 +64,7 @@ pub(super) fn of_one(status: &Status) -> String {
     for violation in &status.violations {
         table.add_row(["violation", &violation.to_string()]);
     }
-    table.trim_fmt()
+    text(table)
 }
 
 /// Reason, message and exit code in one text.
@@ -84,4 +87,37 @@ fn plain(width: Option<u16>) -> Table {
             .set_width(width);
     }
     table
+}
+
+/// The table without a margin: its columns are parted by what pads them on the right.
+fn text(mut table: Table) -> String {
+    for (n, column) in table.column_iter_mut().enumerate() {
+        column.set_padding((0, 2));
+        if n < WHOLE {
+            column.set_constraint(ColumnConstraint::ContentWidth);
+        }
+    }
+    table.trim_fmt()
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::submission::{NewRecord, Record};
+
+    #[test]
+    fn an_id_is_never_wrapped() {
+        let id = "c8de34f1-45aa-4750-bdc5-cf780241c786";
+        let mut record = Record::queued(NewRecord {
+            id: id.parse().unwrap(),
+            domain: "default".parse().unwrap(),
+            queue: "dev".parse().unwrap(),
+            fingerprint: "f".into(),
+            at: "2026-11-23T12:00:00Z".parse().unwrap(),
+        });
+        record.verdict.message = Some("a sentence that is much too long for so narrow a screen".into());
+        let text = of_many(&[Status::of(&record, None)], Some(80));
+        assert!(text.contains(&format!("\n{id}  QUEUED")), "{text}");
+        assert!(text.lines().all(|line| line.len() <= 80), "{text}");
+    }
 }

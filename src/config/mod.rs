@@ -1,5 +1,6 @@
 //! Settings from one YAML file: read into a raw shape, then checked. Every fault is told at once, with its path.
 
+mod capacity;
 mod checked;
 mod faults;
 mod fields;
@@ -10,7 +11,9 @@ mod process;
 mod quantity;
 mod queues;
 mod raw;
+mod raw_cluster;
 mod shape;
+mod targets;
 #[cfg(test)]
 mod tests;
 mod warnings;

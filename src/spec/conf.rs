@@ -26,6 +26,12 @@ const FORBIDDEN: &[(&str, &str)] = &[
     ("spark.master", "no such key: the broker chooses the cluster"),
 ];
 
+/// Keys that the operator overrides by its own template files.
+const TEMPLATE_FILES: &[&str] = &[
+    "spark.kubernetes.driver.podTemplateFile",
+    "spark.kubernetes.executor.podTemplateFile",
+];
+
 /// How Spark reads a key.
 #[derive(Clone, Copy)]
 enum Reading {
@@ -87,6 +93,14 @@ pub(crate) fn check(map: &Map<String, Value>, at: &str, faults: &mut Vec<Violati
 fn check_key(key: &str, place: &str, faults: &mut Vec<Violation>) {
     if let Some((_, instead)) = FORBIDDEN.iter().find(|(forbidden, _)| *forbidden == key) {
         faults.push(Violation::new(place, "a key that the broker owns", *instead));
+    }
+    if TEMPLATE_FILES.contains(&key) {
+        let expected = "no such key: write the template into `driver.template` or `executor.template`";
+        faults.push(Violation::new(
+            place,
+            "a template file, which the operator overrides",
+            expected,
+        ));
     }
     let ours = [
         "spark.kubernetes.driver.label.",

@@ -135,3 +135,10 @@ fn executors(conf: &SparkConf) -> u64 {
         .unwrap_or(least);
     least.max(initial).max(instances.unwrap_or(0))
 }
+
+/// The most executors that dynamic allocation may come to, `None` being no bound; nothing where it isn't enabled.
+pub fn most_executors(spec: &Map<String, Value>) -> Option<Option<u64>> {
+    let conf = SparkConf::of(spec);
+    conf.bool("spark.dynamicAllocation.enabled")
+        .then(|| conf.int("spark.dynamicAllocation.maxExecutors"))
+}

@@ -285,6 +285,7 @@ fn what_hides_the_driver_is_refused() {
         "spark.kubernetes.namespace",
         "spark.kubernetes.submission.waitAppCompletion",
         "spark.master",
+        "spark.kubernetes.driver.podTemplateFile",
         "spark.kubernetes.driver.label.spark-broker/attempt",
     ] {
         assert_eq!(faults(json!({"sparkConf": {key: "x"}})).len(), 1, "{key}");

@@ -24,7 +24,7 @@ mod object;
 
 pub use check::check;
 pub use complete::{has_image, missing};
-pub use demand::demand;
+pub use demand::{demand, most_executors};
 pub use duration::duration;
 pub use job::JobSpec;
 pub use layers::{Image, application_type, expand, fill_image, merge};

@@ -295,6 +295,7 @@ static NO_QUEUE: std::sync::LazyLock<QueueName> = std::sync::LazyLock::new(Queue
 
 impl Record {
     /// A QUEUED record; the caller fills in what the spec says.
+    #[expect(clippy::too_many_lines, reason = "one line for each field: a table")]
     pub fn queued(new: NewRecord) -> Self {
         let first = Transition {
             at: new.at,

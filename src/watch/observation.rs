@@ -11,7 +11,7 @@ pub enum DriverSight {
     /// A consistent list, taken after the object's last event, shows none.
     Absent,
     /// There is one.
-    Seen(Driver),
+    Seen(Box<Driver>),
 }
 
 /// What a cluster says of an attempt: level, not edge.

@@ -3,8 +3,9 @@
 use crate::tokens::{Token, tokens};
 
 /// The order in which a job passes the modules; `lib.rs` declares them in it.
+/// `submission` stands first since records are what all stages speak of; `acceptance` joins spec and guard rails to records.
 const ORDER: &str = "error model telemetry \
-     message spec admission backlog routing submission watch lifecycle lookup ports \
+     submission spec message admission backlog routing watch acceptance lifecycle lookup ports \
      broker adapters api config app cli";
 
 /// These meet in the ports alone.
@@ -14,7 +15,7 @@ const STRANGERS: [&str; 3] = ["broker", "adapters", "api"];
 const KEYWORDS: &str = "use dyn impl for as in mut return where else match if";
 
 /// Vendor crates (a trailing `*` stands for any rest) and the modules that may name them.
-const VENDORS: [(&str, &str); 13] = [
+const VENDORS: [(&str, &str); 14] = [
     ("aws_*", "adapters app"),
     ("kube", "adapters app"),
     ("kube_*", "adapters app"),
@@ -26,7 +27,8 @@ const VENDORS: [(&str, &str); 13] = [
     ("utoipa_axum", "api"),
     ("clap", "cli"),
     ("comfy_table", "cli"),
-    ("indicatif", "cli"),
+    ("console", "cli"),
+    ("ureq", "cli"),
     (
         "tokio",
         "model telemetry ports broker adapters api config app cli",

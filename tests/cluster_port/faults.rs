@@ -3,16 +3,16 @@
 use std::sync::Arc;
 use std::time::Duration;
 
-use k8s_openapi::api::rbac::v1::{Role, RoleBinding};
-use kube::api::{Api, PostParams};
 use serde_json::json;
+use spark_broker::adapters::spark_operator::Sources;
 use spark_broker::error::{Class, Classify};
 use spark_broker::model::InstallationId;
 use spark_broker::ports::cluster::{Cluster, ClusterEvent, CreateError};
 
 use super::plane::Plane;
 use super::proxy::{Network, Proxy};
-use super::real::{Real, connect, dial, world};
+use super::real::{Real, connect, dial, dial_for, world};
+use super::suite;
 use super::world::{DEADLINE, PATIENCE, Watching, create, name, object};
 use crate::cluster::User;
 
@@ -147,31 +147,9 @@ async fn a_cluster_that_can_not_be_dialled_yet_joins_later() {
 async fn jobs_are_followed_where_nodes_may_not_be_seen() {
     let mut world = world().await;
     let plane = Plane::shared().await;
-    let rule = |group: &str, resource: &str| json!({"apiGroups": [group], "resources": [resource], "verbs": ["list", "watch"]});
-    let rules = [
-        rule("sparkoperator.k8s.io", "sparkapplications"),
-        rule("", "pods"),
-    ];
-    let role = json!({"metadata": {"name": "watcher"}, "rules": rules});
-    let roles: Api<Role> = Api::namespaced(world.admin.clone(), &world.namespace);
-    roles
-        .create(
-            &PostParams::default(),
-            &serde_json::from_value(role).expect("one"),
-        )
-        .await
-        .expect("a role");
-    let binding = json!({
-        "metadata": {"name": "watcher"},
-        "roleRef": {"apiGroup": "rbac.authorization.k8s.io", "kind": "Role", "name": "watcher"},
-        "subjects": [{"apiGroup": "rbac.authorization.k8s.io", "kind": "User", "name": User::Stranger.name()}],
-    });
-    let bindings: Api<RoleBinding> = Api::namespaced(world.admin.clone(), &world.namespace);
-    let binding = serde_json::from_value(binding).expect("one");
-    bindings
-        .create(&PostParams::default(), &binding)
-        .await
-        .expect("a binding");
+    plane
+        .grant_without_capacity(&world.namespace, User::Stranger)
+        .await;
     let made = create(&world, "followed").await;
     let file = plane.token_file(User::Stranger);
     let cluster = dial(
@@ -191,6 +169,21 @@ async fn jobs_are_followed_where_nodes_may_not_be_seen() {
     };
     watching.until("why there is no capacity", nodes).await;
     watching.stop().await;
+}
+
+#[tokio::test]
+async fn where_nodes_are_no_source_rights_in_the_namespace_suffice() {
+    let mut world = world().await;
+    let plane = Plane::shared().await;
+    plane
+        .grant_without_capacity(&world.namespace, User::Stranger)
+        .await;
+    let connect = connect(&plane, &world.proxy, plane.token_file(User::Stranger));
+    let cluster = dial_for(connect, &world.namespace, &world.installation, Sources::default());
+    world.cluster = Arc::new(cluster);
+    suite::pods_are_found_by_their_submission(&world).await;
+    suite::the_driver_is_followed_to_its_exit_code(&world).await;
+    suite::a_cluster_stays_itself(&world).await;
 }
 
 #[tokio::test]

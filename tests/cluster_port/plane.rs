@@ -73,12 +73,18 @@ impl Plane {
 
     /// Gives `broker` its rights in `namespace`; the objects of the cluster's scope get names of their own.
     pub async fn grant(&self, namespace: &str, broker: User) {
-        let user = format!("kind: User\n    name: {}", broker.name());
-        let text = RBAC
-            .replace("spark-jobs", namespace)
-            .replace("spark-broker-identity", &format!("identity-{namespace}"))
-            .replace("spark-broker-capacity", &format!("capacity-{namespace}"))
-            .replace("kind: Group\n    name: spark-broker", &user);
+        self.control()
+            .apply_yaml(&rights(RBAC, namespace, broker), Some(namespace))
+            .await;
+    }
+
+    /// The same without the part for the capacity source `nodes`.
+    pub async fn grant_without_capacity(&self, namespace: &str, broker: User) {
+        let documents = RBAC.split("\n---\n");
+        let kept: Vec<_> = documents
+            .filter(|text| !text.contains("spark-broker-capacity"))
+            .collect();
+        let text = rights(&kept.join("\n---\n"), namespace, broker);
         self.control().apply_yaml(&text, Some(namespace)).await;
     }
 
@@ -93,4 +99,22 @@ impl Plane {
             Self::Own(control) => control,
         }
     }
+}
+
+/// Rights as they are shipped, for another namespace and for a user instead of a group.
+fn rights(shipped: &str, namespace: &str, broker: User) -> String {
+    let name = broker.name();
+    shipped
+        .replace("spark-jobs", namespace)
+        .replace("spark-broker-identity", &format!("identity-{namespace}-{name}"))
+        .replace("spark-broker-capacity", &format!("capacity-{namespace}-{name}"))
+        .replace(
+            "name: spark-broker\n  namespace",
+            &format!("name: {name}\n  namespace"),
+        )
+        .replace("name: spark-broker\nsubjects", &format!("name: {name}\nsubjects"))
+        .replace(
+            "kind: Group\n    name: spark-broker",
+            &format!("kind: User\n    name: {name}"),
+        )
 }

@@ -59,9 +59,17 @@ pub fn connect(plane: &Plane, proxy: &Proxy, token_file: PathBuf) -> Connect {
 }
 
 pub fn dial(connect: Connect, namespace: &str, installation: &InstallationId) -> SparkOperatorCluster {
+    dial_for(connect, namespace, installation, Sources { nodes: true })
+}
+
+pub fn dial_for(
+    connect: Connect,
+    namespace: &str,
+    installation: &InstallationId,
+    sources: Sources,
+) -> SparkOperatorCluster {
     let sdk = SdkConfig::builder().build();
     let clock = Arc::new(SystemClock);
-    let sources = Sources { nodes: true };
     SparkOperatorCluster::dialled(connect, sdk, clock, namespace, installation.clone(), sources)
         .with_watch_seconds(3)
 }

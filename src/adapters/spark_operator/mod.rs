@@ -15,7 +15,6 @@ mod watch;
 
 pub use connect::{CertificateAuthority, Connect, Error, client};
 pub use eks::EksCluster;
-pub use token::{Minted, TokenSource};
 
 use std::sync::Arc;
 

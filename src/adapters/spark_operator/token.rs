@@ -31,19 +31,19 @@ const RENEW_AFTER: SignedDuration = SignedDuration::from_mins(13);
 /// Why there is no token. Nothing was sent to the cluster.
 #[derive(Debug, thiserror::Error)]
 #[error("no EKS token: {0}")]
-pub struct NoToken(String);
+pub(super) struct NoToken(String);
 
 /// A token and until when it is used.
 #[derive(Clone)]
-pub struct Minted {
+struct Minted {
     /// The bearer token.
-    pub token: String,
+    token: String,
     /// From then on another one is made.
-    pub renew_at: Timestamp,
+    renew_at: Timestamp,
 }
 
 /// Mints the tokens of one cluster and keeps the newest.
-pub struct TokenSource {
+pub(super) struct TokenSource {
     cluster: String,
     region: String,
     credentials: SharedCredentialsProvider,
@@ -53,7 +53,7 @@ pub struct TokenSource {
 
 impl TokenSource {
     /// Tokens for `cluster`, signed by `credentials` for the STS of `region`.
-    pub fn new(
+    pub(super) fn new(
         cluster: &str,
         region: &str,
         credentials: SharedCredentialsProvider,
@@ -69,7 +69,7 @@ impl TokenSource {
     }
 
     /// A token that is valid for a minute at least.
-    pub async fn token(&self) -> Result<String, NoToken> {
+    async fn token(&self) -> Result<String, NoToken> {
         let mut newest = self.newest.lock().await;
         if let Some(minted) = newest.as_ref().filter(|m| self.clock.now() < m.renew_at) {
             return Ok(minted.token.clone());
@@ -79,7 +79,7 @@ impl TokenSource {
     }
 
     /// Forgets `refused`, if it is still the newest: the next call mints another.
-    pub async fn forget(&self, refused: &str) {
+    async fn forget(&self, refused: &str) {
         let mut newest = self.newest.lock().await;
         if newest.as_ref().is_some_and(|m| m.token == refused) {
             *newest = None;

@@ -1,0 +1,156 @@
+//! DISPATCHING: the intent is written; whether the object exists is found out and settled (the design's §9).
+
+use std::time::Duration;
+
+use jiff::SignedDuration;
+
+use super::{Act, Circumstances, backoff_secs, take};
+use crate::broker::attempt::Attempt;
+use crate::broker::refusal::{Refusal, refusal};
+use crate::lifecycle::Happening;
+use crate::ports::cluster::CreateError;
+use crate::submission::Reason;
+
+pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
+    let record = &attempt.record;
+    if let Some(object) = &attempt.sight.object {
+        if attempt.owns(at.installation, object) {
+            return take(
+                record,
+                at,
+                Happening::Created {
+                    uid: object.uid.clone(),
+                },
+            )
+            .unwrap_or(Act::Rest);
+        }
+        return name_taken(attempt, at, object.owner.is_ours(at.installation, record));
+    }
+    if attempt.sight.driver.is_some() {
+        let seen = Happening::Observed(Box::new(attempt.observation()));
+        return take(record, at, seen).unwrap_or(Act::Rest);
+    }
+    let memory = &attempt.memory;
+    if memory.own_intent && memory.creates == 0 {
+        if record.cancel_requested {
+            return nothing_done(
+                attempt,
+                at,
+                Reason::Cancelled,
+                "cancelled before the create was sent".into(),
+                false,
+            );
+        }
+        return Act::Create;
+    }
+    match &memory.create_error {
+        // The sole create ever sent was refused for sure.
+        Some(error) if memory.own_intent && memory.ambiguous_at.is_none() && refusal(error).is_some() => {
+            refused(attempt, at, error)
+        }
+        Some(_) | None => unresolved(attempt, at),
+    }
+}
+
+/// It isn't known whether a create went through: ask for the object, and create again by the same name while it is absent.
+fn unresolved(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
+    let memory = &attempt.memory;
+    let Some(looked) = attempt.sight.looked else {
+        return Act::Look;
+    };
+    let sent = memory.ambiguous_at.unwrap_or(Duration::ZERO);
+    if looked <= sent {
+        return Act::Look;
+    }
+    let refused_since = memory.create_error.as_ref().is_some_and(|e| refusal(e).is_some());
+    let wants_end = attempt.record.cancel_requested || refused_since;
+    if !wants_end {
+        return Act::Create;
+    }
+    let absent = memory.absent_at.unwrap_or(looked);
+    if looked < absent + at.settling.create {
+        let again = absent + at.settling.create;
+        return if at.now >= again {
+            Act::Look
+        } else {
+            Act::Wait(again)
+        };
+    }
+    match &memory.create_error {
+        Some(error) if refused_since => refused(attempt, at, error),
+        Some(_) | None => nothing_done(
+            attempt,
+            at,
+            Reason::Cancelled,
+            "cancelled; its object never appeared".into(),
+            false,
+        ),
+    }
+}
+
+/// A refusal that proves that nothing was made.
+fn refused(attempt: &Attempt, at: &Circumstances<'_>, error: &CreateError) -> Act {
+    let message = attempt.create_sentence();
+    match refusal(error) {
+        Some(Refusal::Spec) => {
+            let happening = Happening::Refused {
+                reason: Reason::InvalidSpec,
+                message,
+            };
+            take(&attempt.record, at, happening).unwrap_or(Act::Rest)
+        }
+        Some(Refusal::UnknownField) if !at.other_cluster => {
+            let happening = Happening::Refused {
+                reason: Reason::UnsupportedField,
+                message,
+            };
+            take(&attempt.record, at, happening).unwrap_or(Act::Rest)
+        }
+        Some(Refusal::NameExists) | None => Act::Look,
+        Some(kind @ (Refusal::Cluster | Refusal::NoRoom | Refusal::UnknownField | Refusal::Webhook)) => {
+            nothing_done(attempt, at, kind.reason(), message, kind == Refusal::Webhook)
+        }
+    }
+}
+
+fn nothing_done(
+    attempt: &Attempt,
+    at: &Circumstances<'_>,
+    reason: Reason,
+    message: String,
+    counted: bool,
+) -> Act {
+    let waits = match reason {
+        Reason::NoCapacity => Some(15),
+        Reason::InvalidSpec => Some(backoff_secs(attempt.record.tries, at.jitter)),
+        _ => None,
+    };
+    let not_before = waits.and_then(|secs| at.wall.checked_add(SignedDuration::from_secs(secs)).ok());
+    let exclude_cluster = reason == Reason::UnsupportedField;
+    let happening = Happening::NothingDone {
+        reason,
+        message,
+        counted,
+        exclude_cluster,
+        not_before,
+    };
+    take(&attempt.record, at, happening).unwrap_or(Act::Rest)
+}
+
+fn name_taken(attempt: &Attempt, at: &Circumstances<'_>, earlier_of_ours: bool) -> Act {
+    let name = attempt.record.intended_object_name();
+    if earlier_of_ours {
+        let message = format!("{name} is left of an earlier submission under the same ID");
+        return nothing_done(attempt, at, Reason::NameTaken, message, false);
+    }
+    let message = format!("an object called {name} that isn't this submission's stands on the cluster");
+    take(
+        &attempt.record,
+        at,
+        Happening::Refused {
+            reason: Reason::NameTaken,
+            message,
+        },
+    )
+    .unwrap_or(Act::Rest)
+}

@@ -1,0 +1,93 @@
+//! SUBMITTED, HELD, RUNNING: the record follows what the cluster shows (the design's §10).
+
+use std::time::Duration;
+
+use super::{Act, Circumstances, take};
+use crate::broker::attempt::Attempt;
+use crate::lifecycle::Happening;
+use crate::submission::{RawState, Reason, Record, State};
+use crate::watch::{DriverPhase, DriverSight};
+
+pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
+    let record = &attempt.record;
+    let seen = attempt.observation();
+    if needs_consistent_look(attempt) {
+        return if at.in_sight { Act::Look } else { Act::Rest };
+    }
+    if let Some(act) = take(record, at, Happening::Observed(Box::new(seen.clone()))) {
+        return act;
+    }
+    if record.cancel_requested {
+        let message = "cancelled on request".to_owned();
+        return take(
+            record,
+            at,
+            Happening::Stopped {
+                reason: Reason::Cancelled,
+                message,
+            },
+        )
+        .unwrap_or(Act::Rest);
+    }
+    if !at.in_sight {
+        return Act::Rest;
+    }
+    let failed = seen
+        .object
+        .as_ref()
+        .is_some_and(|o| o.known_raw() == Some(RawState::Failed));
+    match (&seen.object, &seen.driver) {
+        (Some(_), DriverSight::Unseen) if failed => Act::ListPods,
+        (None, DriverSight::Unseen | DriverSight::Absent) => missing(attempt, at, &seen.driver),
+        (Some(_) | None, _) => run_timeout(record, at),
+    }
+}
+
+/// The end of a driver that was stopped from outside is judged by the object as it is now.
+fn needs_consistent_look(attempt: &Attempt) -> bool {
+    let Some(driver) = &attempt.sight.driver else {
+        return false;
+    };
+    let stopped = driver.stop.is_some() && matches!(&driver.phase, DriverPhase::Ended(end) if !end.success);
+    let seen_at = attempt.sight.driver_at.unwrap_or(Duration::ZERO);
+    stopped && attempt.sight.looked.is_none_or(|looked| looked < seen_at)
+}
+
+/// The object is gone though the record says it should be there.
+fn missing(attempt: &Attempt, at: &Circumstances<'_>, driver: &DriverSight) -> Act {
+    let Some(gone) = &attempt.sight.object_gone else {
+        return Act::Look;
+    };
+    let due = gone.at + at.settling.lost;
+    if at.now < due {
+        return Act::Wait(due);
+    }
+    if attempt.sight.looked.is_none_or(|looked| looked < due) {
+        return Act::Look;
+    }
+    match driver {
+        DriverSight::Absent => take(&attempt.record, at, Happening::Lost).unwrap_or(Act::Rest),
+        DriverSight::Unseen | DriverSight::Seen(_) => Act::ListPods,
+    }
+}
+
+fn run_timeout(record: &Record, at: &Circumstances<'_>) -> Act {
+    let (State::Running, Some(limit), Some(started)) = (record.state, record.timeouts.run, record.started_at)
+    else {
+        return Act::Rest;
+    };
+    let ran = u64::try_from(at.wall.duration_since(started).as_secs()).unwrap_or(0);
+    if ran < limit {
+        return Act::Wait(at.now + Duration::from_secs(limit - ran));
+    }
+    let message = format!("ran for {ran} s; its run time-out is {limit} s");
+    take(
+        record,
+        at,
+        Happening::Stopped {
+            reason: Reason::RunTimeout,
+            message,
+        },
+    )
+    .unwrap_or(Act::Rest)
+}

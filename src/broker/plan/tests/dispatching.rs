@@ -1,0 +1,144 @@
+//! From the intent to the object.
+
+use super::*;
+
+#[test]
+fn the_quiet_path_is_one_create_and_one_write() {
+    let mut world = World::own();
+    world.create(Ok(object("")));
+    assert_eq!(world.write(), State::Submitted);
+    assert_eq!(world.plan(), Act::Rest);
+}
+
+#[test]
+fn an_intent_of_an_older_epoch_is_restamped_before_anything_is_asked_of_the_cluster() {
+    let mut world = World::found_by(4);
+    assert_eq!(world.write(), State::Dispatching);
+    assert_eq!(world.attempt.record.epoch, Some(Epoch(4)));
+    world.look(None);
+    assert_eq!(world.plan(), Act::Create, "recovery creates by the same name");
+}
+
+#[test]
+fn recovery_adopts_what_the_earlier_scheduler_created() {
+    let mut world = World::found_by(3);
+    world.look(Some(object("RUNNING")));
+    assert_eq!(world.write(), State::Submitted);
+    assert_eq!(world.attempt.record.object_uid, Some("uid-1".parse().unwrap()));
+}
+
+#[test]
+fn an_ambiguous_create_is_resolved_by_looking_and_repeated_by_the_same_name() {
+    let mut world = World::own();
+    world.create(Err(ambiguous()));
+    assert!(matches!(world.plan(), Act::Wait(_)), "a pause first");
+    world.later(2).look(None);
+    world.create(Ok(object("")));
+    assert_eq!(world.write(), State::Submitted);
+}
+
+#[test]
+fn a_refusal_of_the_sole_create_gives_the_attempt_back_at_once() {
+    let mut world = World::own();
+    world.create(Err(answered(429, "too many requests")));
+    assert_eq!(world.write(), State::Queued);
+    assert_eq!(
+        (world.attempt.record.attempt.0, world.attempt.record.tries),
+        (2, 0)
+    );
+}
+
+#[test]
+fn a_refusal_of_a_repeat_proves_nothing_until_absence_was_seen_twice() {
+    let mut world = World::own();
+    world.create(Err(ambiguous()));
+    world.later(2).look(None);
+    world.create(Err(answered(403, "exceeded quota: q")));
+    assert!(matches!(world.plan(), Act::Wait(_)), "no give-back yet");
+    world.later(89);
+    assert!(matches!(world.plan(), Act::Wait(_)));
+    world.later(2).look(None);
+    assert_eq!(world.write(), State::Queued);
+    assert_eq!(world.attempt.record.verdict.reason, Some(Reason::NoCapacity));
+}
+
+#[test]
+fn a_late_create_seen_while_giving_up_is_adopted() {
+    let mut world = World::own();
+    world.create(Err(ambiguous()));
+    world.later(2).look(None);
+    world.create(Err(answered(403, "exceeded quota: q")));
+    world.later(95).look(Some(object("")));
+    assert_eq!(world.write(), State::Submitted);
+}
+
+#[test]
+fn a_wrong_spec_fails_and_a_webhook_denial_counts_as_a_try() {
+    let mut world = World::own();
+    world.create(Err(answered(422, "spec.driver.cores: Invalid value: 0")));
+    assert_eq!(world.write(), State::Failed);
+    assert_eq!(world.attempt.record.verdict.reason, Some(Reason::InvalidSpec));
+
+    let mut world = World::own();
+    world.create(Err(answered(
+        403,
+        "admission webhook \"w\" denied the request: node selector",
+    )));
+    assert_eq!(world.write(), State::Queued);
+    assert_eq!(world.attempt.record.tries, 1);
+}
+
+#[test]
+fn an_unknown_field_excludes_the_cluster_and_fails_where_no_other_is_left() {
+    let mut world = World::own();
+    world.create(Err(answered(
+        400,
+        "strict decoding error: unknown field \"spec.x\"",
+    )));
+    assert_eq!(world.write(), State::Queued);
+    assert_eq!(world.attempt.record.excluded_clusters, ["a".parse().unwrap()]);
+
+    let mut world = World {
+        other_cluster: false,
+        ..World::own()
+    };
+    world.create(Err(answered(
+        400,
+        "strict decoding error: unknown field \"spec.x\"",
+    )));
+    assert_eq!(world.write(), State::Failed);
+    assert_eq!(
+        world.attempt.record.verdict.reason,
+        Some(Reason::UnsupportedField)
+    );
+}
+
+#[test]
+fn a_foreign_object_of_our_name_fails_and_one_of_an_earlier_incarnation_takes_the_next_number() {
+    let mut world = World::own();
+    world.create(Err(answered(409, "already exists")));
+    let mut foreign = object("");
+    foreign.owner = Ownership::default();
+    world.look(Some(foreign));
+    assert_eq!(world.write(), State::Failed);
+    assert_eq!(world.attempt.record.verdict.reason, Some(Reason::NameTaken));
+
+    let mut world = World::own();
+    world.create(Err(answered(409, "already exists")));
+    let mut earlier = object("COMPLETED");
+    earlier.owner.incarnation = Some("inc-0".parse().unwrap());
+    world.look(Some(earlier));
+    assert_eq!(world.write(), State::Queued);
+    assert_eq!(
+        (world.attempt.record.attempt.0, world.attempt.record.tries),
+        (2, 0)
+    );
+}
+
+#[test]
+fn a_cancelled_intent_is_never_sent() {
+    let mut world = World::own();
+    world.attempt.record.cancel_requested = true;
+    assert_eq!(world.write(), State::Queued);
+    assert_eq!(world.write(), State::Cancelled);
+}

@@ -1,0 +1,238 @@
+//! Acts: planned, started, and what came of them.
+
+use std::cmp::Reverse;
+use std::sync::Arc;
+use std::time::Duration;
+
+use tokio::task::JoinError;
+
+use super::{Done, Scheduler};
+use crate::broker::attempt::Attempt;
+use crate::broker::hands::Outcome;
+use crate::broker::health::Health;
+use crate::broker::plan::{Act, Circumstances, plan};
+use crate::model::{ClusterName, SubmissionId};
+use crate::ports::cluster::CreateError;
+use crate::ports::store::Write;
+use crate::submission::{BacklogEntry, Reason, Record, State};
+use crate::watch::ObjectState;
+
+impl Scheduler {
+    /// Plans and starts the next act of every attempt about which something is new.
+    pub(super) fn act(&mut self) {
+        for id in std::mem::take(&mut self.dirty) {
+            let Some(slot) = self.live.get(&id).filter(|slot| !slot.busy) else {
+                continue;
+            };
+            let act = self.plan(&slot.attempt);
+            match act {
+                Act::Rest => {}
+                Act::Wait(until) => self.wakes.push(Reverse((until, id))),
+                Act::Forget => self.forget(&id),
+                act => self.start(id, act),
+            }
+        }
+    }
+
+    pub(super) fn plan(&self, attempt: &Attempt) -> Act {
+        let cluster = attempt.record.cluster.as_ref();
+        plan(
+            attempt,
+            &Circumstances {
+                rules: &self.term.rules,
+                settling: &self.term.settling,
+                installation: &self.term.installation,
+                epoch: self.term.epoch,
+                wall: self.wall(),
+                now: self.now(),
+                in_sight: cluster
+                    .and_then(|name| self.health.get(name))
+                    .is_some_and(Health::is_in_sight),
+                other_cluster: self.has_other_cluster(&attempt.record),
+                jitter: rand::random(),
+            },
+        )
+    }
+
+    /// Whether a cluster that the job may use is left, its current one not counted.
+    pub(super) fn has_other_cluster(&self, record: &Record) -> bool {
+        let allowed = |name: &ClusterName| {
+            (record.selector.is_empty() || record.selector.contains(name))
+                && !record.excluded_clusters.contains(name)
+                && record.cluster.as_ref() != Some(name)
+                && self.term.serves(name, record)
+        };
+        self.term.hands.clusters.keys().any(allowed)
+    }
+
+    pub(super) fn start(&mut self, id: SubmissionId, act: Act) {
+        let Some(slot) = self.live.get_mut(&id) else {
+            return;
+        };
+        slot.busy = true;
+        let now = self.term.hands.clock.monotonic();
+        match &act {
+            Act::Create => slot.attempt.memory.creates += 1,
+            Act::DeleteObject(_) => slot.attempt.memory.delete_sent = Some(now),
+            _ => {}
+        }
+        let (hands, attempt) = (self.term.hands.clone(), slot.attempt.clone());
+        self.acts.spawn(async move {
+            let outcome = hands.perform(&attempt, act).await;
+            (id, Done::Act(Box::new(outcome)))
+        });
+    }
+
+    pub(super) fn finished(&mut self, done: Result<(SubmissionId, Done), JoinError>) {
+        let (id, done) = match done {
+            Ok(done) => done,
+            Err(error) => {
+                tracing::error!(%error, "an act of the scheduler panicked");
+                return;
+            }
+        };
+        match done {
+            Done::Act(outcome) => self.came_to(&id, *outcome),
+            Done::Checked(records) => self.strangers_checked(records),
+        }
+    }
+
+    pub(super) fn came_to(&mut self, id: &SubmissionId, outcome: Outcome) {
+        let now = self.now();
+        let Some(slot) = self.live.get_mut(id) else { return };
+        slot.busy = false;
+        self.dirty.insert(id.clone());
+        match outcome {
+            Outcome::Written(Ok(Write::Done(record))) => self.written(id, *record),
+            Outcome::Written(Ok(Write::Stale(stored))) => self.overtaken(id, stored.map(|r| *r)),
+            Outcome::Written(Err(error)) => {
+                tracing::warn!(submission.id = %id, %error, "a record can't be written");
+                slot.attempt.back_off(now);
+            }
+            Outcome::Created(sent, result) => self.created(id, sent, result),
+            Outcome::Looked(asked, Ok(object)) => {
+                slot.attempt.memory.failures = 0;
+                slot.attempt.looked(object, asked, now);
+            }
+            Outcome::Listed(asked, Ok(pods)) => {
+                slot.attempt.memory.failures = 0;
+                slot.attempt.listed(pods, asked, now);
+            }
+            Outcome::Deleted(_, Ok(())) => slot.attempt.deleted(now),
+            Outcome::Looked(_, Err(error))
+            | Outcome::Listed(_, Err(error))
+            | Outcome::Deleted(_, Err(error)) => {
+                tracing::debug!(submission.id = %id, %error, "the cluster gave no answer");
+                slot.attempt.back_off(now);
+            }
+            Outcome::Lapsed => slot.attempt.back_off(now),
+        }
+    }
+
+    pub(super) fn created(
+        &mut self,
+        id: &SubmissionId,
+        sent: Duration,
+        result: Result<ObjectState, CreateError>,
+    ) {
+        let now = self.now();
+        let Some(slot) = self.live.get_mut(id) else { return };
+        let cluster = slot.attempt.record.cluster.clone();
+        let answer = slot.attempt.create_came_to(sent, result, now);
+        if let Some(name) = cluster {
+            self.term
+                .metrics
+                .create(name.as_str(), answer.word(), now.saturating_sub(sent));
+            if let Some(health) = self.health.get_mut(&name) {
+                health.create_came_to(&answer, now);
+            }
+            self.update_health(&name);
+        }
+    }
+
+    /// The record stands as it was planned.
+    pub(super) fn written(&mut self, id: &SubmissionId, record: Record) {
+        let Some(slot) = self.live.get_mut(id) else { return };
+        let before = slot.attempt.record.clone();
+        self.term.metrics.transition(record.state.as_str());
+        tracing::info!(
+            submission.id = %id, state = %record.state, cluster.name = record.cluster.as_ref().map(ClusterName::as_str),
+            attempt = record.attempt.0, reason = record.verdict.reason.map(Reason::as_str), "moved"
+        );
+        slot.attempt.record = record;
+        let record = &slot.attempt.record;
+        match record.state {
+            State::Queued if record.cancel_requested => {}
+            State::Queued => {
+                let entry = BacklogEntry::from(record);
+                self.unname(&before);
+                self.live.remove(id);
+                self.router.released(id);
+                self.backlog.insert(&entry);
+                self.cycle_due = true;
+            }
+            State::Succeeded | State::Failed | State::Cancelled | State::Rejected => {
+                self.router.released(id);
+                self.cycle_due = true;
+            }
+            State::Dispatching if before.cluster != record.cluster => {
+                let record = record.clone();
+                self.forget(id);
+                self.adopt(Attempt::found(record));
+            }
+            State::Dispatching
+            | State::Submitted
+            | State::Held
+            | State::Running
+            | State::Retrying
+            | State::Cancelling => {}
+        }
+    }
+
+    /// Somebody else wrote before us: what stands now decides.
+    pub(super) fn overtaken(&mut self, id: &SubmissionId, stored: Option<Record>) {
+        let known = self.live.get(id).map(|slot| slot.attempt.clone());
+        let Some((known, stored)) = known.zip(stored) else {
+            return self.forget(id);
+        };
+        let same = stored.incarnation == known.record.incarnation && stored.attempt == known.record.attempt;
+        if same && stored.state.is_live() && stored.cluster == known.record.cluster {
+            if let Some(slot) = self.live.get_mut(id) {
+                slot.attempt.record = stored;
+            }
+            return;
+        }
+        self.forget(id);
+        if stored.state == State::Queued && !stored.cancel_requested {
+            self.backlog.insert(&BacklogEntry::from(&stored));
+        } else {
+            self.found(stored);
+        }
+    }
+
+    pub(super) fn check_strangers(&mut self) {
+        let ids = self.strangers.unchecked(self.now());
+        if ids.is_empty() {
+            return;
+        }
+        let hands = self.term.hands.clone();
+        let first = ids[0].clone();
+        self.acts
+            .spawn(async move { (first, Done::Checked(hands.records(&ids).await)) });
+    }
+
+    pub(super) fn strangers_checked(&mut self, records: Option<Vec<Record>>) {
+        let Some(records) = records else {
+            return self.strangers.unanswered();
+        };
+        for record in records.iter().filter(|r| r.state.is_live()) {
+            self.found(record.clone());
+        }
+        for removal in self.strangers.removals(&records, &self.term.installation) {
+            self.term.metrics.leftover_removed(removal.cluster.as_str());
+            let term = Arc::clone(&self.term);
+            self.chores
+                .spawn(async move { removal.carry_out(&term.hands).await });
+        }
+    }
+}

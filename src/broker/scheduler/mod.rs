@@ -1,0 +1,281 @@
+//! The active scheduler of a domain: one loop that holds backlog, views and live attempts in memory, and starts acts.
+//!
+//! Level, not edge: every input only updates what is known and marks the attempt; what to do is then planned anew from
+//! all that is known. At most one act per attempt is under way.
+
+mod acts;
+mod placing;
+mod sightings;
+
+use std::cmp::Reverse;
+use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use tokio::sync::mpsc;
+use tokio::task::JoinSet;
+
+use super::attempt::Attempt;
+use super::boards::Boards;
+use super::hands::{Hands, Outcome};
+use super::health::Health;
+use super::plan::Settling;
+use super::strangers::Strangers;
+use crate::backlog::{Backlog, Inserted};
+use crate::lifecycle::Rules;
+use crate::model::{ClusterName, Domain, Epoch, InstallationId, SubmissionId};
+use crate::ports::cluster::ClusterEvent;
+use crate::ports::store::Coordination;
+use crate::routing::{LiveJob, Router, Settings};
+use crate::submission::{BacklogEntry, Record, State};
+use crate::telemetry::Metrics;
+
+/// How often time-outs and boards are looked after.
+const TICK: Duration = Duration::from_millis(200);
+/// Most placements of one cycle.
+const PLACEMENTS: usize = 256;
+
+/// Something the scheduler learns.
+#[derive(Debug)]
+pub enum Input {
+    /// QUEUED submissions: from this pod's intake, or read from the store.
+    Backlog(Vec<BacklogEntry>),
+    /// Records read from `live` or `wishes`.
+    Records(Vec<Record>),
+    /// A cluster's watch said something.
+    Cluster(ClusterName, ClusterEvent),
+}
+
+/// What stays the same over the scheduler's term.
+pub struct Term {
+    /// The domain.
+    pub domain: Domain,
+    /// Who we are.
+    pub installation: InstallationId,
+    /// The epoch of this term.
+    pub epoch: Epoch,
+    /// The rules of the lifecycle.
+    pub rules: Rules,
+    /// Settling times.
+    pub settling: Settling,
+    /// Job queues and clusters.
+    pub routing: Settings,
+    /// What carries acts out.
+    pub hands: Hands,
+    /// Boards.
+    pub coordination: Arc<dyn Coordination>,
+    /// Counters.
+    pub metrics: Arc<Metrics>,
+}
+
+impl Term {
+    /// Whether the configuration lets the cluster serve the record's queue and Spark version.
+    fn serves(&self, name: &ClusterName, record: &Record) -> bool {
+        let Some(cluster) = self.routing.clusters.iter().find(|c| c.name == *name) else {
+            return false;
+        };
+        let by_queue = cluster
+            .queues
+            .as_ref()
+            .is_none_or(|queues| queues.contains(&record.queue));
+        let versions = &cluster.spark_versions;
+        by_queue
+            && (versions.is_empty() || record.spark_version.as_ref().is_none_or(|v| versions.contains(v)))
+    }
+}
+
+struct Slot {
+    attempt: Attempt,
+    busy: bool,
+}
+
+/// The scheduler's memory.
+pub struct Scheduler {
+    term: Arc<Term>,
+    router: Router,
+    backlog: Backlog,
+    live: HashMap<SubmissionId, Slot>,
+    by_object: HashMap<(ClusterName, String), SubmissionId>,
+    health: HashMap<ClusterName, Health>,
+    strangers: Strangers,
+    boards: Boards,
+    acts: JoinSet<(SubmissionId, Done)>,
+    chores: JoinSet<()>,
+    dirty: BTreeSet<SubmissionId>,
+    wakes: BinaryHeap<Reverse<(Duration, SubmissionId)>>,
+    cycle_due: bool,
+}
+
+enum Done {
+    Act(Box<Outcome>),
+    Checked(Option<Vec<Record>>),
+}
+
+impl Scheduler {
+    /// A scheduler that knows nothing yet.
+    pub fn new(term: Term) -> Self {
+        let router = Router::new(term.routing.clone());
+        let health = term
+            .hands
+            .clusters
+            .keys()
+            .map(|name| (name.clone(), Health::default()))
+            .collect();
+        Self {
+            term: Arc::new(term),
+            router,
+            backlog: Backlog::default(),
+            live: HashMap::new(),
+            by_object: HashMap::new(),
+            health,
+            strangers: Strangers::default(),
+            boards: Boards::default(),
+            acts: JoinSet::new(),
+            chores: JoinSet::new(),
+            dirty: BTreeSet::new(),
+            wakes: BinaryHeap::new(),
+            cycle_due: true,
+        }
+    }
+
+    /// Runs until `inputs` close or the task is dropped. Acts under way are then dropped too: the record decides, and
+    /// whoever comes next finishes the work.
+    pub async fn run(mut self, mut inputs: mpsc::Receiver<Input>) {
+        let mut tick = tokio::time::interval(TICK);
+        tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
+        loop {
+            tokio::select! {
+                input = inputs.recv() => match input {
+                    Some(input) => self.learn(input),
+                    None => return,
+                },
+                Some(done) = self.acts.join_next() => self.finished(done),
+                _ = tick.tick() => self.tick(),
+            }
+            while let Ok(input) = inputs.try_recv() {
+                self.learn(input);
+            }
+            while let Some(done) = self.acts.try_join_next() {
+                self.finished(done);
+            }
+            self.act();
+            self.place();
+        }
+    }
+
+    fn now(&self) -> Duration {
+        self.term.hands.clock.monotonic()
+    }
+
+    fn wall(&self) -> Timestamp {
+        self.term.hands.clock.now()
+    }
+
+    fn learn(&mut self, input: Input) {
+        match input {
+            Input::Backlog(entries) => {
+                for entry in entries.iter().filter(|entry| !self.live.contains_key(&entry.id)) {
+                    self.cycle_due |=
+                        matches!(self.backlog.insert(entry), Inserted::Added | Inserted::Replaced);
+                }
+            }
+            Input::Records(records) => records.into_iter().for_each(|record| self.found(record)),
+            Input::Cluster(name, event) => self.cluster_said(&name, event),
+        }
+    }
+
+    /// A record was read: adopted where it is live and unknown, taken over where it is newer than what is known.
+    pub fn found(&mut self, record: Record) {
+        let id = record.id.clone();
+        match self.live.get_mut(&id) {
+            Some(slot) if slot.busy || slot.attempt.record.version >= record.version => {}
+            Some(slot) if slot.attempt.record.incarnation == record.incarnation => {
+                slot.attempt.record = record;
+                self.dirty.insert(id);
+            }
+            Some(_) => {}
+            None if record.state.is_live() => self.adopt(Attempt::found(record)),
+            None => {}
+        }
+    }
+
+    fn adopt(&mut self, attempt: Attempt) {
+        let record = &attempt.record;
+        let id = record.id.clone();
+        let Some(cluster) = record.cluster.clone() else {
+            return;
+        };
+        self.router.adopt_live(LiveJob {
+            id: id.clone(),
+            attempt: record.attempt,
+            queue: record.queue.clone(),
+            cluster: cluster.clone(),
+            demand: record.demand.clone(),
+            pending: record.state == State::Dispatching,
+            settled: record.started_at.is_some(),
+        });
+        self.by_object
+            .insert((cluster.clone(), record.intended_object_name()), id.clone());
+        let mut attempt = attempt;
+        if let Some((object, driver)) = self.strangers.claim(&cluster, &record_name(&attempt.record)) {
+            let now = self.now();
+            object.into_iter().for_each(|o| attempt.saw_object(o, now));
+            driver.into_iter().for_each(|d| attempt.saw_driver(d, now));
+        }
+        self.backlog.known_gone(
+            &id,
+            &attempt.record.incarnation,
+            attempt.record.version,
+            self.now(),
+        );
+        self.live.insert(id.clone(), Slot { attempt, busy: false });
+        self.dirty.insert(id);
+    }
+
+    fn forget(&mut self, id: &SubmissionId) {
+        if let Some(slot) = self.live.remove(id) {
+            self.router.released(id);
+            self.unname(&slot.attempt.record);
+            self.cycle_due = true;
+        }
+    }
+
+    fn unname(&mut self, record: &Record) {
+        if let Some(cluster) = &record.cluster {
+            self.by_object.remove(&(cluster.clone(), record_name(record)));
+        }
+    }
+
+    fn tick(&mut self) {
+        let now = self.now();
+        while let Some(Reverse((due, _))) = self.wakes.peek() {
+            if *due > now {
+                break;
+            }
+            if let Some(Reverse((_, id))) = self.wakes.pop() {
+                self.dirty.insert(id);
+            }
+        }
+        let due = |(name, health): (&ClusterName, &mut Health)| health.probe_due(now).then(|| name.clone());
+        let recovered: Vec<_> = self.health.iter_mut().filter_map(due).collect();
+        recovered.iter().for_each(|name| self.update_health(name));
+        self.time_out();
+        self.check_strangers();
+        self.cycle_due |= self.backlog.wake(self.wall()) > 0;
+        for (name, _) in self.health.iter().filter(|(_, health)| health.is_in_sight()) {
+            self.router.still_current(name, now);
+        }
+        self.write_boards(now);
+        while self.chores.try_join_next().is_some() {}
+        let next_change = self.router.next_change(now);
+        self.cycle_due |= next_change.is_some_and(|due| due <= now);
+    }
+}
+
+fn record_name(record: &Record) -> String {
+    record
+        .object_name
+        .clone()
+        .unwrap_or_else(|| record.intended_object_name())
+}

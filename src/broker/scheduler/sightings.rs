@@ -1,0 +1,117 @@
+//! What the clusters' watches show, laid to the attempts that it concerns.
+
+use std::collections::HashSet;
+
+use super::{Scheduler, Slot, record_name};
+use crate::broker::attempt::Attempt;
+use crate::model::{ClusterName, SubmissionId};
+use crate::ports::cluster::ClusterEvent;
+use crate::watch::{Driver, ObjectState};
+
+impl Scheduler {
+    pub(super) fn cluster_said(&mut self, name: &ClusterName, event: ClusterEvent) {
+        let now = self.now();
+        match event {
+            ClusterEvent::Listed { objects, drivers } => self.listed(name, objects, drivers),
+            ClusterEvent::Object(object) => match self.slot_of(name, &object.name) {
+                Some(id) => self.see(&id, |attempt| attempt.saw_object(*object, now)),
+                None => self.strangers.object(name, *object),
+            },
+            ClusterEvent::ObjectGone(object) => match self.slot_of(name, &object.name) {
+                Some(id) => self.see(&id, |attempt| attempt.object_went(Some(*object), now)),
+                None => self.strangers.object_gone(name, &object.name),
+            },
+            ClusterEvent::Driver(driver) => {
+                match driver.object_name.as_ref().and_then(|o| self.slot_of(name, o)) {
+                    Some(id) => self.see(&id, |attempt| attempt.saw_driver(*driver, now)),
+                    None => self.strangers.driver(name, *driver),
+                }
+            }
+            ClusterEvent::DriverGone(driver) => {
+                match driver.object_name.as_ref().and_then(|o| self.slot_of(name, o)) {
+                    Some(id) => self.see(&id, |attempt| attempt.driver_went(&driver)),
+                    None => self.strangers.driver_gone(name, &driver),
+                }
+            }
+            ClusterEvent::Capacity(view) => {
+                self.router.set_capacity(name, &view.nodes, &view.bound, now);
+                self.cycle_due = true;
+            }
+            ClusterEvent::Unreachable(why) => {
+                if let Some(health) = self.health.get_mut(name) {
+                    health.out_of_sight(&why);
+                }
+                self.update_health(name);
+            }
+        }
+    }
+
+    /// A full list: what isn't in it doesn't exist.
+    pub(super) fn listed(&mut self, name: &ClusterName, objects: Vec<ObjectState>, drivers: Vec<Driver>) {
+        let now = self.now();
+        let objects_by_name: HashSet<String> = objects.iter().map(|o| o.name.clone()).collect();
+        let driver_uids: HashSet<_> = drivers.iter().map(|d| d.uid.clone()).collect();
+        self.strangers.relisted(name);
+        let on_cluster = |slot: &&mut Slot| slot.attempt.record.cluster.as_ref() == Some(name);
+        for slot in self.live.values_mut().filter(on_cluster) {
+            if !objects_by_name.contains(&record_name(&slot.attempt.record))
+                && slot.attempt.sight.object.is_some()
+            {
+                slot.attempt.object_went(None, now);
+            }
+            if let Some(driver) = slot
+                .attempt
+                .sight
+                .driver
+                .clone()
+                .filter(|d| !driver_uids.contains(&d.uid))
+            {
+                slot.attempt.driver_went(&driver);
+            }
+            self.dirty.insert(slot.attempt.record.id.clone());
+        }
+        for object in objects {
+            self.cluster_said(name, ClusterEvent::Object(Box::new(object)));
+        }
+        for driver in drivers {
+            self.cluster_said(name, ClusterEvent::Driver(Box::new(driver)));
+        }
+        if let Some(health) = self.health.get_mut(name) {
+            health.in_sight();
+        }
+        self.update_health(name);
+    }
+
+    pub(super) fn slot_of(&self, cluster: &ClusterName, object: &str) -> Option<SubmissionId> {
+        self.by_object.get(&(cluster.clone(), object.to_owned())).cloned()
+    }
+
+    pub(super) fn see(&mut self, id: &SubmissionId, look: impl FnOnce(&mut Attempt)) {
+        let Some(slot) = self.live.get_mut(id) else { return };
+        look(&mut slot.attempt);
+        let picked_up = slot.attempt.sight.driver.is_some()
+            || slot
+                .attempt
+                .sight
+                .object
+                .as_ref()
+                .is_some_and(ObjectState::is_picked_up);
+        if picked_up {
+            self.router.picked_up(id);
+            self.cycle_due = true;
+        }
+        self.dirty.insert(id.clone());
+    }
+
+    pub(super) fn update_health(&mut self, name: &ClusterName) {
+        if let Some(health) = self.health.get(name) {
+            self.router.set_health(name, health.verdict(self.now()).into());
+            self.cycle_due = true;
+            let dirty = self
+                .live
+                .iter()
+                .filter(|(_, s)| s.attempt.record.cluster.as_ref() == Some(name));
+            self.dirty.extend(dirty.map(|(id, _)| id.clone()));
+        }
+    }
+}
