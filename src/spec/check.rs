@@ -58,11 +58,7 @@ fn object(
             None => {
                 let sought = faults.len() < FAULTS_MAX && key.len() <= NAME_MAX;
                 let expected = instead(key, fields().map(|field| field.name).filter(|_| sought));
-                faults.push(Violation::new(
-                    place,
-                    format!("an unknown field {:?}", crate::error::shorten(key, 100)),
-                    expected,
-                ));
+                faults.push(Violation::new(place, "an unknown field", expected));
             }
         }
     }
