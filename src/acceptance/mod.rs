@@ -134,10 +134,11 @@ impl Acceptor {
         let effective = self.effective(user, rules);
         let job = JobSpec::of(&effective);
         let demand = spec::demand(&effective);
-        if faults.is_empty() {
-            faults.extend(admission::check(&rules.policy, &effective, &demand, sender));
-            self.complete(&effective, &job, &mut faults);
-        }
+        // Every fault is told at once: those of the whole beside those of its fields, each place once.
+        let mut of_the_whole = admission::check(&rules.policy, &effective, &demand, sender);
+        self.complete(&effective, &job, &mut of_the_whole);
+        of_the_whole.retain(|fault| !faults.iter().any(|known| known.path == fault.path));
+        faults.extend(of_the_whole);
         let (Some(queue), true) = (queue, faults.is_empty()) else {
             return Err(Rejection {
                 id: submission.id.clone(),
@@ -282,17 +283,7 @@ impl Acceptor {
 
     /// What the effective spec must have, and what must exist for it.
     fn complete(&self, effective: &Object, job: &JobSpec, faults: &mut Vec<Violation>) {
-        for (field, expected) in [
-            (
-                "mainApplicationFile",
-                "where the application is, such as `local:///opt/app.jar`",
-            ),
-            ("sparkVersion", "such as `3.5.0`"),
-        ] {
-            if !effective.contains_key(field) {
-                faults.push(Violation::new(field, "nothing", expected));
-            }
-        }
+        faults.extend(spec::missing(effective));
         let versions: Vec<&str> = self
             .clusters
             .iter()
@@ -307,6 +298,18 @@ impl Acceptor {
         {
             let expected = format!("a Spark version that a cluster serves: {}", versions.join(", "));
             faults.push(Violation::new("sparkVersion", version, expected));
+        }
+        if !faults.iter().any(|fault| fault.path == "sparkVersion") && !self.has_image(effective) {
+            let pairs = self
+                .images
+                .iter()
+                .map(|i| format!("{} {}", i.types.join("/"), i.spark_version));
+            let expected = format!(
+                "an image, or a type and Spark version for which one is configured: {}",
+                pairs.collect::<Vec<_>>().join(", ")
+            );
+            let found = format!("nothing, for type {}", spec::application_type(effective));
+            faults.push(Violation::new("image", found, expected));
         }
         let names: Vec<&str> = self.clusters.iter().map(|c| c.name.as_str()).collect();
         for (index, name) in job
@@ -329,6 +332,15 @@ impl Acceptor {
                 "the namespace of a configured cluster",
             ));
         }
+    }
+
+    /// Whether the spec has an image, or a cluster may bring one.
+    fn has_image(&self, effective: &Object) -> bool {
+        let layers = self.clusters.iter().map(|cluster| &cluster.layers);
+        spec::has_image(effective)
+            || layers
+                .flat_map(|layers| [&layers.defaults, &layers.overrides])
+                .any(spec::has_image)
     }
 
     fn record(&self, id: SubmissionId, queue: QueueName, fingerprint: String) -> Record {

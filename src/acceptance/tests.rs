@@ -130,6 +130,37 @@ fn what_nothing_serves_is_told_with_what_is_served() {
 }
 
 #[test]
+fn every_fault_is_told_at_once() {
+    let spec = json!({"queue": "dev", "sparkVersion": "3.5.0", "driver": {"memory": "2 gigs"}, "volumes": [
+        {"name": "v", "hostPath": {"path": "/"}}
+    ]});
+    let rejection = acceptor().accept(&submission(spec), None, None).unwrap_err();
+    let paths: Vec<_> = rejection.violations.iter().map(|v| v.path.as_str()).collect();
+    assert_eq!(
+        paths,
+        [
+            "driver.memory",
+            "volumes[0].hostPath",
+            "mainApplicationFile",
+            "image"
+        ]
+    );
+}
+
+#[test]
+fn a_cluster_may_bring_the_image() {
+    let mut acceptor = acceptor();
+    let mut spec = good();
+    spec["type"] = json!("Python");
+    let rejection = acceptor
+        .accept(&submission(spec.clone()), None, None)
+        .unwrap_err();
+    assert_eq!(rejection.violations[0].path, "image");
+    acceptor.clusters[0].layers.overrides = json!({"image": "cluster:1"}).as_object().unwrap().clone();
+    assert!(acceptor.accept(&submission(spec), None, None).is_ok());
+}
+
+#[test]
 fn a_request_without_a_queue_goes_to_the_default_one() {
     let mut spec = good();
     spec.as_object_mut().unwrap().remove("queue");
@@ -158,7 +189,7 @@ fn a_rejected_record_holds_every_violation_and_expires() {
         .accept(&submission(json!({"x": 1, "y": 2})), None, None)
         .unwrap_err();
     let record = acceptor.rejected(&rejection, Some("me"));
-    assert_eq!((record.state, record.violations.len()), (State::Rejected, 3));
+    assert_eq!((record.state, record.violations.len()), (State::Rejected, 5));
     assert_eq!(record.expires_at, Some(record.accepted_at.as_second() + 60));
     assert_eq!(record.history[0].to, State::Rejected);
     assert_eq!(RecordKey::from(&record).id.as_str(), "job-1");

@@ -1,11 +1,13 @@
 //! Guard rails: what a job queue lets in, whatever else is well-formed.
 
+mod named;
+
 use regex::Regex;
 use serde_json::{Map, Value};
 
 use crate::error::Violation;
 use crate::model::Demand;
-use crate::spec::at;
+use crate::spec;
 
 type Object = Map<String, Value>;
 
@@ -37,19 +39,17 @@ pub fn check(policy: &Policy, spec: &Object, demand: &Demand, sender: Option<&st
             "a sender that the queue allows",
         ));
     }
-    listed(
-        spec,
-        &["image", "driver.image", "executor.image"],
-        policy.images.as_deref(),
-        &mut faults,
-    );
-    let accounts = ["driver.serviceAccount", "executor.serviceAccount"];
-    listed(spec, &accounts, policy.service_accounts.as_deref(), &mut faults);
+    listed(named::images(spec), policy.images.as_deref(), &mut faults);
+    let accounts = named::service_accounts(spec);
+    listed(accounts, policy.service_accounts.as_deref(), &mut faults);
     denied_conf(spec, &policy.denied_spark_conf, &mut faults);
     if let Some(max) = policy.max_executors {
         too_many(spec, demand, max, &mut faults);
     }
-    forbidden(&Value::Object(spec.clone()), "", &mut faults);
+    host_paths_of_conf(spec, &mut faults);
+    for (name, value) in spec {
+        forbidden(value, name, &mut faults);
+    }
     faults
 }
 
@@ -60,17 +60,11 @@ fn matches_any(patterns: &[String], text: &str) -> bool {
     })
 }
 
-fn listed(spec: &Object, paths: &[&str], allowed: Option<&[String]>, faults: &mut Vec<Violation>) {
+fn listed(named: Vec<(String, String)>, allowed: Option<&[String]>, faults: &mut Vec<Violation>) {
     let Some(allowed) = allowed else { return };
-    for path in paths {
-        let found = at(spec, path).and_then(Value::as_str);
-        if let Some(found) = found.filter(|found| !matches_any(allowed, found)) {
-            faults.push(Violation::new(
-                *path,
-                found,
-                format!("one that the queue allows: {}", allowed.join(", ")),
-            ));
-        }
+    for (path, found) in named.into_iter().filter(|(_, name)| !matches_any(allowed, name)) {
+        let expected = format!("one that the queue allows: {}", allowed.join(", "));
+        faults.push(Violation::new(path, found, expected));
     }
 }
 
@@ -97,9 +91,30 @@ fn too_many(spec: &Object, demand: &Demand, max: u32, faults: &mut Vec<Violation
             expected.clone(),
         ));
     }
-    let most = at(spec, "dynamicAllocation.maxExecutors").and_then(Value::as_u64);
-    if let Some(most) = most.filter(|most| *most > u64::from(max)) {
-        faults.push(Violation::new("dynamicAllocation.maxExecutors", most, expected));
+    if let Some(most) =
+        spec::most_executors(spec).filter(|most| most.is_none_or(|most| most > u64::from(max)))
+    {
+        let found = most.map_or_else(|| "no bound".to_owned(), |most| most.to_string());
+        faults.push(Violation::new("dynamicAllocation.maxExecutors", found, expected));
+    }
+}
+
+/// Volumes that `sparkConf` mounts from a node.
+fn host_paths_of_conf(spec: &Object, faults: &mut Vec<Violation>) {
+    let conf = spec.get("sparkConf").and_then(Value::as_object);
+    for key in conf.into_iter().flat_map(Map::keys) {
+        let mounts = [
+            "spark.kubernetes.driver.volumes.hostPath.",
+            "spark.kubernetes.executor.volumes.hostPath.",
+        ];
+        if mounts.iter().any(|prefix| key.starts_with(prefix)) {
+            let path = format!("sparkConf.{key}");
+            faults.push(Violation::new(
+                path,
+                "a hostPath volume",
+                "another kind of volume",
+            ));
+        }
     }
 }
 
@@ -108,11 +123,7 @@ fn forbidden(value: &Value, path: &str, faults: &mut Vec<Violation>) {
     match value {
         Value::Object(map) => {
             for (key, inner) in map {
-                let path = if path.is_empty() {
-                    key.clone()
-                } else {
-                    format!("{path}.{key}")
-                };
+                let path = format!("{path}.{key}");
                 match (key.as_str(), inner) {
                     ("hostPath", Value::Object(_)) => {
                         faults.push(Violation::new(
@@ -168,7 +179,7 @@ mod tests {
         assert_eq!(paths(&policy, &good, Some("AIDA1")), [""; 0]);
         let bad = json!({
             "image": "other/spark:3", "driver": {"serviceAccount": "root"}, "executor": {"instances": 11},
-            "dynamicAllocation": {"maxExecutors": 11}, "sparkConf": {"spark.kubernetes.authenticate.x": "y"}
+            "dynamicAllocation": {"enabled": true, "maxExecutors": 11}, "sparkConf": {"spark.kubernetes.authenticate.x": "y"}
         });
         let expected = [
             "sender",
@@ -179,6 +190,37 @@ mod tests {
             "dynamicAllocation.maxExecutors",
         ];
         assert_eq!(paths(&policy, &bad, None), expected);
+    }
+
+    #[test]
+    fn no_other_way_leads_around_a_guard_rail() {
+        let policy = Policy {
+            images: Some(vec!["ours/*".into()]),
+            service_accounts: Some(vec!["spark".into()]),
+            max_executors: Some(10),
+            ..Policy::default()
+        };
+        let spec = json!({
+            "sparkConf": {
+                "spark.kubernetes.container.image": "x", "spark.kubernetes.executor.container.image": "ours/y",
+                "spark.kubernetes.authenticate.driver.serviceAccountName": "root", "spark.dynamicAllocation.enabled": "true",
+                "spark.kubernetes.driver.volumes.hostPath.v.mount.path": "/v"
+            },
+            "driver": {
+                "sidecars": [{"image": "x"}], "initContainers": [{"image": "ours/z"}],
+                "template": {"spec": {"serviceAccountName": "root", "initContainers": [{"image": "x"}]}}
+            }
+        });
+        let expected = [
+            "sparkConf.spark.kubernetes.container.image",
+            "driver.sidecars[0].image",
+            "driver.template.spec.initContainers[0].image",
+            "sparkConf.spark.kubernetes.authenticate.driver.serviceAccountName",
+            "driver.template.spec.serviceAccountName",
+            "dynamicAllocation.maxExecutors",
+            "sparkConf.spark.kubernetes.driver.volumes.hostPath.v.mount.path",
+        ];
+        assert_eq!(paths(&policy, &spec, None), expected);
     }
 
     #[test]

@@ -6,10 +6,12 @@ use serde::Deserialize;
 use serde::de::{self, Deserializer, MapAccess, SeqAccess, Visitor};
 use serde_json::{Map, Number, Value};
 
-use crate::error::Violation;
+use crate::error::{Violation, shorten};
 
 /// The deepest nesting that is read.
 const DEPTH_MAX: usize = 100;
+/// The longest place that a fault spells out.
+const PATH_MAX: usize = 400;
 
 /// Parses `body`, or says what is wrong with it and where.
 pub fn parse(body: &[u8]) -> Result<Value, Violation> {
@@ -32,14 +34,28 @@ pub fn parse(body: &[u8]) -> Result<Value, Violation> {
             expected,
         ));
     }
-    match serde_json::from_str::<Strict>(text) {
-        Ok(strict) => Ok(strict.0),
-        Err(error) => Err(Violation::new(
-            "",
-            format!("{error}"),
-            "well-formed JSON without repeated keys",
-        )),
-    }
+    let mut deserializer = serde_json::Deserializer::from_str(text);
+    let Strict(value) = serde_path_to_error::deserialize(&mut deserializer).map_err(|error| fault(&error))?;
+    let end = deserializer.end();
+    end.map_err(|error| Violation::new("", error, "one JSON value and nothing after it"))?;
+    Ok(value)
+}
+
+/// What is wrong, and in which object.
+fn fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Violation {
+    let path = error.path().to_string();
+    let path = if path == "." {
+        String::new()
+    } else {
+        shorten(&path, PATH_MAX)
+    };
+    let expected = match error.inner().classify() {
+        serde_json::error::Category::Data => "each key once, and numbers that a double can hold",
+        serde_json::error::Category::Syntax
+        | serde_json::error::Category::Eof
+        | serde_json::error::Category::Io => "well-formed JSON",
+    };
+    Violation::new(path, error.inner(), expected)
 }
 
 /// How deeply `text` is nested, strings left out; found before parsing, so that the parser's stack isn't needed for it.

@@ -92,6 +92,7 @@ impl Undecodable {
 pub fn decode(envelope: &Envelope<'_>) -> Result<Request, Undecodable> {
     let object = match json::parse(envelope.body).map_err(Undecodable::invalid)? {
         Value::Object(object) => object,
+        Value::Array(items) if shapes::is_claim_check(&items, envelope) => return Err(shapes::claim_check()),
         other => {
             let found = format!("{}: {other}", kind(&other));
             let expected = "a JSON object: a job spec, an EventBridge event, a SparkApplication or {\"cancel\": \"<id>\"}";

@@ -15,6 +15,9 @@ struct Shape {
     read: fn(Object, &Envelope<'_>) -> Result<Request, Undecodable>,
 }
 
+/// Attributes that the SQS extended client sets beside a pointer, the second by older versions.
+const CLAIM_CHECK_ATTRIBUTES: &[&str] = &["ExtendedPayloadSize", "SQSLargePayloadSize"];
+
 /// What isn't recognised by any other is a raw job spec.
 const SHAPES: &[Shape] = &[
     Shape {
@@ -24,6 +27,16 @@ const SHAPES: &[Shape] = &[
     Shape {
         is: is_spark_application,
         read: read_spark_application,
+    },
+    Shape {
+        is: |o| o.get("source").and_then(Value::as_str) == Some("aws.s3") && o.contains_key("detail-type"),
+        read: |o, _| {
+            let id = o.get("id").and_then(Value::as_str).and_then(|id| id.parse().ok());
+            Err(Undecodable {
+                id,
+                ..not_built("detail", "an event of S3")
+            })
+        },
     },
     Shape {
         is: |o| o.contains_key("detail-type"),
@@ -68,6 +81,20 @@ const SHAPES: &[Shape] = &[
         read: |object, envelope| submit(object, envelope, None),
     },
 ];
+
+/// Whether `items` point to a body that the SQS extended client left in S3: `[<class>, {s3BucketName, s3Key}]`.
+pub fn is_claim_check(items: &[Value], envelope: &Envelope<'_>) -> bool {
+    let class = items.first().and_then(Value::as_str).unwrap_or_default();
+    class.ends_with("S3Pointer")
+        || CLAIM_CHECK_ATTRIBUTES
+            .iter()
+            .any(|name| envelope.attributes.contains_key(*name))
+}
+
+/// The fault of a body that stands in S3.
+pub fn claim_check() -> Undecodable {
+    not_built("", "a claim-check pointer to a body in S3")
+}
 
 /// Reads `object` by the first shape that it has.
 pub fn read(object: Object, envelope: &Envelope<'_>) -> Result<Request, Undecodable> {
@@ -136,7 +163,10 @@ fn read_spark_application(object: Object, envelope: &Envelope<'_>) -> Result<Req
 
 /// The ID is the first of: the spec's own, the message attribute, the event's, the message's.
 fn submit(spec: Object, envelope: &Envelope<'_>, event_id: Option<&str>) -> Result<Request, Undecodable> {
-    let id = match (spec.get("submissionId"), envelope.attributes.get(ID_ATTRIBUTE)) {
+    let id = match (
+        spec.get("submissionId").filter(|id| !id.is_null()),
+        envelope.attributes.get(ID_ATTRIBUTE),
+    ) {
         (Some(own), _) => read_id("submissionId", own),
         (None, Some(attribute)) => {
             read_id("messageAttributes.submissionId", &Value::from(attribute.as_str()))

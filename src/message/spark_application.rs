@@ -52,18 +52,11 @@ fn expect(manifest: &Map<String, Value>, key: &str, expected: &str, faults: &mut
 }
 
 fn read_metadata(metadata: Map<String, Value>, spec: &mut Map<String, Value>, faults: &mut Vec<Violation>) {
-    for (key, value) in metadata {
+    for (key, value) in metadata.into_iter().filter(|(_, value)| !value.is_null()) {
         match key.as_str() {
-            "name" => {
-                spec.insert("applicationName".into(), value);
-            }
-            "namespace" => {
-                spec.insert("namespace".into(), value);
-            }
-            "annotations" => {
-                spec.insert("annotations".into(), value);
-            }
-            "labels" => read_labels(value, spec),
+            "name" => carry("applicationName", &key, value, spec, faults),
+            "namespace" | "annotations" => carry(&key, &key, value, spec, faults),
+            "labels" => read_labels(value, spec, faults),
             _ => {
                 let expected = "name, namespace, labels and annotations alone; remove it";
                 faults.push(Violation::new(format!("metadata.{key}"), value, expected));
@@ -72,10 +65,23 @@ fn read_metadata(metadata: Map<String, Value>, spec: &mut Map<String, Value>, fa
     }
 }
 
-fn read_labels(labels: Value, spec: &mut Map<String, Value>) {
-    let mut labels = labels;
-    if let Some(queue) = labels.as_object_mut().and_then(|map| map.remove(QUEUE_LABEL)) {
-        spec.insert("queue".into(), queue);
+fn read_labels(mut labels: Value, spec: &mut Map<String, Value>, faults: &mut Vec<Violation>) {
+    if let Some(queue) = labels
+        .as_object_mut()
+        .and_then(|map| map.shift_remove(QUEUE_LABEL))
+    {
+        carry("queue", &format!("labels.{QUEUE_LABEL}"), queue, spec, faults);
     }
-    spec.insert("labels".into(), labels);
+    carry("labels", "labels", labels, spec, faults);
+}
+
+/// Writes what stands in the metadata into the field of the job spec that means the same, unless it says so itself.
+fn carry(field: &str, key: &str, value: Value, spec: &mut Map<String, Value>, faults: &mut Vec<Violation>) {
+    match spec.get(field) {
+        Some(own) if *own != value => {
+            let expected = format!("one of the two: `spec.{field}` says otherwise");
+            faults.push(Violation::new(format!("metadata.{key}"), value, expected));
+        }
+        Some(_) | None => drop(spec.insert(field.to_owned(), value)),
+    }
 }

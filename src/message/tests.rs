@@ -72,7 +72,11 @@ fn what_is_not_a_json_object_is_refused_with_what_was_found() {
     assert!(fault(b"[1]").found.contains("an array"));
     assert!(fault(b"\"{}\"").found.contains("a string"));
     assert!(fault(b"{\"a\":\"\xff\"}").found.contains("offset 6"));
-    assert!(fault(br#"{"a":1,"b":{"c":1,"c":2}}"#).found.contains("\"c\""));
+    let twice = fault(br#"{"a":1,"b":[{"c":1,"c":2}]}"#);
+    assert!(twice.found.contains("\"c\""), "{twice}");
+    assert_eq!(twice.path, "b[0]");
+    assert!(fault(br#"{"a":1}x"#).found.contains("trailing"));
+    assert!(fault(br#"{"a":1e999}"#).found.contains("range"));
 }
 
 #[test]
@@ -109,6 +113,8 @@ fn forms_that_are_not_built_are_refused_by_name() {
         json!({"Type": "Notification", "TopicArn": "arn", "Message": "{}"}),
         json!({"Data": {}, "Metadata": {}, "SystemMetadata": {}}),
         json!({"template": "t", "parameters": {}}),
+        json!({"version": "0", "id": "e", "source": "aws.s3", "detail-type": "Object Created", "detail": {}}),
+        json!(["software.amazon.payloadoffloading.PayloadS3Pointer", {"s3BucketName": "b", "s3Key": "k"}]),
     ] {
         assert_eq!(
             read(body.to_string().as_bytes()).unwrap_err().reason,
@@ -136,7 +142,13 @@ fn a_spark_application_is_read_as_a_job_spec() {
     );
     assert_eq!(spec["labels"], json!({"team": "a"}));
 
+    let mut twice = manifest.clone();
+    twice["spec"]["queue"] = json!("prod");
+    let refused = read(twice.to_string().as_bytes()).unwrap_err();
+    assert_eq!(refused.violations[0].path, "metadata.labels.spark-broker/queue");
+
     let mut bad = manifest;
+    bad["metadata"]["creationTimestamp"] = Value::Null;
     bad["metadata"]["finalizers"] = json!(["x"]);
     bad["status"] = json!({});
     bad["kind"] = json!("ScheduledSparkApplication");

@@ -1,248 +1,177 @@
-//! Whether a job spec holds only known fields with values of their kind. Every violation is told at once.
+//! Walks a job spec along its tables and gathers every fault.
 
 use serde_json::{Map, Value};
 
-use super::quantity::{kubernetes_bytes, kubernetes_cpu, spark_memory};
-use super::rules;
-use super::schema::{APPLICATION, BROKER, Field, Kind};
-use crate::error::{Violation, shorten};
-use crate::model::ClusterName;
+use super::field::{Field, Kind};
+use super::schema::{APPLICATION, BROKER};
+use super::{broker, conf, labels, path, scalar};
+use crate::error::Violation;
 
-type Object = Map<String, Value>;
+/// The most faults that are told one by one.
+const FAULTS_MAX: usize = 200;
+/// The longest name for which a known one is sought.
+const NAME_MAX: usize = 40;
 
-/// Everything that is wrong with the user's request, whatever the configuration. `null` is no value: it removes a
-/// default.
-pub fn check(user: &Object) -> Vec<Violation> {
+/// How much of an object is there to check.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Extent {
+    /// A part: what is missing may come from another layer, and `null` removes what another layer sets.
+    Part,
+    /// The whole: an item of a list, which no layer merges.
+    Whole,
+}
+
+/// Everything that is wrong with a spec as a user sends it, or with a layer, whatever the others say.
+pub fn check(spec: &Map<String, Value>) -> Vec<Violation> {
     let mut faults = Vec::new();
-    let known = || BROKER.iter().chain(APPLICATION);
-    for (name, value) in user {
-        match known().find(|field| field.name == name) {
-            Some(field) => check_value(field.kind, name, value, &mut faults),
-            None => faults.push(unknown(name, name, known())),
-        }
+    object(spec, &[BROKER, APPLICATION], Extent::Part, "", &mut faults);
+    limited(faults)
+}
+
+/// A record must be able to hold them: the first [`FAULTS_MAX`], and how many more there are.
+fn limited(mut faults: Vec<Violation>) -> Vec<Violation> {
+    let more = faults.len().saturating_sub(FAULTS_MAX);
+    if more > 0 {
+        faults.truncate(FAULTS_MAX);
+        faults.push(Violation::new(
+            "",
+            format!("{more} more faults"),
+            "none: mend those above first",
+        ));
     }
-    rules::check(user, &mut faults);
     faults
 }
 
-fn unknown<'a>(path: &str, name: &str, known: impl Iterator<Item = &'a Field>) -> Violation {
-    let nearest = known
-        .map(|field| {
+fn object(
+    map: &Map<String, Value>,
+    tables: &[&[Field]],
+    extent: Extent,
+    at: &str,
+    faults: &mut Vec<Violation>,
+) {
+    let fields = || tables.iter().copied().flatten();
+    for (key, value) in map {
+        let place = path::key(at, key);
+        match fields().find(|field| field.name == key) {
+            Some(_) if value.is_null() && extent == Extent::Part => {}
+            Some(field) => value_of(value, field.kind, extent, &place, faults),
+            None => {
+                let sought = faults.len() < FAULTS_MAX && key.len() <= NAME_MAX;
+                let expected = instead(key, fields().map(|field| field.name).filter(|_| sought));
+                faults.push(Violation::new(place, "an unknown field", expected));
+            }
+        }
+    }
+    if extent == Extent::Whole {
+        for field in fields().filter(|field| field.required && !map.contains_key(field.name)) {
+            faults.push(Violation::new(
+                path::key(at, field.name),
+                "nothing",
+                "a value: it is required",
+            ));
+        }
+    }
+}
+
+/// The known name that `unknown` was probably meant to be.
+fn instead<'a>(unknown: &str, known: impl Iterator<Item = &'a str>) -> String {
+    let lower = unknown.to_ascii_lowercase();
+    let near = known
+        .map(|name| {
             (
-                strsim::damerau_levenshtein(&name.to_lowercase(), &field.name.to_lowercase()),
-                field.name,
+                strsim::damerau_levenshtein(&lower, &name.to_ascii_lowercase()),
+                name,
             )
         })
-        .min_by_key(|(distance, _)| *distance)
-        .filter(|(distance, _)| *distance <= 3.max(name.len() / 3));
-    let expected = match nearest {
-        Some((_, nearest)) => format!("a known field; did you mean `{nearest}`?"),
-        None => "a known field".to_owned(),
-    };
-    Violation::new(path, "an unknown field", expected)
-}
-
-fn check_object(fields: &'static [Field], path: &str, value: &Value, faults: &mut Vec<Violation>) {
-    let Some(object) = value.as_object() else {
-        faults.push(mismatch(path, value, "an object"));
-        return;
-    };
-    for (name, value) in object {
-        let path = format!("{path}.{name}");
-        match fields.iter().find(|field| field.name == name) {
-            Some(field) => check_value(field.kind, &path, value, faults),
-            None => faults.push(unknown(&path, name, fields.iter())),
-        }
+        .filter(|(distance, name)| *distance <= 1 + name.len() / 4)
+        .min();
+    match near {
+        Some((_, name)) => format!("a known field; did you mean `{name}`?"),
+        None => "a field of the job spec; remove it".to_owned(),
     }
 }
 
-fn check_value(kind: Kind, path: &str, value: &Value, faults: &mut Vec<Violation>) {
-    if value.is_null() {
-        return;
-    }
+/// Checks one value.
+fn value_of(value: &Value, kind: Kind, extent: Extent, at: &str, faults: &mut Vec<Violation>) {
     match kind {
-        Kind::Object(fields) => check_object(fields, path, value, faults),
-        Kind::Objects(fields) => each_item(path, value, faults, |path, item, faults| {
-            check_object(fields, path, item, faults)
-        }),
-        Kind::ObjectMap(fields) => each_entry(path, value, faults, |path, item, faults| {
-            check_object(fields, path, item, faults)
-        }),
-        Kind::Texts => each_item(path, value, faults, |path, item, faults| {
-            scalar(Kind::Text, path, item, faults)
-        }),
-        Kind::Words(words) => each_item(path, value, faults, |path, item, faults| {
-            scalar(Kind::Word(words), path, item, faults)
-        }),
-        Kind::TextMap => each_entry(path, value, faults, |path, item, faults| {
-            scalar(Kind::Text, path, item, faults)
-        }),
-        Kind::ClusterNames => each_item(path, value, faults, |path, item, faults| {
-            if item
-                .as_str()
-                .is_none_or(|name| name.parse::<ClusterName>().is_err())
-            {
-                faults.push(mismatch(path, item, "the name of a cluster"));
-            }
-        }),
-        Kind::Kubernetes(read) => kubernetes(read, path, value, faults),
-        Kind::Ruled => {}
-        Kind::Text
-        | Kind::Word(_)
-        | Kind::Flag
-        | Kind::Int(..)
-        | Kind::SparkMemory
-        | Kind::Cpu
-        | Kind::KubernetesBytes
-        | Kind::Factor
-        | Kind::Duration => scalar(kind, path, value, faults),
-    }
-}
-
-type Check<'a> = &'a dyn Fn(&str, &Value, &mut Vec<Violation>);
-
-fn each_item(
-    path: &str,
-    value: &Value,
-    faults: &mut Vec<Violation>,
-    check: impl Fn(&str, &Value, &mut Vec<Violation>),
-) {
-    let check: Check<'_> = &check;
-    match value.as_array() {
-        Some(items) => {
-            for (index, item) in items.iter().enumerate() {
-                check(&format!("{path}[{index}]"), item, faults);
-            }
-        }
-        None => faults.push(mismatch(path, value, "a list")),
-    }
-}
-
-fn each_entry(
-    path: &str,
-    value: &Value,
-    faults: &mut Vec<Violation>,
-    check: impl Fn(&str, &Value, &mut Vec<Violation>),
-) {
-    match value.as_object() {
-        Some(entries) => {
-            for (name, item) in entries.iter().filter(|(_, item)| !item.is_null()) {
-                check(&format!("{path}.{name}"), item, faults);
-            }
-        }
-        None => faults.push(mismatch(path, value, "an object")),
-    }
-}
-
-fn scalar(kind: Kind, path: &str, value: &Value, faults: &mut Vec<Violation>) {
-    let text = value.as_str();
-    let wrong = match kind {
-        Kind::Text => text.is_none().then(|| text_instead(value)),
-        Kind::Word(words) => text.is_none_or(|t| !words.contains(&t)).then(|| one_of(words)),
-        Kind::Flag => (!value.is_boolean()).then(|| "true or false, without quotes".to_owned()),
-        Kind::Int(min, max) => value
-            .as_i64()
-            .is_none_or(|n| n < min || n > max)
-            .then(|| format!("a whole number from {min} to {max}")),
-        Kind::SparkMemory => match text {
-            Some(text) => spark_memory(text).err(),
-            None => Some(text_instead(value)),
+        Kind::Object(table) => match value {
+            Value::Object(map) => object(map, &[table], extent, at, faults),
+            other => faults.push(Violation::new(at, other, "an object")),
         },
-        Kind::Cpu => text
-            .and_then(kubernetes_cpu)
-            .is_none()
-            .then(|| "CPU as Kubernetes writes it, a text: `500m`, `0.5`, `2`".into()),
-        Kind::KubernetesBytes => text
-            .and_then(kubernetes_bytes)
-            .is_none()
-            .then(|| "bytes as Kubernetes writes them, a text: `2Gi`, `1500M`".into()),
-        Kind::Factor => text
-            .and_then(|t| t.parse::<f64>().ok())
-            .is_none_or(|n| !n.is_finite() || n < 0.0)
-            .then(|| "a decimal number as a text, such as \"0.1\"".into()),
-        Kind::Duration => super::duration(value)
-            .is_none()
-            .then(|| "seconds, or a text such as `90s`, `15m`, `2h`, `1d`".to_owned()),
-        Kind::Texts
-        | Kind::Words(_)
-        | Kind::TextMap
-        | Kind::ClusterNames
-        | Kind::Object(_)
-        | Kind::Objects(_)
-        | Kind::ObjectMap(_)
-        | Kind::Kubernetes(_)
-        | Kind::Ruled => None,
-    };
-    if let Some(expected) = wrong {
-        faults.push(mismatch(path, value, &expected));
+        // What stands in a list isn't merged: it must be whole.
+        Kind::Objects(table) => each(value, at, faults, |item, at, faults| {
+            value_of(item, Kind::Object(table), Extent::Whole, at, faults);
+        }),
+        Kind::ObjectMap(table) => entries(value, extent, at, faults, |value, at, faults| {
+            value_of(value, Kind::Object(table), extent, at, faults);
+        }),
+        Kind::Texts => each(value, at, faults, scalar::any_text),
+        Kind::TextMap => entries(value, extent, at, faults, scalar::any_text),
+        Kind::Quantities => entries(value, extent, at, faults, scalar::quantity),
+        Kind::Labels => with_map(value, extent, at, faults, labels::check_labels),
+        Kind::Annotations => with_map(value, extent, at, faults, labels::check_annotations),
+        Kind::SparkConf => with_map(value, extent, at, faults, conf::check),
+        Kind::Kube(check) => check(value, at, faults),
+        Kind::KubeList(check) => each(value, at, faults, check),
+        Kind::Clusters => each(value, at, faults, broker::cluster),
+        Kind::Causes => each(value, at, faults, broker::cause),
+        Kind::Scalar(scalar) => scalar::check(value, scalar, at, faults),
     }
 }
 
-fn text_instead(value: &Value) -> String {
-    match value {
-        Value::Number(_) | Value::Bool(_) => format!("a text: \"{value}\""),
-        Value::Null | Value::String(_) | Value::Array(_) | Value::Object(_) => "a text".to_owned(),
-    }
-}
-
-fn one_of(words: &[&str]) -> String {
-    let words: Vec<String> = words.iter().map(|word| format!("`{word}`")).collect();
-    match words.as_slice() {
-        [only] => only.clone(),
-        several => format!("one of {}", several.join(", ")),
-    }
-}
-
-fn mismatch(path: &str, value: &Value, expected: &str) -> Violation {
-    Violation::new(path, shorten(&value.to_string(), 120), expected)
-}
-
-/// A type of Kubernetes: what it doesn't give back when it is read and written again, it doesn't know.
-fn kubernetes(
-    read: fn(&Value) -> Result<Value, String>,
-    path: &str,
+fn each(
     value: &Value,
+    at: &str,
     faults: &mut Vec<Violation>,
+    check: impl Fn(&Value, &str, &mut Vec<Violation>),
 ) {
-    match read(value) {
-        Ok(understood) => lost(path, value, &understood, faults),
-        Err(error) => faults.push(mismatch(
-            path,
-            value,
-            &format!("the Kubernetes type of this field: {error}"),
-        )),
-    }
-}
-
-fn lost(path: &str, given: &Value, understood: &Value, faults: &mut Vec<Violation>) {
-    match (given, understood) {
-        (Value::Object(given), Value::Object(understood)) => {
-            for (name, value) in given.iter().filter(|(_, value)| !is_nothing(value)) {
-                let path = format!("{path}.{name}");
-                match understood.get(name) {
-                    Some(kept) => lost(&path, value, kept, faults),
-                    None => faults.push(Violation::new(
-                        path,
-                        "an unknown field",
-                        "a field that Kubernetes knows here",
-                    )),
-                }
-            }
-        }
-        (Value::Array(given), Value::Array(understood)) => {
-            for (index, (given, kept)) in given.iter().zip(understood).enumerate() {
-                lost(&format!("{path}[{index}]"), given, kept, faults);
-            }
-        }
-        _ => {}
-    }
-}
-
-/// What is left out when an empty field is written.
-fn is_nothing(value: &Value) -> bool {
     match value {
-        Value::Null => true,
-        Value::Array(items) => items.is_empty(),
-        Value::Object(_) | Value::Bool(_) | Value::Number(_) | Value::String(_) => false,
+        Value::Array(items) => {
+            for (index, item) in items.iter().enumerate() {
+                check(item, &path::item(at, index), faults);
+            }
+        }
+        other => faults.push(Violation::new(at, other, "a list")),
+    }
+}
+
+fn entries(
+    value: &Value,
+    extent: Extent,
+    at: &str,
+    faults: &mut Vec<Violation>,
+    check: impl Fn(&Value, &str, &mut Vec<Violation>),
+) {
+    match value {
+        Value::Object(map) => {
+            for (key, value) in map
+                .iter()
+                .filter(|(_, value)| extent == Extent::Whole || !value.is_null())
+            {
+                check(value, &path::key(at, key), faults);
+            }
+        }
+        other => faults.push(Violation::new(at, other, "an object")),
+    }
+}
+
+fn with_map(
+    value: &Value,
+    extent: Extent,
+    at: &str,
+    faults: &mut Vec<Violation>,
+    check: fn(&Map<String, Value>, &str, &mut Vec<Violation>),
+) {
+    match value {
+        Value::Object(map) if extent == Extent::Part && map.values().any(Value::is_null) => {
+            let set: Map<_, _> = map
+                .iter()
+                .filter(|(_, v)| !v.is_null())
+                .map(|(k, v)| (k.clone(), v.clone()))
+                .collect();
+            check(&set, at, faults);
+        }
+        Value::Object(map) => check(map, at, faults),
+        other => faults.push(Violation::new(at, other, "an object")),
     }
 }

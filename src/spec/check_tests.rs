@@ -119,6 +119,20 @@ fn every_fault_is_told_at_once() {
 }
 
 #[test]
+fn a_flood_of_faults_still_fits_a_record() {
+    let spec: Map<String, Value> = (0..100_000).map(|n| (format!("field-{n}"), json!(1))).collect();
+    let found = check(&spec);
+    assert_eq!(found.len(), 201);
+    assert_eq!(found[200].found, "99800 more faults");
+    let deep = (0..90).fold(json!(1), |inner, _| json!({"x".repeat(1000): inner}));
+    let found = faults(json!({"driver": {"template": {"spec": {"affinity": deep}}}, "x".repeat(100_000): 1}));
+    assert!(
+        found.iter().all(|fault| fault.path.chars().count() <= 400),
+        "{found:?}"
+    );
+}
+
+#[test]
 fn submission_retries_are_read_as_the_brokers_own_and_never_sent() {
     let spec = json!({"restartPolicy": {"type": "OnFailure", "onFailureRetries": 2, "onSubmissionFailureRetries": 4}});
     let spec = spec.as_object().unwrap();

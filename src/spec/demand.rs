@@ -1,225 +1,144 @@
-//! What a job needs, computed from the merged Spark configuration as the operator would pass it to spark-submit.
+//! What the pods of a job will request, computed as the operator and Spark compute it.
 //!
-//! Sources: Spark 3.5 `BasicDriverFeatureStep`, `BasicExecutorFeatureStep`, `KubernetesConf`, `ResourceProfile`,
-//! `Utils.getDynamicAllocationInitialExecutors`; the operator's `submission.go` for what it makes of the fields.
-
-use std::collections::BTreeMap;
+//! Sources: the operator's `submission.go` (2.4.0) for the configuration that it passes and `defaults.go` for what it
+//! fills in; Spark's `BasicDriverFeatureStep`, `BasicExecutorFeatureStep`, `ResourceProfile.getResourcesForClusterManager`
+//! and `Utils.getDynamicAllocationInitialExecutors` (3.5 and 4.0) for what becomes of it.
 
 use serde_json::{Map, Value};
 
-use super::layers::application_type;
-use super::quantity::{kubernetes_cpu, spark_memory};
-use super::rules::at;
+use super::merged::SparkConf;
+use super::{containers, quantity};
 use crate::model::{Bytes, Demand, Millicores, Resources};
 
-type Object = Map<String, Value>;
+/// The least overhead, unless Spark 4's `minMemoryOverhead` says otherwise.
+const OVERHEAD_MIN_MIB: u64 = 384;
+const FACTOR_JVM: f64 = 0.1;
+const FACTOR_OTHER: f64 = 0.4;
+/// Spark's own default where neither the operator nor the user names a number (`SchedulerBackendUtils`).
+const EXECUTORS_OF_SPARK: u64 = 2;
 
-/// Spark's least overhead.
-const OVERHEAD_MIN: u64 = 384;
-const MIB: u64 = 1024 * 1024;
-
-/// The demand of an effective spec that has passed its checks; what can't be read counts as Spark's default.
-pub fn demand(spec: &Object) -> Demand {
-    let conf = Conf::of(spec);
+/// What the driver, each executor and the first executors together request. The spec is an effective one that passed
+/// its checks; what can't be read counts as its default.
+pub fn demand(spec: &Map<String, Value>) -> Demand {
+    let conf = SparkConf::of(spec);
+    let language = Language::of(spec);
+    let executors = u32::try_from(executors(&conf)).unwrap_or(u32::MAX);
     Demand {
-        driver: driver(&conf),
-        executor: executor(&conf),
-        executors: executors(&conf),
+        driver: driver(&conf, language, spec),
+        executor: executor(&conf, language, spec),
+        executors,
     }
 }
 
-/// The merged configuration: `sparkConf` with what the operator adds for the fields. The operator writes a field's
-/// `--conf` after those of `sparkConf`, and spark-submit keeps the last.
-struct Conf<'a> {
-    spec: &'a Object,
-    is_jvm: bool,
-    is_python: bool,
+/// What spark-submit takes the application for: by the name of its file, whatever `type` says (`SparkSubmit.isPython`).
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Language {
+    Jvm,
+    Python,
+    R,
 }
 
-impl<'a> Conf<'a> {
-    fn of(spec: &'a Object) -> Self {
-        let kind = application_type(spec);
-        Self {
-            spec,
-            is_jvm: kind == "Java" || kind == "Scala",
-            is_python: kind == "Python",
+impl Language {
+    fn of(spec: &Map<String, Value>) -> Self {
+        let file = spec
+            .get("mainApplicationFile")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        if file.ends_with(".py") || file == "pyspark-shell" {
+            Self::Python
+        } else if file.ends_with(".R") || file.ends_with(".r") || file == "sparkr-shell" {
+            Self::R
+        } else {
+            Self::Jvm
         }
     }
 
-    /// The field at `path` where it has a value, else the `sparkConf` twin.
-    fn text(&self, path: &str, key: &str) -> Option<String> {
-        let field = at(self.spec, path).and_then(|value| match value {
-            Value::String(text) if text.is_empty() => None,
-            Value::String(text) => Some(text.clone()),
-            Value::Number(number) => Some(number.to_string()),
-            Value::Bool(flag) => Some(flag.to_string()),
-            Value::Null | Value::Array(_) | Value::Object(_) => None,
-        });
-        field.or_else(|| self.conf(key).map(str::to_owned))
-    }
-
-    fn conf(&self, key: &str) -> Option<&'a str> {
-        self.spec.get("sparkConf")?.get(key)?.as_str()
-    }
-
-    fn mib(&self, path: &str, key: &str) -> Option<u64> {
-        self.text(path, key)
-            .and_then(|text| spark_memory(&text).ok())
-            .map(|bytes| bytes.0 / MIB)
-    }
-
-    fn number<T: std::str::FromStr>(&self, path: &str, key: &str) -> Option<T> {
-        self.text(path, key)?.trim().parse().ok()
-    }
-
-    fn flag(&self, path: &str, key: &str) -> bool {
-        self.text(path, key)
-            .is_some_and(|text| text.trim().eq_ignore_ascii_case("true"))
-    }
-
-    /// `coreRequest` or its twin, else whole cores.
-    fn cpu(&self, part: &str) -> Millicores {
-        let request = self
-            .text(
-                &format!("{part}.coreRequest"),
-                &format!("spark.kubernetes.{part}.request.cores"),
-            )
-            .and_then(|text| kubernetes_cpu(&text));
-        let cores = || {
-            self.number::<u64>(&format!("{part}.cores"), &format!("spark.{part}.cores"))
-                .unwrap_or(1)
-        };
-        request.unwrap_or_else(|| Millicores(cores().saturating_mul(1000)))
-    }
-
-    /// Explicit overhead, else the larger of the least and a part of the heap.
-    fn overhead(&self, part: &str, heap: u64) -> u64 {
-        let explicit = self.mib(
-            &format!("{part}.memoryOverhead"),
-            &format!("spark.{part}.memoryOverhead"),
-        );
-        let least = self
-            .mib("", &format!("spark.{part}.minMemoryOverhead"))
-            .unwrap_or(OVERHEAD_MIN);
-        explicit.unwrap_or_else(|| scaled(heap, self.factor(part)).max(least))
-    }
-
-    /// The part's own factor, else the one for both, else 0.1 for the JVM and 0.4 otherwise. spark-submit sets the
-    /// non-JVM default on the driver's conf alone and hands it to the executors.
-    fn factor(&self, part: &str) -> f64 {
-        let valid = |text: &str| {
-            text.trim()
-                .parse::<f64>()
-                .ok()
-                .filter(|f| f.is_finite() && *f >= 0.0)
-        };
-        let own = self
-            .conf(&format!("spark.{part}.memoryOverheadFactor"))
-            .and_then(valid);
-        let both = || {
-            self.text("memoryOverheadFactor", "spark.kubernetes.memoryOverheadFactor")
-                .as_deref()
-                .and_then(valid)
-        };
-        let default = if self.is_jvm { 0.1 } else { 0.4 };
-        own.or_else(both).unwrap_or(default)
-    }
-
-    fn extended(&self, part: &str) -> BTreeMap<String, u64> {
-        let mut extended = BTreeMap::new();
-        let gpu = at(self.spec, &format!("{part}.gpu"));
-        if let Some((name, quantity)) =
-            gpu.and_then(|gpu| Some((gpu.get("name")?.as_str()?, gpu.get("quantity")?.as_u64()?)))
-        {
-            extended.insert(name.to_owned(), quantity);
+    fn factor(self) -> f64 {
+        match self {
+            Self::Jvm => FACTOR_JVM,
+            Self::Python | Self::R => FACTOR_OTHER,
         }
-        let amount = self
-            .number::<u64>("", &format!("spark.{part}.resource.gpu.amount"))
-            .filter(|n| *n > 0);
-        let vendor = self.conf(&format!("spark.{part}.resource.gpu.vendor"));
-        if let Some((amount, vendor)) = amount.zip(vendor) {
-            extended.insert(format!("{vendor}/gpu"), amount);
-        }
-        extended
     }
 }
 
-/// `part` of `mib`, cut to whole MiB as Spark does.
-fn scaled(mib: u64, part: f64) -> u64 {
-    #[expect(
-        clippy::cast_precision_loss,
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "at most 2^53 MiB"
-    )]
-    let result = (part * mib as f64) as u64;
-    result
+/// The factor for both parts where a part has none of its own; the driver hands it on to the executors.
+fn common_factor(conf: &SparkConf, language: Language) -> f64 {
+    conf.factor("spark.kubernetes.memoryOverheadFactor")
+        .unwrap_or_else(|| language.factor())
 }
 
-fn driver(conf: &Conf<'_>) -> Resources {
-    let heap = conf.mib("driver.memory", "spark.driver.memory").unwrap_or(1024);
-    let memory = heap.saturating_add(conf.overhead("driver", heap));
-    Resources {
-        cpu: conf.cpu("driver"),
-        memory: Bytes::mib(memory),
-        pods: 1,
-        extended: conf.extended("driver"),
+/// The explicit overhead, else the factor's share of `memory` (both in MiB) but not less than the minimum.
+fn overhead(conf: &SparkConf, part: &str, memory: u64, common: f64) -> u64 {
+    if let Some(explicit) = conf.mib(&format!("spark.{part}.memoryOverhead")) {
+        return explicit;
     }
+    let factor = conf
+        .factor(&format!("spark.{part}.memoryOverheadFactor"))
+        .unwrap_or(common);
+    let least = conf
+        .mib(&format!("spark.{part}.minMemoryOverhead"))
+        .filter(|_| conf.is_spark_4())
+        .unwrap_or(OVERHEAD_MIN_MIB);
+    // As Scala's `toInt`: towards 0, saturating.
+    let share = (factor * memory as f64) as i32;
+    u64::try_from(share).unwrap_or(0).max(least)
 }
 
-fn executor(conf: &Conf<'_>) -> Resources {
-    let heap = conf
-        .mib("executor.memory", "spark.executor.memory")
-        .unwrap_or(1024);
-    let off_heap = if conf.flag("", "spark.memory.offHeap.enabled") {
-        off_heap_mib(conf)
-    } else {
-        0
+fn driver(conf: &SparkConf, language: Language, spec: &Map<String, Value>) -> Resources {
+    let memory = conf.mib("spark.driver.memory").unwrap_or(1024);
+    let total = memory.saturating_add(overhead(conf, "driver", memory, common_factor(conf, language)));
+    pod(conf, "driver", total, spec)
+}
+
+fn executor(conf: &SparkConf, language: Language, spec: &Map<String, Value>) -> Resources {
+    let memory = conf.mib("spark.executor.memory").unwrap_or(1024);
+    let off_heap = match conf.bool("spark.memory.offHeap.enabled") {
+        true => conf
+            .bytes("spark.memory.offHeap.size")
+            .map_or(0, |size| size.0 / (1024 * 1024)),
+        false => 0,
     };
-    let pyspark = if conf.is_python {
-        conf.mib("", "spark.executor.pyspark.memory").unwrap_or(0)
-    } else {
-        0
+    let pyspark = match language {
+        Language::Python => conf.mib("spark.executor.pyspark.memory").unwrap_or(0),
+        Language::Jvm | Language::R => 0,
     };
-    let memory = [conf.overhead("executor", heap), off_heap, pyspark]
-        .into_iter()
-        .fold(heap, u64::saturating_add);
-    Resources {
-        cpu: conf.cpu("executor"),
-        memory: Bytes::mib(memory),
-        pods: 1,
-        extended: conf.extended("executor"),
-    }
+    let total = memory
+        .saturating_add(overhead(conf, "executor", memory, common_factor(conf, language)))
+        .saturating_add(off_heap)
+        .saturating_add(pyspark);
+    pod(conf, "executor", total, spec)
 }
 
-/// `spark.memory.offHeap.size` is in bytes where it has no unit; Spark rounds it down to MiB.
-fn off_heap_mib(conf: &Conf<'_>) -> u64 {
-    let Some(text) = conf.conf("spark.memory.offHeap.size") else {
-        return 0;
-    };
-    match text.trim().parse::<u64>() {
-        Ok(bytes) => bytes / MIB,
-        Err(_) => spark_memory(text).map_or(0, |bytes| bytes.0 / MIB),
-    }
+/// The pod of a part: Spark's container with `memory` MiB, and what else the spec puts beside it.
+fn pod(conf: &SparkConf, part: &str, memory: u64, spec: &Map<String, Value>) -> Resources {
+    let request = conf
+        .text(&format!("spark.kubernetes.{part}.request.cores"))
+        .and_then(quantity::parse_cpu);
+    let cores = conf.int(&format!("spark.{part}.cores")).unwrap_or(1);
+    let cpu = request.unwrap_or(Millicores(cores.saturating_mul(1000)));
+    let mut own = Resources::new(cpu, Bytes::mib(memory), 1);
+    own.extended = conf.devices(part);
+    let field = spec.get(part).and_then(Value::as_object);
+    containers::add_beside(&mut own, part, field);
+    own
 }
 
-/// `instances` (1 where absent); with dynamic allocation the largest of minimum, initial and instances.
-fn executors(conf: &Conf<'_>) -> u32 {
-    let instances: Option<u32> = conf.number("executor.instances", "spark.executor.instances");
-    if !conf.flag("dynamicAllocation.enabled", "spark.dynamicAllocation.enabled") {
-        return instances.unwrap_or(1);
+/// The number of executors that Spark starts with.
+fn executors(conf: &SparkConf) -> u64 {
+    let instances = conf.int("spark.executor.instances");
+    if !conf.bool("spark.dynamicAllocation.enabled") {
+        return instances.unwrap_or(EXECUTORS_OF_SPARK);
     }
-    let min: u32 = conf
-        .number(
-            "dynamicAllocation.minExecutors",
-            "spark.dynamicAllocation.minExecutors",
-        )
-        .unwrap_or(0);
-    let initial: u32 = conf
-        .number(
-            "dynamicAllocation.initialExecutors",
-            "spark.dynamicAllocation.initialExecutors",
-        )
-        .unwrap_or(min);
-    min.max(initial).max(instances.unwrap_or(0))
+    let least = conf.int("spark.dynamicAllocation.minExecutors").unwrap_or(0);
+    let initial = conf
+        .int("spark.dynamicAllocation.initialExecutors")
+        .unwrap_or(least);
+    least.max(initial).max(instances.unwrap_or(0))
+}
+
+/// The most executors that dynamic allocation may come to, `None` being no bound; nothing where it isn't enabled.
+pub fn most_executors(spec: &Map<String, Value>) -> Option<Option<u64>> {
+    let conf = SparkConf::of(spec);
+    conf.bool("spark.dynamicAllocation.enabled")
+        .then(|| conf.int("spark.dynamicAllocation.maxExecutors"))
 }

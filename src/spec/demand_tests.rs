@@ -10,13 +10,13 @@ use crate::model::{Bytes, Demand, Millicores};
 const GIB: u64 = 1024;
 
 /// (millicores, MiB)
-type Pod = (u64, u64);
+pub(super) type Pod = (u64, u64);
 
-fn of(spec: Value) -> Demand {
+pub(super) fn of(spec: Value) -> Demand {
     demand(spec.as_object().unwrap())
 }
 
-fn check(spec: Value, driver: Pod, executor: Pod, executors: u32) {
+pub(super) fn check(spec: Value, driver: Pod, executor: Pod, executors: u32) {
     let found = of(spec.clone());
     let pods = [(&found.driver, driver), (&found.executor, executor)];
     for (pod, (milli, mib)) in pods {
@@ -29,7 +29,7 @@ fn check(spec: Value, driver: Pod, executor: Pod, executors: u32) {
     assert_eq!(found.executors, executors, "{spec}");
 }
 
-fn jvm(rest: Value) -> Value {
+pub(super) fn jvm(rest: Value) -> Value {
     let mut spec = json!({"type": "Scala", "mainApplicationFile": "local:///a.jar"});
     spec.as_object_mut()
         .unwrap()
@@ -37,14 +37,15 @@ fn jvm(rest: Value) -> Value {
     spec
 }
 
-fn python(rest: Value) -> Value {
+pub(super) fn python(rest: Value) -> Value {
     let mut spec = jvm(rest);
     spec["type"] = json!("Python");
+    spec["mainApplicationFile"] = json!("local:///a.py");
     spec
 }
 
 /// What Spark asks for where nothing is said: 1 core, 1024 + 384.
-const PLAIN: Pod = (1000, GIB + 384);
+pub(super) const PLAIN: Pod = (1000, GIB + 384);
 
 #[test]
 fn jvm_defaults() {
@@ -68,6 +69,7 @@ fn python_overhead_is_four_tenths() {
 fn r_is_no_jvm_either() {
     let mut spec = jvm(json!({"driver": {"memory": "4g"}}));
     spec["type"] = json!("R");
+    spec["mainApplicationFile"] = json!("local:///a.R");
     // 0.4 × 4096 = 1638.4.
     check(spec, (1000, 4096 + 1638), (1000, 1433), 1);
 }

@@ -1,10 +1,9 @@
 //! What the broker itself reads of an effective spec.
 
-use std::time::Duration;
-
 use serde_json::{Map, Value};
 
-use super::rules::at;
+use super::duration::duration;
+use super::path::at;
 use crate::model::ClusterName;
 use crate::submission::{Reason, RestartPolicy, RetryPolicy, Timeouts};
 
@@ -103,21 +102,4 @@ fn restart_policy(spec: &Object) -> RestartPolicy {
         Some("OnFailure") => RestartPolicy::OnFailure(u32::try_from(retries).unwrap_or(u32::MAX)),
         Some(_) | None => RestartPolicy::Never,
     }
-}
-
-/// A duration: seconds, or a number with `s`, `m`, `h` or `d`.
-pub fn duration(value: &Value) -> Option<Duration> {
-    if let Some(seconds) = value.as_u64() {
-        return Some(Duration::from_secs(seconds));
-    }
-    let text = value.as_str()?.trim();
-    let unit = match text.chars().last()? {
-        's' => 1,
-        'm' => 60,
-        'h' => 3600,
-        'd' => 86_400,
-        _ => return None,
-    };
-    let number: u64 = text[..text.len() - 1].trim().parse().ok()?;
-    number.checked_mul(unit).map(Duration::from_secs)
 }

@@ -1,115 +1,74 @@
-//! Quantities, each read as its reader reads it: memory as Spark does, requests and limits as Kubernetes does.
+//! Kubernetes quantities: `1200m`, `1.5`, `2Gi`, `1e3`.
+//!
+//! Source: `k8s.io/apimachinery/pkg/api/resource`, whose `ParseQuantity` reads them.
 
 use crate::model::{Bytes, Millicores};
 
-/// Reads memory as Spark's `JavaUtils.byteStringAs` does with MiB as its unit: a whole number with an optional unit
-/// (`k`, `m`, `g`, `t`, `p`, each with or without `b`, in either case); a bare number is MiB. Else: what to write instead.
-pub fn spark_memory(text: &str) -> Result<Bytes, String> {
-    let lower = text.trim().to_ascii_lowercase();
-    let digits = lower.len() - lower.trim_start_matches(|c: char| c.is_ascii_digit()).len();
-    let (number, unit) = lower.split_at(digits);
-    let factor = match unit {
-        "b" => Some(1),
-        "k" | "kb" => Some(1 << 10),
-        "" | "m" | "mb" => Some(1 << 20),
-        "g" | "gb" => Some(1 << 30),
-        "t" | "tb" => Some(1 << 40),
-        "p" | "pb" => Some(1_u64 << 50),
-        _ => None,
-    };
-    let bytes = number
-        .parse::<u64>()
-        .ok()
-        .zip(factor)
-        .and_then(|(n, factor)| n.checked_mul(factor));
-    match bytes {
-        Some(0) => Err("more than nothing, such as `2g`".into()),
-        Some(bytes) => Ok(Bytes(bytes)),
-        None => Err(suggestion(&lower)),
+/// Reads `text` as a quantity, in thousandths, rounded up; `None` where Kubernetes would refuse it, or it is negative.
+pub(crate) fn parse_milli(text: &str) -> Option<u64> {
+    let text = text.strip_prefix('+').unwrap_or(text);
+    let end = text
+        .find(|c: char| !c.is_ascii_digit() && c != '.')
+        .unwrap_or(text.len());
+    let (number, suffix) = text.split_at(end);
+    let (whole, fraction) = number.split_once('.').unwrap_or((number, ""));
+    if whole.len() + fraction.len() == 0 || fraction.contains('.') {
+        return None;
     }
-}
-
-/// What Spark would accept in the place of `text`.
-fn suggestion(text: &str) -> String {
-    let digits = text.len()
-        - text
-            .trim_start_matches(|c: char| c.is_ascii_digit() || c == '.')
-            .len();
-    let (number, unit) = text.split_at(digits);
-    let factor_mib = match unit.trim().chars().next() {
-        Some('g') => Some(1024.0),
-        Some('m') | None => Some(1.0),
-        Some('t') => Some(1024.0 * 1024.0),
-        Some(_) => None,
+    let (factor, exponent) = scale(suffix)?;
+    // Zeros at the end of a fraction say nothing; more than 24 digits are no amount of anything.
+    let fraction = fraction.trim_end_matches('0');
+    let digits: u128 = match format!("{}{fraction}", whole.trim_start_matches('0')) {
+        digits if digits.is_empty() => 0,
+        digits if digits.len() > 24 => return None,
+        digits => digits.parse().ok()?,
     };
-    let mib = number
-        .parse::<f64>()
-        .ok()
-        .zip(factor_mib)
-        .map(|(n, factor)| (n * factor).ceil());
-    let rule = "Spark's form: a whole number with k, m, g or t";
-    match mib {
-        Some(mib) if mib >= 1.0 && mib % 1024.0 == 0.0 => format!("`{}g` ({rule})", mib / 1024.0),
-        Some(mib) if (1.0..1e12).contains(&mib) => format!("`{mib}m` ({rule})"),
-        Some(_) | None => format!("{rule}, such as `1536m` or `2g`"),
-    }
-}
-
-/// Reads CPU as Kubernetes does (`500m`, `0.5`, `2`), rounded up to a thousandth of a core.
-pub fn kubernetes_cpu(text: &str) -> Option<Millicores> {
-    let milli = scaled(text, 1000.0)?;
-    Some(Millicores(milli))
-}
-
-/// Reads an amount of bytes as Kubernetes does (`2Gi`, `1500M`, `1e9`).
-pub fn kubernetes_bytes(text: &str) -> Option<Bytes> {
-    scaled(text, 1.0).map(Bytes)
-}
-
-/// A quantity (kubernetes.io, "Quantity": a decimal number with a binary or decimal suffix or an exponent) times `scale`,
-/// rounded up.
-fn scaled(text: &str, scale: f64) -> Option<u64> {
-    let text = text.trim();
-    let digits = text.len()
-        - text
-            .trim_start_matches(|c: char| c.is_ascii_digit() || "+-.".contains(c))
-            .len();
-    let (number, suffix) = text.split_at(digits);
-    let factor = match suffix {
-        "n" => 1e-9,
-        "u" => 1e-6,
-        "m" => 1e-3,
-        "" => 1.0,
-        "k" => 1e3,
-        "M" => 1e6,
-        "G" => 1e9,
-        "T" => 1e12,
-        "P" => 1e15,
-        "E" => 1e18,
-        "Ki" => 1024.0,
-        "Mi" => 1024_f64.powi(2),
-        "Gi" => 1024_f64.powi(3),
-        "Ti" => 1024_f64.powi(4),
-        "Pi" => 1024_f64.powi(5),
-        "Ei" => 1024_f64.powi(6),
-        exponent => {
-            let power: i32 = exponent.strip_prefix(['e', 'E'])?.parse().ok()?;
-            10_f64.powi(power)
-        }
-    };
-    let amount = number.parse::<f64>().ok()? * factor * scale;
-    // What is a whole number but for the rounding of floats stays one.
-    let whole = if (amount - amount.round()).abs() < 1e-6 {
-        amount.round()
+    let power = exponent + 3 - i32::try_from(fraction.len()).ok()?;
+    let scaled = digits.checked_mul(factor)?;
+    let milli = if power >= 0 {
+        scaled.checked_mul(10_u128.checked_pow(power.unsigned_abs())?)?
     } else {
-        amount.ceil()
+        10_u128
+            .checked_pow(power.unsigned_abs())
+            .map_or(u128::from(scaled > 0), |by| scaled.div_ceil(by))
     };
-    #[expect(
-        clippy::cast_possible_truncation,
-        clippy::cast_sign_loss,
-        reason = "checked to be in range"
-    )]
-    (whole.is_finite() && (0.0..1e19).contains(&whole)).then_some(whole as u64)
+    u64::try_from(milli).ok()
+}
+
+/// The factor and the power of ten that a suffix stands for.
+fn scale(suffix: &str) -> Option<(u128, i32)> {
+    Some(match suffix {
+        "" => (1, 0),
+        "n" => (1, -9),
+        "u" => (1, -6),
+        "m" => (1, -3),
+        "k" => (1, 3),
+        "M" => (1, 6),
+        "G" => (1, 9),
+        "T" => (1, 12),
+        "P" => (1, 15),
+        "E" => (1, 18),
+        "Ki" => (1 << 10, 0),
+        "Mi" => (1 << 20, 0),
+        "Gi" => (1 << 30, 0),
+        "Ti" => (1 << 40, 0),
+        "Pi" => (1 << 50, 0),
+        "Ei" => (1 << 60, 0),
+        other => {
+            let exponent = other.strip_prefix(['e', 'E'])?;
+            (1, exponent.parse::<i32>().ok().filter(|power| power.abs() <= 30)?)
+        }
+    })
+}
+
+/// An amount of CPU; parts of a millicore round up.
+pub(crate) fn parse_cpu(text: &str) -> Option<Millicores> {
+    parse_milli(text).map(Millicores)
+}
+
+/// An amount of memory; parts of a byte round up.
+pub(crate) fn parse_memory(text: &str) -> Option<Bytes> {
+    parse_milli(text).map(|milli| Bytes(milli.div_ceil(1000)))
 }
 
 #[cfg(test)]
@@ -117,60 +76,42 @@ mod tests {
     use super::*;
 
     #[test]
-    fn memory_is_read_as_spark_reads_it() {
-        for (text, mib) in [
-            ("512m", 512),
-            ("2g", 2048),
-            ("2gb", 2048),
-            ("2G", 2048),
-            ("1024", 1024),
-            ("1024m", 1024),
-            ("1t", 1 << 20),
-        ] {
-            assert_eq!(spark_memory(text), Ok(Bytes::mib(mib)), "{text}");
-        }
-    }
-
-    #[test]
-    fn what_spark_refuses_is_refused_with_what_to_write_instead() {
-        for (text, instead) in [
-            ("1.5g", "`1536m`"),
-            ("2Gi", "`2g`"),
-            ("2 gigs", "`2g`"),
-            ("512Mi", "`512m`"),
-        ] {
-            assert!(
-                spark_memory(text).unwrap_err().contains(instead),
-                "{text}: {:?}",
-                spark_memory(text)
-            );
-        }
-        for text in ["", "g", "-2g", "lots", "0", "99999999999999999999g"] {
-            assert!(spark_memory(text).is_err(), "{text}");
-        }
-    }
-
-    #[test]
-    fn cpu_and_bytes_are_read_as_kubernetes_reads_them() {
+    fn quantities_are_read_as_kubernetes_reads_them() {
         for (text, milli) in [
             ("1200m", 1200),
-            ("0.5", 500),
             ("1.5", 1500),
+            ("0.5", 500),
+            (".5", 500),
             ("2", 2000),
-            ("0.1", 100),
+            ("2.", 2000),
+            ("1e3", 1_000_000),
+            ("1E-1", 100),
+            ("0.0001", 1),
+            ("2Ki", 2_048_000),
+            ("1.5Gi", 1_610_612_736_000),
+            ("100u", 1),
+            ("+1", 1000),
         ] {
-            assert_eq!(kubernetes_cpu(text), Some(Millicores(milli)), "{text}");
+            assert_eq!(parse_milli(text), Some(milli), "{text}");
         }
-        for (text, bytes) in [
-            ("2Gi", 2 << 30),
-            ("1500M", 1_500_000_000),
-            ("1e9", 1_000_000_000),
-            ("128974848", 128_974_848),
+        assert_eq!(parse_memory("2Gi"), Some(Bytes::mib(2048)));
+    }
+
+    #[test]
+    fn what_kubernetes_refuses_is_refused() {
+        for text in [
+            "",
+            "m",
+            "two",
+            "2 cores",
+            "1g",
+            "1.2.3",
+            "-1",
+            "1mi",
+            "1e",
+            "999999999999999999999999999E",
         ] {
-            assert_eq!(kubernetes_bytes(text), Some(Bytes(bytes)), "{text}");
-        }
-        for text in ["", "x", "1x", "-1", "1.5.2"] {
-            assert_eq!(kubernetes_cpu(text), None, "{text}");
+            assert_eq!(parse_milli(text), None, "{text}");
         }
     }
 }
