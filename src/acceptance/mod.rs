@@ -299,7 +299,9 @@ impl Acceptor {
             let expected = format!("a Spark version that a cluster serves: {}", versions.join(", "));
             faults.push(Violation::new("sparkVersion", version, expected));
         }
-        if !faults.iter().any(|fault| fault.path == "sparkVersion") && !self.has_image(effective) {
+        // Without a list of images here, the cluster's operator may have a default of its own.
+        let listed = !self.images.is_empty();
+        if listed && !faults.iter().any(|fault| fault.path == "sparkVersion") && !self.has_image(effective) {
             let pairs = self
                 .images
                 .iter()

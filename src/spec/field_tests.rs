@@ -358,12 +358,6 @@ fn fields_that_contradict_each_other_are_refused() {
     ] {
         assert_eq!(paths(&missing(&map(with(pi(), pointer, value)))), [path]);
     }
-    let both = with(
-        with(pi(), "/nodeSelector", json!({"a": "b"})),
-        "/driver/nodeSelector",
-        json!({"a": "b"}),
-    );
-    assert_eq!(paths(&missing(&map(both))), ["driver.nodeSelector"]);
 }
 
 #[test]
