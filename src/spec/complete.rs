@@ -15,7 +15,6 @@ pub fn missing(effective: &Object) -> Vec<Violation> {
     let mut faults = Vec::new();
     required(effective, APPLICATION, "", &mut faults);
     devices(effective, &mut faults);
-    node_selectors(effective, &mut faults);
     bounds(effective, &mut faults);
     faults
 }
@@ -68,24 +67,6 @@ fn devices(spec: &Object, faults: &mut Vec<Violation>) {
             "nothing, or 0",
             "a size above 0: off-heap memory is enabled",
         ));
-    }
-}
-
-/// The operator's webhook refuses a node selector for all pods beside one for driver or executors.
-fn node_selectors(spec: &Object, faults: &mut Vec<Violation>) {
-    for part in ["driver", "executor"] {
-        if spec.contains_key("nodeSelector")
-            && spec
-                .get(part)
-                .is_some_and(|part| part.get("nodeSelector").is_some())
-        {
-            let expected = "one of the two: the operator refuses both";
-            faults.push(Violation::new(
-                format!("{part}.nodeSelector"),
-                "one beside `nodeSelector`",
-                expected,
-            ));
-        }
     }
 }
 
