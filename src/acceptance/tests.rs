@@ -157,6 +157,9 @@ fn a_cluster_may_bring_the_image() {
         .unwrap_err();
     assert_eq!(rejection.violations[0].path, "image");
     acceptor.clusters[0].layers.overrides = json!({"image": "cluster:1"}).as_object().unwrap().clone();
+    assert!(acceptor.accept(&submission(spec.clone()), None, None).is_ok());
+    acceptor.clusters[0].layers.overrides.clear();
+    acceptor.images.clear();
     assert!(acceptor.accept(&submission(spec), None, None).is_ok());
 }
 

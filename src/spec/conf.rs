@@ -118,13 +118,6 @@ fn check_key(key: &str, place: &str, faults: &mut Vec<Violation>) {
             "no label under spark-broker/",
         ));
     }
-    if !key.starts_with("spark.") {
-        faults.push(Violation::new(
-            place,
-            "a key that Spark ignores",
-            "a key that begins with `spark.`",
-        ));
-    }
     if key.contains(|c: char| c == '=' || c.is_whitespace()) {
         faults.push(Violation::new(
             place,

@@ -45,6 +45,8 @@ fn a_plain_spec_has_no_fault() {
 
 /// Place and value.
 const ACCEPTED: &[(&str, &str)] = &[
+    ("/sparkConf", r#"{"fs.s3a.endpoint": "x"}"#),
+    ("/nodeSelector", r#"{"a": "b"}"#),
     ("/driver/coreLimit", r#""1200m""#),
     ("/driver/coreRequest", r#""0.5""#),
     ("/executor/coreRequest", r#""1""#),
@@ -166,12 +168,6 @@ const REFUSED: &[(&str, &str, &str, &str)] = &[
         r#"{"spark.driver.memory": "1.5g"}"#,
         "sparkConf.spark.driver.memory",
         "`1536m`",
-    ),
-    (
-        "/sparkConf",
-        r#"{"fs.s3a.endpoint": "x"}"#,
-        "sparkConf.fs.s3a.endpoint",
-        "spark.",
     ),
     ("/sparkConf", r#"[]"#, "sparkConf", "an object"),
     ("/mode", r#""client""#, "mode", "`cluster`"),

@@ -66,7 +66,7 @@ pub(crate) const APPLICATION: &[Field] = &[
     ),
     scalar("proxyUser", Text),
     scalar("image", Name),
-    scalar("imagePullPolicy", OneOf(&["Always", "IfNotPresent", "Never"])),
+    scalar("imagePullPolicy", Name),
     field("imagePullSecrets", Texts),
     scalar("mainClass", Name),
     required("mainApplicationFile", Name),
@@ -157,14 +157,11 @@ const NAME_KEY: &[Field] = &[required("name", Name), required("key", Name)];
 const SECRET: &[Field] = &[
     required("name", Name),
     required("path", Name),
-    required(
-        "secretType",
-        OneOf(&["GCPServiceAccount", "HadoopDelegationToken", "Generic"]),
-    ),
+    required("secretType", Name),
 ];
 const PORT: &[Field] = &[
     required("name", Name),
-    required("protocol", OneOf(&["TCP", "UDP", "SCTP"])),
+    required("protocol", Name),
     required("containerPort", Int(1, 65_535)),
 ];
 
