@@ -336,11 +336,10 @@ impl Acceptor {
         }
     }
 
-    /// Whether the spec has an image, or may get one: from a cluster, or from the operator where none are configured here.
+    /// Whether the spec has an image, or a cluster may bring one.
     fn has_image(&self, effective: &Object) -> bool {
         let layers = self.clusters.iter().map(|cluster| &cluster.layers);
-        self.images.is_empty()
-            || spec::has_image(effective)
+        spec::has_image(effective)
             || layers
                 .flat_map(|layers| [&layers.defaults, &layers.overrides])
                 .any(spec::has_image)

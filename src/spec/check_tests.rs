@@ -1,6 +1,5 @@
 //! Specs as users write them, right and wrong.
 
-use proptest::prelude::*;
 use serde_json::{Map, Value, json};
 
 use super::*;
@@ -150,39 +149,4 @@ fn submission_retries_are_read_as_the_brokers_own_and_never_sent() {
     );
     assert_eq!(object["spec"]["timeToLiveSeconds"], 60);
     assert_eq!(object["spec"]["driver"]["labels"]["spark-broker/attempt"], "1");
-}
-
-fn any_json() -> impl Strategy<Value = Value> {
-    let leaf = prop_oneof![
-        Just(Value::Null),
-        any::<bool>().prop_map(Value::from),
-        any::<i64>().prop_map(Value::from),
-        "[a-z0-9 ./]{0,8}".prop_map(Value::from),
-    ];
-    leaf.prop_recursive(4, 32, 6, |inner| {
-        let key = prop_oneof![
-            Just("driver".to_owned()),
-            Just("executor".to_owned()),
-            Just("sparkConf".to_owned()),
-            Just("volumes".to_owned()),
-            Just("template".to_owned()),
-            Just("memory".to_owned()),
-            Just("instances".to_owned()),
-            "[a-z.]{1,6}",
-        ];
-        prop_oneof![
-            proptest::collection::vec(inner.clone(), 0..4).prop_map(Value::from),
-            proptest::collection::vec((key, inner), 0..5)
-                .prop_map(|entries| Value::Object(Map::from_iter(entries))),
-        ]
-    })
-}
-
-proptest! {
-    #[test]
-    fn no_object_makes_it_panic(value in any_json()) {
-        if let Some(object) = value.as_object() {
-            let _ = (check(object), demand(object), JobSpec::of(object));
-        }
-    }
 }

@@ -41,4 +41,6 @@ mod demand_tests;
 #[cfg(test)]
 mod field_tests;
 #[cfg(test)]
+mod property_tests;
+#[cfg(test)]
 mod submit_tests;
