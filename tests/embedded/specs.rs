@@ -48,7 +48,7 @@ async fn a_spec_that_no_item_can_hold_is_refused_for_good() {
     huge.spec.user = Some(large(3, 600_000));
     let error = t.store.create(&huge).await.unwrap_err();
     assert_eq!(error.class(), Class::Permanent);
-    assert!(error.to_string().starts_with("TooLarge"), "{error}");
+    assert!(error.is_too_large(), "{error}");
     assert_eq!(t.store.get(&huge.id).await.unwrap(), None);
     assert!(t.requests.take().iter().all(|r| r == "GetItem"));
 }
