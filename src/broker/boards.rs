@@ -41,17 +41,19 @@ impl Boards {
         self.waiting.iter().find(|w| w.id == *id).map(Waiting::message)
     }
 
-    /// What is to be written now: every 5 s, and only what has changed.
-    pub fn due(
+    /// Whether it is time to write them again.
+    pub fn is_due(&self, now: Duration) -> bool {
+        self.written_at.is_none_or(|at| now.saturating_sub(at) >= EVERY)
+    }
+
+    /// What is to be written now: only what has changed.
+    pub fn sheets(
         &mut self,
         now: Duration,
         counts: &HashMap<QueueName, (u64, u64)>,
         live: &HashMap<ClusterName, u64>,
         health: &HashMap<ClusterName, Health>,
-    ) -> Option<Sheets> {
-        if self.written_at.is_some_and(|at| now.saturating_sub(at) < EVERY) {
-            return None;
-        }
+    ) -> Sheets {
         self.written_at = Some(now);
         let mut sheets = Sheets::default();
         for (name, (waiting, live)) in counts {
@@ -83,7 +85,7 @@ impl Boards {
                 sheets.clusters.push((name.clone(), board));
             }
         }
-        Some(sheets)
+        sheets
     }
 
     fn heads_of(&self, queue: &QueueName) -> Vec<WaitingHead> {

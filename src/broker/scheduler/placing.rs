@@ -13,27 +13,53 @@ use crate::routing::{Decision, Now};
 use crate::submission::Record;
 
 impl Scheduler {
+    /// Tells every pod, and whoever reads the figures, how queues and clusters stand.
     pub(super) fn write_boards(&mut self, now: Duration) {
-        let mut queues: HashMap<QueueName, (u64, u64)> = HashMap::new();
+        if !self.boards.is_due(now) {
+            return;
+        }
+        let named = self
+            .term
+            .routing
+            .queues
+            .iter()
+            .map(|queue| (queue.name.clone(), (0, 0)));
+        let mut queues: HashMap<QueueName, (u64, u64)> = named.collect();
         for (queue, waiting) in self.backlog.queues() {
             queues.entry(queue.clone()).or_default().0 = waiting as u64;
         }
         let mut clusters: HashMap<ClusterName, u64> = HashMap::new();
-        for record in self
-            .live
-            .values()
-            .map(|slot| &slot.attempt.record)
-            .filter(|r| r.state.is_live())
-        {
+        let records = self.live.values().map(|slot| &slot.attempt.record);
+        for record in records.filter(|record| record.state.is_live()) {
             queues.entry(record.queue.clone()).or_default().1 += 1;
             record
                 .cluster
                 .iter()
                 .for_each(|name| *clusters.entry(name.clone()).or_default() += 1);
         }
-        if let Some(sheets) = self.boards.due(now, &queues, &clusters, &self.health) {
-            let term = Arc::clone(&self.term);
-            self.chores.spawn(async move { sheets.write(&term).await });
+        self.tell_figures(&queues, &clusters, now);
+        let sheets = self.boards.sheets(now, &queues, &clusters, &self.health);
+        let term = Arc::clone(&self.term);
+        self.chores.spawn(async move { sheets.write(&term).await });
+    }
+
+    fn tell_figures(
+        &self,
+        queues: &HashMap<QueueName, (u64, u64)>,
+        clusters: &HashMap<ClusterName, u64>,
+        now: Duration,
+    ) {
+        for (queue, (waiting, live)) in queues {
+            let head = self.backlog.in_order(queue).next();
+            let age = head.map(|head| self.wall().duration_since(head.accepted_at()).unsigned_abs());
+            self.term
+                .metrics
+                .queue(queue.as_str(), *waiting, *live, age.unwrap_or_default());
+        }
+        for (name, health) in &self.health {
+            let takes_jobs = !matches!(health.verdict(now), Verdict::Closed(_));
+            let live = clusters.get(name).copied().unwrap_or(0);
+            self.term.metrics.cluster(name.as_str(), live, takes_jobs);
         }
     }
 
@@ -95,6 +121,7 @@ impl Scheduler {
                 .any(|health| health.verdict(now.mono) == Verdict::Probing);
             let most = if probing { 1 } else { PLACEMENTS };
             let cycle = self.router.cycle(&self.backlog, now, most);
+            self.term.metrics.cycle(self.now().saturating_sub(now.mono));
             let decided = cycle.placements.len();
             self.boards.waiting(cycle.waiting);
             for decision in cycle.placements {
