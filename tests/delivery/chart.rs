@@ -128,6 +128,14 @@ fn the_configuration_goes_in_verbatim_and_rolls_the_pods() {
 }
 
 #[test]
+fn the_configuration_that_it_renders_passes_check_config() {
+    let file = tools::target("delivery").join(format!("rendered-{}.yaml", std::process::id()));
+    std::fs::write(&file, configuration(&rendered(&[]))).unwrap();
+    let broker = env!("CARGO_BIN_EXE_spark-broker");
+    tools::run(Command::new(broker).args(["check-config", "--config"]).arg(&file));
+}
+
+#[test]
 fn the_api_is_offered_only_when_told() {
     let ports = |objects: &[Value]| {
         object(objects, "Service")["spec"]["ports"]

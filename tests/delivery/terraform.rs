@@ -3,6 +3,7 @@
 use std::collections::{BTreeMap, BTreeSet, VecDeque};
 use std::path::{Path, PathBuf};
 use std::process::{Command, Output};
+use std::time::{Duration, Instant};
 
 use serde_json::{Value, json};
 
@@ -116,6 +117,7 @@ fn the_example_root_makes_what_the_broker_needs() {
     assert_queues(&account);
     assert_policies(&root.resources());
     assert_events_arrive(&account);
+    assert_an_event_becomes_a_job_that_succeeds(&account);
 
     root.run(["destroy", "-auto-approve", "-input=false"]);
     assert_eq!(
@@ -186,6 +188,7 @@ fn assert_policies(resources: &BTreeMap<String, Value>) {
         "KeepRecords: dynamodb:BatchGetItem",
         "KeepRecords: dynamodb:DeleteItem",
         "KeepRecords: dynamodb:DescribeTable",
+        "KeepRecords: dynamodb:DescribeTimeToLive",
         "KeepRecords: dynamodb:GetItem",
         "KeepRecords: dynamodb:PutItem",
         "KeepRecords: dynamodb:UpdateItem",
@@ -226,6 +229,57 @@ fn assert_events_arrive(account: &Ministack) {
     let envelope: Value = serde_json::from_str(received["Messages"][0]["Body"].as_str().unwrap()).unwrap();
     assert_eq!(envelope["id"], put["Entries"][0]["EventId"]);
     assert_eq!(envelope["detail"], serde_json::from_str::<Value>(detail).unwrap());
+}
+
+/// `serve`, started as a user would, on what Terraform made: from PutEvents to SUCCEEDED on a simulated cluster.
+fn assert_an_event_becomes_a_job_that_succeeds(account: &Ministack) {
+    let local = include_str!("../../examples/config/local.yaml");
+    let config = tools::target("delivery").join(format!("serve-{}.yaml", std::process::id()));
+    std::fs::write(&config, local.replace(":8080", ":0").replace(":8081", ":0")).unwrap();
+    let log = config.with_extension("log");
+    let broker = Command::new(env!("CARGO_BIN_EXE_spark-broker"))
+        .args(["serve", "--config"])
+        .arg(&config)
+        .envs(account.environment())
+        .stderr(std::fs::File::create(&log).unwrap())
+        .spawn();
+    let mut broker = Stopped(broker.unwrap());
+
+    let detail = include_str!("../../examples/jobs/spark-pi.json");
+    let entry = json!({"Source": "com.example.jobs", "DetailType": "Spark Job Submission", "Detail": detail});
+    let put = account.call("AWSEvents.PutEvents", &json!({"Entries": [entry]}));
+    let id = put["Entries"][0]["EventId"].as_str().unwrap();
+
+    let key = json!({"pk": {"S": format!("submission#{id}")}});
+    let request = json!({"TableName": "spark-broker", "Key": key, "ConsistentRead": true});
+    let deadline = Instant::now() + Duration::from_secs(120);
+    loop {
+        let item = account.call("DynamoDB_20120810.GetItem", &request)["Item"].clone();
+        if item["state"]["S"] == "SUCCEEDED" {
+            break;
+        }
+        assert!(
+            broker.0.try_wait().unwrap().is_none(),
+            "serve ended: {}",
+            std::fs::read_to_string(&log).unwrap()
+        );
+        assert!(
+            Instant::now() < deadline,
+            "{item}: {}",
+            std::fs::read_to_string(&log).unwrap()
+        );
+        std::thread::sleep(Duration::from_millis(200));
+    }
+}
+
+/// A process that is stopped and waited for when it is dropped.
+struct Stopped(std::process::Child);
+
+impl Drop for Stopped {
+    fn drop(&mut self) {
+        let _ = self.0.kill();
+        let _ = self.0.wait();
+    }
 }
 
 #[test]

@@ -24,6 +24,7 @@ data "aws_iam_policy_document" "broker" {
       "dynamodb:BatchGetItem",
       "dynamodb:DeleteItem",
       "dynamodb:DescribeTable",
+      "dynamodb:DescribeTimeToLive",
       "dynamodb:GetItem",
       "dynamodb:PutItem",
       "dynamodb:UpdateItem",
