@@ -40,7 +40,10 @@ fn mixed(n: u64) -> Job {
         7 => job.does("exit-code", "3"),
         19 => job.does("failure", "OutOfMemory"),
         31 => job.does("failure", "DriverEvicted"),
-        43 if n % 100 == 43 => job.does("failure", "SubmissionFailed"),
+        43 if n % 100 == 43 => Job {
+            max_attempts: Some(2),
+            ..job.does("failure", "SubmissionFailed")
+        },
         _ => job,
     }
 }

@@ -20,6 +20,8 @@ pub struct Job {
     pub behaviour: Vec<(&'static str, String)>,
     /// `timeouts.queue`.
     pub queue_timeout: Option<&'static str>,
+    /// `retry.maxAttempts`.
+    pub max_attempts: Option<u32>,
 }
 
 impl Job {
@@ -33,6 +35,7 @@ impl Job {
             memory: 1024,
             behaviour: vec![("submit-delay", "50ms".into()), ("start-delay", "50ms".into())],
             queue_timeout: None,
+            max_attempts: None,
         }
     }
 
@@ -57,6 +60,9 @@ impl Job {
         });
         if let Some(timeout) = self.queue_timeout {
             spec["timeouts"] = json!({"queue": timeout});
+        }
+        if let Some(attempts) = self.max_attempts {
+            spec["retry"] = json!({"maxAttempts": attempts});
         }
         spec
     }

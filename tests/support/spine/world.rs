@@ -39,6 +39,8 @@ pub struct World {
     pub dynamodb: Proxy,
     /// A client that goes past the proxies.
     pub aws: Aws,
+    /// What the broker talks through.
+    brokers: Aws,
     /// The table, read past the proxies.
     pub store: DynamoStore,
     queue_url: String,
@@ -67,9 +69,12 @@ impl World {
             .await
             .unwrap();
         let url = aws.sqs().get_queue_url().queue_name(QUEUE).send().await.unwrap();
+        let sqs = Proxy::before(embedded.sqs_url()).await;
+        let dynamodb = Proxy::before(embedded.dynamodb_url()).await;
         Self {
-            sqs: Proxy::before(embedded.sqs_url()).await,
-            dynamodb: Proxy::before(embedded.dynamodb_url()).await,
+            brokers: Aws::embedded(&sqs.url(), &dynamodb.url()),
+            sqs,
+            dynamodb,
             queue_url: url.queue_url.unwrap(),
             _embedded: embedded,
             aws,
@@ -77,16 +82,21 @@ impl World {
         }
     }
 
+    /// Lets brokers go past the proxies too: nothing of theirs is counted.
+    pub fn uncounted(mut self) -> Self {
+        self.brokers = self.aws.clone();
+        self
+    }
+
     /// Starts a broker with these `clusters` (and `queues`), in YAML.
     pub async fn broker(&self, queues: &str, clusters: &str) -> Broker {
         let config = Config::check(&configuration(queues, clusters)).unwrap_or_else(|f| panic!("{f}"));
-        let aws = Aws::embedded(&self.sqs.url(), &self.dynamodb.url());
         let places = Places {
             domain: None,
             clock: Arc::new(SystemClock),
             data_dir: None,
         };
-        let mut parts = assemble(&config, &aws, places).await.unwrap();
+        let mut parts = assemble(&config, &self.brokers, places).await.unwrap();
         let mut clusters = BTreeMap::new();
         for (name, cluster) in &mut parts.clusters {
             let (counted, calls) = CountedCluster::over(Arc::clone(cluster));
