@@ -1,0 +1,15 @@
+//! The whole path in one process: the broker assembled as `serve` assembles it, over embedded endpoints and simulated
+//! clusters, judged by the store, by what passed on the wire, and by what the clusters were asked.
+
+#![allow(clippy::unwrap_used)]
+
+mod calls;
+mod contention;
+mod provisionable;
+mod shares;
+mod windows;
+
+#[path = "../support/proxy.rs"]
+mod proxy;
+#[path = "../support/spine/mod.rs"]
+mod spine;

@@ -1,0 +1,75 @@
+//! Job specs of known size.
+
+use serde_json::{Value, json};
+use spark_broker::model::{Bytes, Millicores, Resources};
+
+/// A job whose demand the test knows by its own arithmetic.
+#[derive(Debug, Clone)]
+pub struct Job {
+    /// Its submission ID.
+    pub id: String,
+    /// Its job queue.
+    pub queue: &'static str,
+    /// Executors, each like the driver.
+    pub executors: u64,
+    /// Cores of each pod.
+    pub cores: u64,
+    /// `memory` of each pod in MiB, overhead not included.
+    pub memory: u64,
+    /// What the simulated cluster does with it, without the prefix.
+    pub behaviour: Vec<(&'static str, String)>,
+    /// `timeouts.queue`.
+    pub queue_timeout: Option<&'static str>,
+    /// `retry.maxAttempts`.
+    pub max_attempts: Option<u32>,
+}
+
+impl Job {
+    /// One core and 1 GiB for the driver and for its one executor; runs for a moment.
+    pub fn small(id: impl Into<String>) -> Self {
+        Self {
+            id: id.into(),
+            queue: "dev",
+            executors: 1,
+            cores: 1,
+            memory: 1024,
+            behaviour: vec![("submit-delay", "50ms".into()), ("start-delay", "50ms".into())],
+            queue_timeout: None,
+            max_attempts: None,
+        }
+    }
+
+    /// With another behaviour on the simulated cluster.
+    pub fn does(mut self, key: &'static str, value: impl Into<String>) -> Self {
+        self.behaviour.retain(|(known, _)| *known != key);
+        self.behaviour.push((key, value.into()));
+        self
+    }
+
+    /// The spec as a client writes it.
+    pub fn spec(&self) -> Value {
+        let named = |(key, value): &(&str, String)| (format!("simulated.spark-broker/{key}"), json!(value));
+        let annotations: serde_json::Map<String, Value> = self.behaviour.iter().map(named).collect();
+        let memory = format!("{}m", self.memory);
+        let mut spec = json!({
+            "submissionId": self.id, "applicationName": "Spine", "queue": self.queue, "sparkVersion": "3.5.0",
+            "type": "Java", "mainClass": "com.example.Main", "mainApplicationFile": "s3://example-jobs/main.jar",
+            "annotations": annotations,
+            "driver": {"cores": self.cores, "memory": memory},
+            "executor": {"instances": self.executors, "cores": self.cores, "memory": memory},
+        });
+        if let Some(timeout) = self.queue_timeout {
+            spec["timeouts"] = json!({"queue": timeout});
+        }
+        if let Some(attempts) = self.max_attempts {
+            spec["retry"] = json!({"maxAttempts": attempts});
+        }
+        spec
+    }
+
+    /// What its pods request together: Spark adds the larger of 384 MiB and a tenth to the memory of each (JVM).
+    pub fn demand(&self) -> Resources {
+        let memory = self.memory + (self.memory / 10).max(384);
+        Resources::new(Millicores(self.cores * 1000), Bytes::mib(memory), 1).times(1 + self.executors)
+    }
+}
