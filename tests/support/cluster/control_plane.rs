@@ -328,7 +328,7 @@ fn service_account_key() -> String {
 }
 
 /// Ports that nobody listens on, below the range from which the system takes ports for outgoing connections.
-pub(super) fn free_ports<const N: usize>() -> [u16; N] {
+pub fn free_ports<const N: usize>() -> [u16; N] {
     let held: [TcpListener; N] = std::array::from_fn(|_| {
         let mut tries = (0..200).map(|_| rand::rng().random_range(10_000..32_000));
         let bound = tries.find_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());

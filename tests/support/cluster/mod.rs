@@ -25,7 +25,7 @@ mod tools;
 mod webhook;
 
 pub use access::User;
-pub use control_plane::{ControlPlane, Options, TokenWebhook};
+pub use control_plane::{ControlPlane, Options, TokenWebhook, free_ports};
 pub use crd::{every_field_once, validate_by_models};
 pub use family::Process;
 pub use kwok::Driver;

@@ -1,0 +1,16 @@
+//! The program itself, `serve`, against a real API server: SQS and DynamoDB endpoints stand in the test process, the test
+//! plays the operator (or starts the real one), and the broker has the rights that `deploy/` ships and no more.
+//!
+//! What is looked at is what a user sees: SQS, the HTTP API, and the objects on the API server.
+
+#![cfg(test)]
+#![allow(clippy::unwrap_used)]
+
+#[path = "../support/cluster/mod.rs"]
+mod cluster;
+
+mod bed;
+mod cancel;
+mod clusters;
+mod objects;
+mod status;
