@@ -125,7 +125,7 @@ impl Scheduler {
             let decided = cycle.placements.len();
             self.boards.waiting(cycle.waiting);
             for decision in cycle.placements {
-                self.intend(decision);
+                self.intend(decision, now);
             }
             if decided < most {
                 return;
@@ -134,13 +134,12 @@ impl Scheduler {
         self.cycle_due = true;
     }
 
-    pub(super) fn intend(&mut self, decision: Decision) {
+    pub(super) fn intend(&mut self, decision: Decision, at: Now) {
         let Decision {
             entry,
             cluster,
             placement,
         } = decision;
-        let now = self.now();
         let outline = entry.outline(&self.term.domain);
         let namespace = self
             .term
@@ -159,7 +158,7 @@ impl Scheduler {
         let Step::Next(next) = self.term.rules.step(
             &outline,
             &Event {
-                at: self.wall(),
+                at: at.wall,
                 happening,
             },
         ) else {
@@ -167,10 +166,10 @@ impl Scheduler {
             return;
         };
         if let Some(health) = self.health.get_mut(&cluster) {
-            health.sent(now);
+            health.sent(at.mono);
         }
         self.update_health(&cluster);
-        let waited = self.wall().duration_since(entry.accepted_at).unsigned_abs();
+        let waited = at.wall.duration_since(entry.accepted_at).unsigned_abs();
         self.term
             .metrics
             .placement(entry.queue.as_str(), cluster.as_str(), waited);

@@ -12,8 +12,21 @@ const WALKS: &[(&str, &[&str])] = &[
         "SUBMITTED",
         &["HELD", "RUNNING", "SUCCEEDED", "FAILED", "RETRYING", "CANCELLING"],
     ),
-    ("HELD", &["SUBMITTED", "RUNNING", "SUCCEEDED", "FAILED", "RETRYING", "CANCELLING"]),
-    ("RUNNING", &["HELD", "SUCCEEDED", "FAILED", "RETRYING", "CANCELLING"]),
+    (
+        "HELD",
+        &[
+            "SUBMITTED",
+            "RUNNING",
+            "SUCCEEDED",
+            "FAILED",
+            "RETRYING",
+            "CANCELLING",
+        ],
+    ),
+    (
+        "RUNNING",
+        &["HELD", "SUCCEEDED", "FAILED", "RETRYING", "CANCELLING"],
+    ),
     ("RETRYING", &["QUEUED", "SUCCEEDED", "CANCELLING"]),
     ("CANCELLING", &["CANCELLED", "SUCCEEDED", "FAILED"]),
 ];
