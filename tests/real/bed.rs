@@ -29,6 +29,7 @@ pub struct Bed<'a> {
     api: SocketAddr,
     broker: Option<Process>,
     objects: Api<DynamicObject>,
+    first: Value,
     fence: tokio::sync::OnceCell<String>,
 }
 
@@ -81,6 +82,7 @@ impl<'a> Bed<'a> {
             api: SocketAddr::from((Ipv4Addr::LOCALHOST, api)),
             broker: None,
             objects: plane.applications(namespace).await,
+            first: clusters[0]["name"].clone(),
             fence: tokio::sync::OnceCell::new(),
         }
     }
@@ -160,6 +162,26 @@ impl<'a> Bed<'a> {
         self.until(id, state, |status| status["state"] == state).await
     }
 
+    /// Waits until a cluster is healthy, or isn't and says `words`.
+    pub async fn cluster_is(&self, name: &str, healthy: bool, words: &str) {
+        let mut last = None;
+        for _ in 0..2_400 {
+            let clusters = self.get("/v1/clusters").await.unwrap_or_default();
+            let found = clusters["clusters"]
+                .as_array()
+                .and_then(|all| all.iter().find(|cluster| cluster["name"] == name));
+            if let Some(line) = found {
+                let message = line["message"].as_str().unwrap_or_default();
+                if line["healthy"] == healthy && message.contains(words) {
+                    return;
+                }
+                last = Some(line.clone());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("not yet: healthy is {healthy}, with {words:?}: {last:?}");
+    }
+
     /// The states that a submission went through, in order.
     pub async fn walk(&self, id: &str) -> Vec<String> {
         let history = self.get(&format!("/v1/submissions/{id}/history")).await.unwrap();
@@ -198,7 +220,9 @@ impl<'a> Bed<'a> {
     /// Returns when the broker has taken in everything that was written to the first cluster before this call: a watch
     /// tells in order, so a later change of another object is a proof.
     pub async fn fence(&self) {
-        let make = || async { self.submitted(&spark_pi()).await.0 };
+        let mut spec = spark_pi();
+        spec["clusters"] = json!([self.first]);
+        let make = || async { self.submitted(&spec).await.0 };
         let id = self.fence.get_or_init(make).await;
         let status = self.status(id).await;
         let name = status["objectName"].as_str().unwrap();
