@@ -147,14 +147,18 @@ impl<'a> Bed<'a> {
                 if holds(&status) {
                     return status;
                 }
+                let over = status["terminal"] == true;
                 last = Some(status);
+                if over {
+                    break;
+                }
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let log = self.broker.as_ref().map(Process::log).unwrap_or_default();
         let mine: Vec<&str> = log.lines().rev().take(25).collect();
         let last = last.map_or("nothing".to_owned(), |status| format!("{status:#}"));
-        panic!("not yet: {what} ({id})\n{last}\n{}", mine.join("\n"));
+        panic!("not (yet): {what} ({id})\n{last}\n{}", mine.join("\n"));
     }
 
     /// The status of a submission as soon as it is in `state`.

@@ -59,6 +59,11 @@ async fn every_field_of_the_published_schema_reaches_the_object() {
     // What the broker owns is refused in a job spec.
     take(&mut spec, "suspend");
     take(&mut spec["driver"], "podName");
+    // The schema has texts and numbers where Kubernetes and the operator's CRD allow some of them.
+    for part in ["driver", "executor"] {
+        spec[part]["ports"][0]["protocol"] = json!("TCP");
+    }
+    spec["monitoring"]["prometheus"]["port"] = json!(8090);
     spec["queue"] = json!("dev");
     let (_, object) = bed.submitted(&spec).await;
     let object = sent(&object);
