@@ -29,6 +29,7 @@ pub struct Bed<'a> {
     api: SocketAddr,
     broker: Option<Process>,
     objects: Api<DynamicObject>,
+    first: Value,
     fence: tokio::sync::OnceCell<String>,
 }
 
@@ -81,6 +82,7 @@ impl<'a> Bed<'a> {
             api: SocketAddr::from((Ipv4Addr::LOCALHOST, api)),
             broker: None,
             objects: plane.applications(namespace).await,
+            first: clusters[0]["name"].clone(),
             fence: tokio::sync::OnceCell::new(),
         }
     }
@@ -145,19 +147,43 @@ impl<'a> Bed<'a> {
                 if holds(&status) {
                     return status;
                 }
+                let over = status["terminal"] == true;
                 last = Some(status);
+                if over {
+                    break;
+                }
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
         let log = self.broker.as_ref().map(Process::log).unwrap_or_default();
         let mine: Vec<&str> = log.lines().rev().take(25).collect();
         let last = last.map_or("nothing".to_owned(), |status| format!("{status:#}"));
-        panic!("not yet: {what} ({id})\n{last}\n{}", mine.join("\n"));
+        panic!("not (yet): {what} ({id})\n{last}\n{}", mine.join("\n"));
     }
 
     /// The status of a submission as soon as it is in `state`.
     pub async fn in_state(&self, id: &str, state: &str) -> Value {
         self.until(id, state, |status| status["state"] == state).await
+    }
+
+    /// Waits until a cluster is healthy, or isn't and says `words`.
+    pub async fn cluster_is(&self, name: &str, healthy: bool, words: &str) {
+        let mut last = None;
+        for _ in 0..2_400 {
+            let clusters = self.get("/v1/clusters").await.unwrap_or_default();
+            let found = clusters["clusters"]
+                .as_array()
+                .and_then(|all| all.iter().find(|cluster| cluster["name"] == name));
+            if let Some(line) = found {
+                let message = line["message"].as_str().unwrap_or_default();
+                if line["healthy"] == healthy && message.contains(words) {
+                    return;
+                }
+                last = Some(line.clone());
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("not yet: healthy is {healthy}, with {words:?}: {last:?}");
     }
 
     /// The states that a submission went through, in order.
@@ -198,7 +224,9 @@ impl<'a> Bed<'a> {
     /// Returns when the broker has taken in everything that was written to the first cluster before this call: a watch
     /// tells in order, so a later change of another object is a proof.
     pub async fn fence(&self) {
-        let make = || async { self.submitted(&spark_pi()).await.0 };
+        let mut spec = spark_pi();
+        spec["clusters"] = json!([self.first]);
+        let make = || async { self.submitted(&spec).await.0 };
         let id = self.fence.get_or_init(make).await;
         let status = self.status(id).await;
         let name = status["objectName"].as_str().unwrap();

@@ -12,5 +12,8 @@ mod cluster;
 mod bed;
 mod cancel;
 mod clusters;
+mod kill;
 mod objects;
+mod outage;
+mod rights;
 mod status;

@@ -1,0 +1,104 @@
+//! A cluster that is away or refuses the broker: its jobs wait and say why, the others go on, and it joins again.
+
+use k8s_openapi::api::rbac::v1::RoleBinding;
+use k8s_openapi::apiextensions_apiserver::pkg::apis::apiextensions::v1::CustomResourceDefinition;
+use kube::Api;
+use kube::api::DeleteParams;
+use serde_json::json;
+
+use crate::bed::{Bed, spark_pi};
+use crate::cluster::{ControlPlane, Options, User, eventually};
+use crate::clusters::{namespace_for, real, rights, simulated};
+
+/// Sends a job for the cluster that is away, which waits and says why, while one for the other cluster runs to its end.
+async fn waits_while_another_goes_on(bed: &Bed<'_>, why: &str) -> String {
+    let (mut waiting, mut going) = (spark_pi(), spark_pi());
+    waiting["clusters"] = json!(["real"]);
+    going["clusters"] = json!(["other"]);
+    going["annotations"] = json!({"simulated.spark-broker/run-time": "200ms"});
+    let (waiting, going) = (bed.send(&waiting).await, bed.send(&going).await);
+    bed.until(&waiting, &format!("it waits: {why}"), |status| {
+        let message = status["message"].as_str().unwrap_or_default();
+        status["state"] == "QUEUED" && status["reason"] == "ClusterUnhealthy" && message.contains(why)
+    })
+    .await;
+    bed.in_state(&going, "SUCCEEDED").await;
+    assert_ne!(bed.status(&waiting).await["terminal"], true);
+    waiting
+}
+
+/// Lets the job that waited run to its end.
+async fn runs_now(bed: &Bed<'_>, id: &str) {
+    let status = bed.in_state(id, "SUBMITTED").await;
+    let name = status["objectName"].as_str().unwrap();
+    bed.operator_says(name, "COMPLETED", "").await;
+    bed.in_state(id, "SUCCEEDED").await;
+    let walk = bed.walk(id).await;
+    let legal = ["QUEUED", "DISPATCHING", "SUBMITTED", "SUCCEEDED"];
+    assert!(walk.iter().all(|state| legal.contains(&state.as_str())), "{walk:?}");
+}
+
+#[tokio::test]
+async fn jobs_of_a_cluster_that_is_away_or_refuses_us_wait_while_the_others_go_on() {
+    let plane = ControlPlane::start(Options::default()).await;
+    plane.apply_spark_crd().await;
+    let namespace = namespace_for(&plane, User::Broker).await;
+    let clusters = [real(&plane, "real", &namespace, User::Broker), simulated("other")];
+    let mut bed = Bed::prepare(&plane, &namespace, &clusters).await;
+
+    // Away at the start.
+    plane.stop_api_server();
+    bed.start();
+    let id = waits_while_another_goes_on(&bed, "").await;
+    plane.start_api_server().await;
+    runs_now(&bed, &id).await;
+
+    // Away later, a job of it running.
+    let mut spec = spark_pi();
+    spec["clusters"] = json!(["real"]);
+    let (running, object) = bed.submitted(&spec).await;
+    let name = object.metadata.name.unwrap();
+    bed.operator_says(&name, "RUNNING", "").await;
+    bed.in_state(&running, "RUNNING").await;
+    plane.stop_api_server();
+    let id = waits_while_another_goes_on(&bed, "").await;
+    assert_eq!(bed.status(&running).await["state"], "RUNNING");
+    plane.start_api_server().await;
+    bed.operator_says(&name, "COMPLETED", "").await;
+    bed.in_state(&running, "SUCCEEDED").await;
+    runs_now(&bed, &id).await;
+
+    // 401: the token isn't known any more.
+    let tokens = plane.folder().join("tokens.csv");
+    let known = std::fs::read_to_string(&tokens).unwrap();
+    let others: Vec<&str> = known.lines().filter(|line| !line.contains(",broker,")).collect();
+    std::fs::write(&tokens, others.join("\n") + "\n").unwrap();
+    plane.stop_api_server();
+    plane.start_api_server().await;
+    let id = waits_while_another_goes_on(&bed, "401").await;
+    std::fs::write(&tokens, known).unwrap();
+    plane.stop_api_server();
+    plane.start_api_server().await;
+    runs_now(&bed, &id).await;
+
+    // 403: the rights are taken away.
+    let bindings: Api<RoleBinding> = Api::namespaced(plane.admin().await, &namespace);
+    bindings
+        .delete("spark-broker", &DeleteParams::default())
+        .await
+        .unwrap();
+    let id = waits_while_another_goes_on(&bed, "403").await;
+    for object in rights(&namespace, User::Broker) {
+        plane.apply(&object, Some(&namespace)).await;
+    }
+    runs_now(&bed, &id).await;
+
+    // 404: the operator's CRD isn't there.
+    let crds: Api<CustomResourceDefinition> = Api::all(plane.admin().await);
+    let crd = "sparkapplications.sparkoperator.k8s.io";
+    crds.delete(crd, &DeleteParams::default()).await.unwrap();
+    eventually("the CRD is gone", async || crds.get_opt(crd).await.unwrap().is_none()).await;
+    let id = waits_while_another_goes_on(&bed, "404").await;
+    plane.apply_spark_crd().await;
+    runs_now(&bed, &id).await;
+}
