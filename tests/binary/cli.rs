@@ -29,9 +29,15 @@ async fn each_end_of_a_command_has_its_exit_code() {
     assert_eq!(broker.command(&["list", "--state", "NONSENSE"]).0, Some(2));
     let (code, printed) = broker.command(&["list", "--output", "json"]);
     assert_eq!(code, Some(0));
-    assert!(printed.contains("\"good\"") && printed.contains("\"bad\""), "{printed}");
+    assert!(
+        printed.contains("\"good\"") && printed.contains("\"bad\""),
+        "{printed}"
+    );
 
-    let refused = run_with(&["submit", "--file", "-", "--api", &broker.api], "{\"queue\": \"nope\"}");
+    let refused = run_with(
+        &["submit", "--file", "-", "--api", &broker.api],
+        "{\"queue\": \"nope\"}",
+    );
     assert_eq!(refused.status.code(), Some(1));
     let told = String::from_utf8(refused.stderr).unwrap();
     assert!(told.contains("queue") && told.contains("dev, prod"), "{told}");
@@ -56,7 +62,10 @@ fn usage_and_a_service_away_have_their_own_codes() {
     assert_eq!(run(&["status"]).status.code(), Some(2));
     assert_eq!(run(&["nonsense"]).status.code(), Some(2));
     assert_eq!(run(&["--help"]).status.code(), Some(0));
-    let nobody = std::net::TcpListener::bind("127.0.0.1:0").unwrap().local_addr().unwrap();
+    let nobody = std::net::TcpListener::bind("127.0.0.1:0")
+        .unwrap()
+        .local_addr()
+        .unwrap();
     let away = run(&["status", "x", "--api", &format!("http://{nobody}")]);
     assert_eq!(away.status.code(), Some(69));
     assert_eq!(run(&["submit", "--file", "/no/such/file"]).status.code(), Some(2));

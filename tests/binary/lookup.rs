@@ -34,7 +34,11 @@ async fn a_spec_sent_to_sqs_runs_and_is_looked_up_by_its_message_id_everywhere()
     for name in ["state", "queue", "cluster", "acceptedAt", "finishedAt", "version"] {
         let told = &succeeded[name];
         let told = told.as_str().map_or_else(|| told.to_string(), str::to_owned);
-        assert_eq!(dev.account.attribute(&pk, name).await.as_ref(), Some(&told), "{name}");
+        assert_eq!(
+            dev.account.attribute(&pk, name).await.as_ref(),
+            Some(&told),
+            "{name}"
+        );
     }
     dev.account.drained().await;
 }

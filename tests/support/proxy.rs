@@ -19,6 +19,8 @@ pub enum Mode {
     Refuse,
     /// Answers every request with a throttling error of its own.
     Throttle,
+    /// Takes every connection and never answers.
+    Stall,
 }
 
 #[derive(Default)]
@@ -37,14 +39,23 @@ pub struct Proxy {
 impl Proxy {
     /// Starts before `target`, a URL such as `http://127.0.0.1:8000`.
     pub async fn before(target: &str) -> Self {
-        let target: SocketAddr = target.trim_start_matches("http://").trim_end_matches('/').parse().unwrap();
+        let target: SocketAddr = target
+            .trim_start_matches("http://")
+            .trim_end_matches('/')
+            .parse()
+            .unwrap();
         let listener = TcpListener::bind("127.0.0.1:0").await.unwrap();
         let address = listener.local_addr().unwrap();
         let mode = watch::Sender::new(Mode::Pass);
         let seen = Arc::new(Mutex::new(Seen::default()));
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, target, mode.clone(), Arc::clone(&seen)));
-        Self { address, mode, seen, _tasks: tasks }
+        Self {
+            address,
+            mode,
+            seen,
+            _tasks: tasks,
+        }
     }
 
     /// Where clients reach it.
@@ -63,15 +74,28 @@ impl Proxy {
     }
 }
 
-async fn accept(listener: TcpListener, target: SocketAddr, mode: watch::Sender<Mode>, seen: Arc<Mutex<Seen>>) {
+async fn accept(
+    listener: TcpListener,
+    target: SocketAddr,
+    mode: watch::Sender<Mode>,
+    seen: Arc<Mutex<Seen>>,
+) {
     let mut connections = JoinSet::new();
     loop {
         while connections.try_join_next().is_some() {}
-        let Ok((client, _)) = listener.accept().await else { return };
+        let Ok((client, _)) = listener.accept().await else {
+            return;
+        };
         let (mode, seen) = (mode.subscribe(), Arc::clone(&seen));
         let now = *mode.borrow();
         match now {
             Mode::Refuse => drop(client),
+            Mode::Stall => {
+                connections.spawn(async move {
+                    let _open = client;
+                    std::future::pending::<()>().await;
+                });
+            }
             Mode::Throttle => {
                 connections.spawn(throttle(client));
             }
@@ -83,8 +107,15 @@ async fn accept(listener: TcpListener, target: SocketAddr, mode: watch::Sender<M
 }
 
 /// Passes both ways until one side ends or the mode changes.
-async fn pass(client: TcpStream, target: SocketAddr, mut mode: watch::Receiver<Mode>, seen: Arc<Mutex<Seen>>) {
-    let Ok(server) = TcpStream::connect(target).await else { return };
+async fn pass(
+    client: TcpStream,
+    target: SocketAddr,
+    mut mode: watch::Receiver<Mode>,
+    seen: Arc<Mutex<Seen>>,
+) {
+    let Ok(server) = TcpStream::connect(target).await else {
+        return;
+    };
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (mut from_client, mut to_client) = client.into_split();
     let (mut from_server, mut to_server) = server.into_split();
@@ -130,7 +161,8 @@ fn count(bytes: &[u8], tail: &mut String, seen: &Mutex<Seen>) {
 async fn throttle(mut client: TcpStream) {
     let mut buffer = vec![0; 64 * 1024];
     if client.read(&mut buffer).await.is_ok() {
-        let body = r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"Rate exceeded"}"#;
+        let body =
+            r#"{"__type":"com.amazonaws.dynamodb.v20120810#ThrottlingException","message":"Rate exceeded"}"#;
         let answer = format!(
             "HTTP/1.1 400 Bad Request\r\nContent-Type: application/x-amz-json-1.0\r\nContent-Length: {}\r\nConnection: close\r\n\r\n{body}",
             body.len()

@@ -79,7 +79,9 @@ impl Account {
 
     /// After so many receives SQS itself moves a message to the dead-letter queue.
     pub(crate) async fn set_max_receive_count(&self, count: u32) {
-        let arn = self.fact(&self.dead_letter_queue, QueueAttributeName::QueueArn).await;
+        let arn = self
+            .fact(&self.dead_letter_queue, QueueAttributeName::QueueArn)
+            .await;
         let policy = serde_json::json!({"deadLetterTargetArn": arn, "maxReceiveCount": count});
         let request = self.aws.sqs().set_queue_attributes().queue_url(&self.queue);
         let request = request.attributes(QueueAttributeName::RedrivePolicy, policy.to_string());
@@ -112,21 +114,27 @@ impl Account {
 
     /// Every message parked so far.
     pub(crate) async fn parked(&self) -> Vec<Parked> {
-        let request = self.aws.sqs().receive_message().queue_url(&self.dead_letter_queue);
+        let request = self
+            .aws
+            .sqs()
+            .receive_message()
+            .queue_url(&self.dead_letter_queue);
         let request = request
             .max_number_of_messages(10)
             .visibility_timeout(600)
             .message_attribute_names("All");
         let messages = request.send().await.unwrap().messages.unwrap_or_default();
         let mut parked = self.parked.lock().unwrap();
-        parked.extend(messages.into_iter().map(|message| Parked {
-            body: message.body.unwrap_or_default(),
-            attributes: message
-                .message_attributes
-                .unwrap_or_default()
-                .into_iter()
-                .filter_map(|(name, value)| Some((name, value.string_value?)))
-                .collect(),
+        parked.extend(messages.into_iter().map(|message| {
+            Parked {
+                body: message.body.unwrap_or_default(),
+                attributes: message
+                    .message_attributes
+                    .unwrap_or_default()
+                    .into_iter()
+                    .filter_map(|(name, value)| Some((name, value.string_value?)))
+                    .collect(),
+            }
         }));
         parked.clone()
     }
@@ -157,13 +165,18 @@ impl Account {
 
     /// Returns once nothing is left in the submission queue.
     pub(crate) async fn drained(&self) {
-        eventually("an empty queue", async || (self.waiting().await == (0, 0)).then_some(())).await;
+        eventually("an empty queue", async || {
+            (self.waiting().await == (0, 0)).then_some(())
+        })
+        .await;
     }
 
     /// `GetItem` on the table.
     pub(crate) async fn item(&self, pk: &str) -> Option<HashMap<String, AttributeValue>> {
         let request = self.aws.dynamodb().get_item().table_name(TABLE);
-        let request = request.key("pk", AttributeValue::S(pk.to_owned())).consistent_read(true);
+        let request = request
+            .key("pk", AttributeValue::S(pk.to_owned()))
+            .consistent_read(true);
         request.send().await.unwrap().item
     }
 

@@ -26,7 +26,10 @@ pub(super) fn call(method: &str, url: &str, body: &[u8]) -> Result<Answer, Strin
         .header("content-type", "application/json")
         .body(body.to_vec())
         .map_err(|e| e.to_string())?;
-    let request = agent.configure_request(request).allow_non_standard_methods(true).build();
+    let request = agent
+        .configure_request(request)
+        .allow_non_standard_methods(true)
+        .build();
     let mut response = agent.run(request).map_err(|e| e.to_string())?;
     let status = response.status().as_u16();
     let text = response.body_mut().read_to_string().map_err(|e| e.to_string())?;
