@@ -94,6 +94,7 @@ async fn run(options: &DevOptions, config: Config, viewer: &mut dyn Viewer) -> R
     for line in greeting(&embedded, &running, &config) {
         viewer.note(&line);
     }
+    let api = running.api;
     let enough = CancellationToken::new();
     let mut stopped = std::pin::pin!(running.until(enough.clone()));
     let code = tokio::select! {
@@ -101,7 +102,7 @@ async fn run(options: &DevOptions, config: Config, viewer: &mut dyn Viewer) -> R
         ended = watch_jobs(options, &config, &aws, viewer) => {
             enough.cancel();
             let code = stopped.await;
-            jobs::say_how_to_look_up(&ended?, options, viewer);
+            jobs::say_how_to_look_up(&ended?, api, viewer);
             code
         }
     };

@@ -2,12 +2,13 @@
 //! all have ended.
 
 use std::collections::BTreeMap;
+use std::net::SocketAddr;
 use std::path::{Path, PathBuf};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::Viewer;
 use super::assembly::StartError;
-use super::{DevOptions, Viewer};
 use crate::adapters::aws::Aws;
 use crate::adapters::dynamodb::{CopiedTable, DynamoStore};
 use crate::adapters::sqs::{QueueAddress, SqsQueue};
@@ -142,14 +143,13 @@ async fn waiting(store: &DynamoStore, record: &Record) -> Option<Waiting> {
 }
 
 /// The last lines: how to look a submission up.
-pub fn say_how_to_look_up(ids: &[SubmissionId], options: &DevOptions, viewer: &mut dyn Viewer) {
-    let Some(id) = ids.first() else { return };
+pub fn say_how_to_look_up(ids: &[SubmissionId], api: Option<SocketAddr>, viewer: &mut dyn Viewer) {
+    let (Some(id), Some(api)) = (ids.first(), api) else {
+        return;
+    };
     viewer.note("");
     viewer.note("all have ended; while the broker runs (`spark-broker dev`, or `serve`), look one up with");
     viewer.note(&format!("  spark-broker status {id}"));
-    viewer.note(&format!(
-        "  curl http://127.0.0.1:{}/v1/submissions/{id}",
-        options.api_port
-    ));
+    viewer.note(&format!("  curl http://{api}/v1/submissions/{id}"));
     viewer.note("or by GetItem on the table, key pk = submission#<id>");
 }

@@ -262,12 +262,20 @@ impl Intake {
         parked: &mut bool,
     ) -> Result<Fate, Error> {
         let id = rejection.id.to_string();
-        self.park(message, rejection.reason, &id, &rejection.violations, parked)
-            .await?;
+        let parking = self
+            .park(message, rejection.reason, &id, &rejection.violations, parked)
+            .await;
+        // A message that leaves no room for the reason beside it is told of in its record all the same.
+        if parking
+            .as_ref()
+            .is_err_and(|error| !matches!(error.class(), Class::Permanent))
+        {
+            return parking.map(|()| Fate::Leave);
+        }
         let record = self.acceptor.rejected(&rejection, message.sender.as_deref());
         match self.records.store(&record).await? {
             // A record that stands under that ID is left untouched.
-            Stored::New(_) | Stored::Duplicate(_) | Stored::Conflict(_) => Ok(Fate::Delete),
+            Stored::New(_) | Stored::Duplicate(_) | Stored::Conflict(_) => parking.map(|()| Fate::Delete),
         }
     }
 

@@ -21,6 +21,8 @@ pub enum Mode {
     Refuse,
     /// Answers every request with a throttling error of its own.
     Throttle,
+    /// Takes every connection and never answers.
+    Stall,
 }
 
 #[derive(Default)]
@@ -96,6 +98,12 @@ async fn accept(
         let now = *mode.borrow();
         match now {
             Mode::Refuse => drop(client),
+            Mode::Stall => {
+                connections.spawn(async move {
+                    let _open = client;
+                    std::future::pending::<()>().await;
+                });
+            }
             Mode::Throttle => {
                 connections.spawn(throttle(client));
             }

@@ -102,10 +102,6 @@ impl Process {
         });
         status.await.code()
     }
-
-    pub(crate) fn has_ended(&mut self) -> bool {
-        self.child.try_wait().unwrap().is_some()
-    }
 }
 
 impl Drop for Process {

@@ -1,0 +1,79 @@
+//! The store away: nothing is lost, parked or moved to the dead-letter queue, and work resumes by itself.
+
+use std::time::Duration;
+
+use crate::harness::{Account, Broker, eventually, job, serve_at};
+use crate::proxy::{Mode, Proxy};
+
+/// How long each kind of outage lasts: longer than the holder's lease is good for.
+const OUTAGE: Duration = Duration::from_secs(10);
+/// Sent while the store is away; fewer than a receive can bring.
+const MEANWHILE: usize = 9;
+
+async fn not_ready(broker: &Broker) {
+    let answer = eventually("503 of /readyz", async || {
+        broker.readiness().ok().filter(|answer| answer.status == 503)
+    });
+    let body = answer.await.body;
+    let missing = body["missing"][0].as_str().unwrap();
+    assert!(missing.contains("store takes no writes"), "{body}");
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn while_the_store_is_away_messages_are_held_and_afterwards_all_jobs_end() {
+    let account = Account::new().await;
+    account.set_max_receive_count(3).await;
+    let proxy = Proxy::before(account.dynamodb_url()).await;
+    let broker = serve_at(&account, &proxy.url(), "").await;
+    let mut ids = Vec::new();
+    let mut send = async |id: String, run_time: &str| {
+        account.send(&job(&id, run_time).to_string()).await;
+        ids.push(id);
+    };
+    for n in 0..4 {
+        send(format!("before-{n}"), "5s").await;
+    }
+    broker.reaches("before-0", "RUNNING").await;
+
+    proxy.set(Mode::Refuse);
+    send("taken".into(), "1s").await;
+    not_ready(&broker).await;
+    for n in 0..MEANWHILE {
+        send(format!("refused-{n}"), "1s").await;
+    }
+    let refused = broker.submit(job("over-http", "1s").to_string());
+    assert_eq!(refused.status, 503, "{:#}", refused.body);
+    tokio::time::sleep(OUTAGE).await;
+    not_ready(&broker).await;
+    assert_eq!(
+        account.waiting().await,
+        (9, 1),
+        "intake stops taking and holds what it took"
+    );
+
+    proxy.set(Mode::Throttle);
+    send("throttled".into(), "1s").await;
+    tokio::time::sleep(OUTAGE).await;
+    not_ready(&broker).await;
+    assert_eq!(account.waiting().await, (10, 1));
+    assert!(account.parked().await.is_empty());
+
+    proxy.set(Mode::Pass);
+    broker.ready().await;
+    account.drained().await;
+    for id in &ids {
+        let ended = broker.ended(id).await;
+        assert_eq!(
+            (ended["state"].as_str(), ended["attempts"].as_u64()),
+            (Some("SUCCEEDED"), Some(1)),
+            "{ended:#}"
+        );
+        broker.walk(id);
+    }
+    assert_eq!(
+        broker.status("over-http"),
+        None,
+        "what was answered 503 wasn't taken"
+    );
+    assert!(account.parked().await.is_empty());
+}
