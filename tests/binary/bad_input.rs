@@ -300,7 +300,7 @@ async fn what_the_reader_of_a_field_accepts_is_accepted() {
         ("/driver/memory", json!("2gb")),
         ("/executor/memory", json!("1024")),
         ("/executor/memoryLimit", json!("2Gi")),
-        ("/executor/instances", json!(0)),
+        ("/executor/instances", json!(1)),
     ];
     for (n, (pointer, value)) in accepted.into_iter().enumerate() {
         let id = format!("accepted-{n}");

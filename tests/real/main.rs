@@ -4,6 +4,7 @@
 //! What is looked at is what a user sees: SQS, the HTTP API, and the objects on the API server.
 
 #![cfg(test)]
+#![allow(clippy::too_many_lines, reason = "a test reads as one piece")]
 #![allow(clippy::unwrap_used)]
 
 #[path = "../support/cluster/mod.rs"]
