@@ -60,6 +60,13 @@ async fn a_cancelled_job_that_runs_loses_its_object_and_its_pods_and_is_cancelle
     assert!(bed.object(&name).await.is_none(), "the object is gone");
     let left = pods(&bed).await.get_opt(&driver).await.unwrap();
     assert!(left.is_none(), "so is its driver");
-    let walk = ["QUEUED", "DISPATCHING", "SUBMITTED", "RUNNING", "CANCELLING", "CANCELLED"];
+    let walk = [
+        "QUEUED",
+        "DISPATCHING",
+        "SUBMITTED",
+        "RUNNING",
+        "CANCELLING",
+        "CANCELLED",
+    ];
     assert_eq!(bed.walk(&id).await, walk);
 }

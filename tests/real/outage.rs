@@ -35,7 +35,10 @@ async fn runs_now(bed: &Bed<'_>, id: &str) {
     bed.in_state(id, "SUCCEEDED").await;
     let walk = bed.walk(id).await;
     let legal = ["QUEUED", "DISPATCHING", "SUBMITTED", "SUCCEEDED"];
-    assert!(walk.iter().all(|state| legal.contains(&state.as_str())), "{walk:?}");
+    assert!(
+        walk.iter().all(|state| legal.contains(&state.as_str())),
+        "{walk:?}"
+    );
 }
 
 #[tokio::test]
@@ -97,7 +100,10 @@ async fn jobs_of_a_cluster_that_is_away_or_refuses_us_wait_while_the_others_go_o
     let crds: Api<CustomResourceDefinition> = Api::all(plane.admin().await);
     let crd = "sparkapplications.sparkoperator.k8s.io";
     crds.delete(crd, &DeleteParams::default()).await.unwrap();
-    eventually("the CRD is gone", async || crds.get_opt(crd).await.unwrap().is_none()).await;
+    eventually("the CRD is gone", async || {
+        crds.get_opt(crd).await.unwrap().is_none()
+    })
+    .await;
     let id = waits_while_another_goes_on(&bed, "404").await;
     plane.apply_spark_crd().await;
     runs_now(&bed, &id).await;

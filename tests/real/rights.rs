@@ -113,7 +113,8 @@ impl Right<'_> {
         self.bed.in_state(&id, "RUNNING").await;
         self.take().await;
         let end = json!({"exitCode": 143, "reason": "Error", "finishedAt": "2026-11-23T05:31:00Z"});
-        let condition = json!({"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"});
+        let condition =
+            json!({"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"});
         let state = json!({"terminated": end});
         set_driver(self.bed, &driver, "Failed", state, json!([condition])).await;
         self.bed.fence().await;
@@ -135,8 +136,12 @@ async fn each_verb_that_the_shipped_rbac_grants_is_missed_when_it_is_taken_away(
         plane.create_namespace("plain").await,
         plane.create_namespace("measured").await,
     ];
-    let of_capacity =
-        |role: &Value| role["metadata"]["name"].as_str().unwrap().starts_with("capacity-");
+    let of_capacity = |role: &Value| {
+        role["metadata"]["name"]
+            .as_str()
+            .unwrap()
+            .starts_with("capacity-")
+    };
     let mut plain = rights(&namespaces[0], User::Broker);
     plain.retain(|role| !of_capacity(role));
     let measured = rights(&namespaces[1], User::Stranger);

@@ -24,7 +24,10 @@ const FOLLOWS: [(&str, [&str; 4]); 15] = [
     ("SUSPENDED", ["HELD", "HELD", "HELD", "SUCCEEDED"]),
     ("RESUMING", ["SUBMITTED", "RUNNING", "HELD", "SUCCEEDED"]),
     ("UNKNOWN", ["SUBMITTED", "RUNNING", "HELD", "SUCCEEDED"]),
-    ("A_STATE_OF_TOMORROW", ["SUBMITTED", "RUNNING", "HELD", "SUCCEEDED"]),
+    (
+        "A_STATE_OF_TOMORROW",
+        ["SUBMITTED", "RUNNING", "HELD", "SUCCEEDED"],
+    ),
 ];
 
 /// The operator's state that brings a record into each of these.
@@ -67,9 +70,9 @@ async fn a_message_becomes_exactly_one_application_and_its_record_moves_only_as_
     assert_eq!(bed.walk(&id).await, walk);
 
     let all = bed.plane.list_applications(&bed.namespace).await;
-    let of_job = all.iter().filter(|object| {
-        object.metadata.annotations.as_ref().unwrap()["spark-broker/submission-id"] == id
-    });
+    let of_job = all
+        .iter()
+        .filter(|object| object.metadata.annotations.as_ref().unwrap()["spark-broker/submission-id"] == id);
     assert_eq!(of_job.count(), 1);
     assert_eq!(all.len(), 2, "the job's and the fence's");
 }
@@ -84,7 +87,12 @@ async fn a_failure_carries_the_operators_message_and_the_drivers_exit_code() {
     bed.operator_says(&name, "FAILED", EXIT_3).await;
     let end = bed.in_state(&id, "FAILED").await;
     assert_eq!(
-        (&end["exitCode"], &end["message"], &end["reason"], &end["attempts"]),
+        (
+            &end["exitCode"],
+            &end["message"],
+            &end["reason"],
+            &end["attempts"]
+        ),
         (&json!(3), &json!(EXIT_3), &json!("ApplicationFailed"), &json!(1))
     );
 }
