@@ -77,8 +77,8 @@ fn messages() -> Vec<Case> {
     ]
 }
 
-fn specs() -> Vec<Case> {
-    let mut cases = vec![
+fn wrong_fields() -> Vec<Case> {
+    vec![
         spec(
             "unknown-field",
             "/sparkVersoin",
@@ -140,7 +140,11 @@ fn specs() -> Vec<Case> {
             json!({"a": 1}),
             &[("arguments", "list")],
         ),
-    ];
+    ]
+}
+
+fn specs() -> Vec<Case> {
+    let mut cases = wrong_fields();
     for (name, bad) in [("long-id", "x".repeat(300)), ("slash-id", "a/b".to_owned())] {
         let mut case = spec(
             name,
