@@ -121,6 +121,11 @@ fn wrong_fields() -> Vec<Case> {
             json!(1_000_000_000_000_u64),
             &[("executor.instances", "1000000000000")],
         ),
+    ]
+}
+
+fn wrong_choices() -> Vec<Case> {
+    vec![
         spec(
             "no-such-queue",
             "/queue",
@@ -145,6 +150,7 @@ fn wrong_fields() -> Vec<Case> {
 
 fn specs() -> Vec<Case> {
     let mut cases = wrong_fields();
+    cases.extend(wrong_choices());
     for (name, bad) in [("long-id", "x".repeat(300)), ("slash-id", "a/b".to_owned())] {
         let mut case = spec(
             name,
