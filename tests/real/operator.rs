@@ -54,6 +54,32 @@ fn is_named_by_a_process(object: &str) -> bool {
     texts.any(|text| text.contains(object))
 }
 
+/// Killed while spark-submit runs, the operator says FAILED of a driver that runs on to success.
+async fn killed_in_mid_submit(bed: &Bed<'_>, operator: &mut Operator) {
+    let plane = bed.plane;
+    let id = bed.send(&job(&Driver::succeeds_after("40s"))).await;
+    let status = bed.in_state(&id, "SUBMITTED").await;
+    let object = status["objectName"].as_str().unwrap().to_owned();
+    eventually("spark-submit runs", async || is_named_by_a_process(&object)).await;
+    operator.kill();
+    assert!(driver_of(plane, &object).await.is_none(), "killed in mid-submit");
+    eventually("the driver is there all the same", async || {
+        driver_of(plane, &object).await.is_some()
+    })
+    .await;
+    operator.start_controller(plane).await;
+    eventually("the operator says FAILED", async || {
+        raw(&bed.object(&object).await.unwrap()) == "FAILED"
+    })
+    .await;
+    let status = bed.status(&id).await;
+    assert_eq!(status["state"], "RUNNING", "{status:#}");
+    let end = bed.in_state(&id, "SUCCEEDED").await;
+    assert_eq!(end["attempts"], 1);
+    assert_eq!(raw(&bed.object(&object).await.unwrap()), "FAILED");
+    assert_eq!(bed.plane.list_applications(NAMESPACE).await.len(), 3);
+}
+
 #[tokio::test]
 async fn what_the_driver_did_is_what_the_record_says_whatever_became_of_the_operator() {
     let plane = ControlPlane::start(Options::whole()).await;
@@ -95,26 +121,5 @@ async fn what_the_driver_did_is_what_the_record_says_whatever_became_of_the_oper
         (&json!(3), &json!("ApplicationFailed"))
     );
 
-    // Killed while spark-submit runs, the operator says FAILED of a driver that runs on to success.
-    let id = bed.send(&job(&Driver::succeeds_after("40s"))).await;
-    let status = bed.in_state(&id, "SUBMITTED").await;
-    let object = status["objectName"].as_str().unwrap().to_owned();
-    eventually("spark-submit runs", async || is_named_by_a_process(&object)).await;
-    operator.kill();
-    assert!(driver_of(&plane, &object).await.is_none(), "killed in mid-submit");
-    eventually("the driver is there all the same", async || {
-        driver_of(&plane, &object).await.is_some()
-    })
-    .await;
-    operator.start_controller(&plane).await;
-    eventually("the operator says FAILED", async || {
-        raw(&bed.object(&object).await.unwrap()) == "FAILED"
-    })
-    .await;
-    let status = bed.status(&id).await;
-    assert_eq!(status["state"], "RUNNING", "{status:#}");
-    let end = bed.in_state(&id, "SUCCEEDED").await;
-    assert_eq!(end["attempts"], 1);
-    assert_eq!(raw(&bed.object(&object).await.unwrap()), "FAILED");
-    assert_eq!(bed.plane.list_applications(NAMESPACE).await.len(), 3);
+    killed_in_mid_submit(&bed, &mut operator).await;
 }
