@@ -15,6 +15,7 @@ mod cancel;
 mod clusters;
 mod kill;
 mod objects;
+mod operator;
 mod outage;
 mod rights;
 mod status;
