@@ -19,8 +19,8 @@ use crate::watch::ObjectState;
 
 /// The longest that a create may take, the lease permitting.
 const CREATE_DEADLINE: Duration = Duration::from_secs(30);
-/// Calls under way at once.
-const CALLS: usize = 64;
+/// Calls under way at once: a store that is slow must not be given ever more at once.
+const CALLS: usize = 32;
 
 /// Makes the object of an attempt from its record and its specs.
 pub type MakeObject = Arc<dyn Fn(&Record, &SpecTexts) -> Result<Value, String> + Send + Sync>;
@@ -155,10 +155,15 @@ impl Hands {
         let key = RecordKey::from(outline);
         let mut pause = Duration::from_millis(100);
         loop {
+            let Ok(permit) = self.limit.acquire().await else {
+                return Outcome::Lapsed;
+            };
             if self.rest().is_none() {
                 return Outcome::Lapsed;
             }
-            match self.store.update(&key, &change, next.epoch).await {
+            let answer = self.store.update(&key, &change, next.epoch).await;
+            drop(permit);
+            match answer {
                 Err(error) if is_transient(&error) => {
                     tracing::debug!(submission.id = %key.id, %error, "the intent is written again");
                     tokio::time::sleep(pause).await;
