@@ -1,6 +1,7 @@
 //! `spark-broker dev`: SQS and DynamoDB endpoints, table, queues and clusters in one process, the broker with its real
 //! adapters over them.
 
+use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr};
 use std::path::Path;
 use std::process::ExitCode;
@@ -100,10 +101,14 @@ async fn run(options: &DevOptions, config: Config, viewer: &mut dyn Viewer) -> R
     let code = tokio::select! {
         code = &mut stopped => code,
         ended = watch_jobs(options, &config, &aws, viewer) => {
-            enough.cancel();
-            let code = stopped.await;
             jobs::say_how_to_look_up(&ended?, api, viewer);
-            code
+            // A person at a terminal looks around; a script wants its prompt back.
+            if std::io::stdout().is_terminal() {
+                viewer.note("still running: Ctrl-C ends it");
+            } else {
+                enough.cancel();
+            }
+            stopped.await
         }
     };
     embedded.stop().await;

@@ -43,7 +43,8 @@ pub fn parse(body: &[u8]) -> Result<Value, Violation> {
 
 /// What is wrong, and in which object.
 fn fault(error: &serde_path_to_error::Error<serde_json::Error>) -> Violation {
-    let path = error.path().to_string();
+    // Where it broke off before a place could be named, the path is unknown: the whole document is meant.
+    let path = error.path().to_string().replace('?', "");
     let path = if path == "." {
         String::new()
     } else {

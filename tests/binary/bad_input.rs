@@ -77,8 +77,8 @@ fn messages() -> Vec<Case> {
     ]
 }
 
-fn specs() -> Vec<Case> {
-    let mut cases = vec![
+fn wrong_fields() -> Vec<Case> {
+    vec![
         spec(
             "unknown-field",
             "/sparkVersoin",
@@ -121,6 +121,11 @@ fn specs() -> Vec<Case> {
             json!(1_000_000_000_000_u64),
             &[("executor.instances", "1000000000000")],
         ),
+    ]
+}
+
+fn wrong_choices() -> Vec<Case> {
+    vec![
         spec(
             "no-such-queue",
             "/queue",
@@ -140,7 +145,12 @@ fn specs() -> Vec<Case> {
             json!({"a": 1}),
             &[("arguments", "list")],
         ),
-    ];
+    ]
+}
+
+fn specs() -> Vec<Case> {
+    let mut cases = wrong_fields();
+    cases.extend(wrong_choices());
     for (name, bad) in [("long-id", "x".repeat(300)), ("slash-id", "a/b".to_owned())] {
         let mut case = spec(
             name,
@@ -300,7 +310,7 @@ async fn what_the_reader_of_a_field_accepts_is_accepted() {
         ("/driver/memory", json!("2gb")),
         ("/executor/memory", json!("1024")),
         ("/executor/memoryLimit", json!("2Gi")),
-        ("/executor/instances", json!(0)),
+        ("/executor/instances", json!(1)),
     ];
     for (n, (pointer, value)) in accepted.into_iter().enumerate() {
         let id = format!("accepted-{n}");

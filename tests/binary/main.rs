@@ -1,6 +1,7 @@
 //! The binary, started as a user would and looked at through SQS, HTTP, the command line and `GetItem` alone.
 
 #![allow(clippy::unwrap_used)]
+#![allow(clippy::too_many_lines, reason = "a test reads as one piece")]
 
 mod harness;
 
@@ -15,5 +16,4 @@ mod outage;
 mod shutdown;
 
 #[path = "../support/proxy.rs"]
-#[allow(dead_code, reason = "nothing is counted here")]
 mod proxy;

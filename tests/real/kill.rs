@@ -79,7 +79,9 @@ async fn all_jobs_end_with_one_object_per_attempt_though_the_broker_is_killed_ag
     let mut again = 0;
     let mut names = BTreeSet::new();
     for id in &jobs {
-        let end = bed.until(id, "it ends", |status| status["terminal"] == true).await;
+        let end = bed
+            .until(id, "it ends", |status| status["terminal"] == true)
+            .await;
         assert_eq!(end["state"], "SUCCEEDED", "{end:#}");
         let attempts = attempts(&bed, id).await;
         assert_eq!(end["attempts"], json!(attempts), "{end:#}");
@@ -91,7 +93,10 @@ async fn all_jobs_end_with_one_object_per_attempt_though_the_broker_is_killed_ag
     let seen = seen.lock().unwrap().clone();
     assert!(seen.values().all(|uids| uids.len() == 1), "{seen:#?}");
     let found: BTreeSet<String> = seen.into_keys().collect();
-    assert_eq!(found, names, "an object for the attempt of each job, and no other");
+    assert_eq!(
+        found, names,
+        "an object for the attempt of each job, and no other"
+    );
     println!("{again} of {JOBS} jobs needed another attempt");
 }
 

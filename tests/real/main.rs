@@ -4,6 +4,7 @@
 //! What is looked at is what a user sees: SQS, the HTTP API, and the objects on the API server.
 
 #![cfg(test)]
+#![allow(clippy::too_many_lines, reason = "a test reads as one piece")]
 #![allow(clippy::unwrap_used)]
 
 #[path = "../support/cluster/mod.rs"]
@@ -14,6 +15,7 @@ mod cancel;
 mod clusters;
 mod kill;
 mod objects;
+mod operator;
 mod outage;
 mod rights;
 mod status;

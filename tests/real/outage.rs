@@ -35,7 +35,27 @@ async fn runs_now(bed: &Bed<'_>, id: &str) {
     bed.in_state(id, "SUCCEEDED").await;
     let walk = bed.walk(id).await;
     let legal = ["QUEUED", "DISPATCHING", "SUBMITTED", "SUCCEEDED"];
-    assert!(walk.iter().all(|state| legal.contains(&state.as_str())), "{walk:?}");
+    assert!(
+        walk.iter().all(|state| legal.contains(&state.as_str())),
+        "{walk:?}"
+    );
+}
+
+/// The cluster is away later, a job of it running.
+async fn away_with_a_job_running(bed: &Bed<'_>) {
+    let mut spec = spark_pi();
+    spec["clusters"] = json!(["real"]);
+    let (running, object) = bed.submitted(&spec).await;
+    let name = object.metadata.name.unwrap();
+    bed.operator_says(&name, "RUNNING", "").await;
+    bed.in_state(&running, "RUNNING").await;
+    bed.plane.stop_api_server();
+    let id = waits_while_another_goes_on(bed, "").await;
+    assert_eq!(bed.status(&running).await["state"], "RUNNING");
+    bed.plane.start_api_server().await;
+    bed.operator_says(&name, "COMPLETED", "").await;
+    bed.in_state(&running, "SUCCEEDED").await;
+    runs_now(bed, &id).await;
 }
 
 #[tokio::test]
@@ -53,20 +73,7 @@ async fn jobs_of_a_cluster_that_is_away_or_refuses_us_wait_while_the_others_go_o
     plane.start_api_server().await;
     runs_now(&bed, &id).await;
 
-    // Away later, a job of it running.
-    let mut spec = spark_pi();
-    spec["clusters"] = json!(["real"]);
-    let (running, object) = bed.submitted(&spec).await;
-    let name = object.metadata.name.unwrap();
-    bed.operator_says(&name, "RUNNING", "").await;
-    bed.in_state(&running, "RUNNING").await;
-    plane.stop_api_server();
-    let id = waits_while_another_goes_on(&bed, "").await;
-    assert_eq!(bed.status(&running).await["state"], "RUNNING");
-    plane.start_api_server().await;
-    bed.operator_says(&name, "COMPLETED", "").await;
-    bed.in_state(&running, "SUCCEEDED").await;
-    runs_now(&bed, &id).await;
+    away_with_a_job_running(&bed).await;
 
     // 401: the token isn't known any more.
     let tokens = plane.folder().join("tokens.csv");
@@ -97,7 +104,10 @@ async fn jobs_of_a_cluster_that_is_away_or_refuses_us_wait_while_the_others_go_o
     let crds: Api<CustomResourceDefinition> = Api::all(plane.admin().await);
     let crd = "sparkapplications.sparkoperator.k8s.io";
     crds.delete(crd, &DeleteParams::default()).await.unwrap();
-    eventually("the CRD is gone", async || crds.get_opt(crd).await.unwrap().is_none()).await;
+    eventually("the CRD is gone", async || {
+        crds.get_opt(crd).await.unwrap().is_none()
+    })
+    .await;
     let id = waits_while_another_goes_on(&bed, "404").await;
     plane.apply_spark_crd().await;
     runs_now(&bed, &id).await;

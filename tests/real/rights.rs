@@ -24,6 +24,19 @@ struct Right<'a> {
 }
 
 impl Right<'_> {
+    /// Takes the right away, sees what fails for it, and gives it back.
+    async fn is_missed(&mut self) {
+        match (self.resource.as_str(), self.verb.as_str()) {
+            ("sparkapplications", "create") => self.nothing_is_created().await,
+            ("sparkapplications", "get") => self.a_stopped_driver_is_not_judged().await,
+            ("sparkapplications" | "pods", "delete") => self.a_cancel_does_not_end().await,
+            (_, "list" | "watch") => self.the_cluster_is_unhealthy().await,
+            // The port's contract suite asks for the cluster's identity with these rights.
+            ("namespaces", "get") => {}
+            (resource, verb) => panic!("{verb} of {resource} is granted, and nothing is known to miss it"),
+        }
+    }
+
     async fn take(&self) {
         let mut less = self.role.clone();
         let verbs = less["rules"][self.rule]["verbs"].as_array_mut().unwrap();
@@ -113,7 +126,8 @@ impl Right<'_> {
         self.bed.in_state(&id, "RUNNING").await;
         self.take().await;
         let end = json!({"exitCode": 143, "reason": "Error", "finishedAt": "2026-11-23T05:31:00Z"});
-        let condition = json!({"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"});
+        let condition =
+            json!({"type": "DisruptionTarget", "status": "True", "reason": "EvictionByEvictionAPI"});
         let state = json!({"terminated": end});
         set_driver(self.bed, &driver, "Failed", state, json!([condition])).await;
         self.bed.fence().await;
@@ -124,8 +138,13 @@ impl Right<'_> {
     }
 }
 
-#[tokio::test]
-async fn each_verb_that_the_shipped_rbac_grants_is_missed_when_it_is_taken_away() {
+fn of_capacity(role: &Value) -> bool {
+    let name = role["metadata"]["name"].as_str();
+    name.unwrap().starts_with("capacity-")
+}
+
+/// Two clusters, `plain` and `measured`, on one API server, and the RBAC objects and the namespace of each.
+async fn two_clusters() -> (Bed<'static>, Vec<Value>, Vec<Value>, [String; 2]) {
     // Its own, so that no other test's rights count; for the test's life, as the statics of other tests are.
     let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start(Options::default()).await));
     plane.apply_spark_crd().await;
@@ -135,8 +154,6 @@ async fn each_verb_that_the_shipped_rbac_grants_is_missed_when_it_is_taken_away(
         plane.create_namespace("plain").await,
         plane.create_namespace("measured").await,
     ];
-    let of_capacity =
-        |role: &Value| role["metadata"]["name"].as_str().unwrap().starts_with("capacity-");
     let mut plain = rights(&namespaces[0], User::Broker);
     plain.retain(|role| !of_capacity(role));
     let measured = rights(&namespaces[1], User::Stranger);
@@ -153,7 +170,12 @@ async fn each_verb_that_the_shipped_rbac_grants_is_missed_when_it_is_taken_away(
     let mut bed = Bed::prepare(plane, &namespaces[0], &clusters).await;
     bed.start();
     bed.fence().await;
+    (bed, plain, measured, namespaces)
+}
 
+#[tokio::test]
+async fn each_verb_that_the_shipped_rbac_grants_is_missed_when_it_is_taken_away() {
+    let (mut bed, plain, measured, namespaces) = two_clusters().await;
     let on_measured = measured.iter().filter(|role| of_capacity(role));
     let all = plain
         .iter()
@@ -179,15 +201,7 @@ async fn each_verb_that_the_shipped_rbac_grants_is_missed_when_it_is_taken_away(
                     resource: resource.to_owned(),
                     verb: verb.to_owned(),
                 };
-                match (resource, verb) {
-                    ("sparkapplications", "create") => right.nothing_is_created().await,
-                    ("sparkapplications", "get") => right.a_stopped_driver_is_not_judged().await,
-                    ("sparkapplications" | "pods", "delete") => right.a_cancel_does_not_end().await,
-                    (_, "list" | "watch") => right.the_cluster_is_unhealthy().await,
-                    // The port's contract suite asks for the cluster's identity with these rights.
-                    ("namespaces", "get") => {}
-                    _ => panic!("{verb} of {resource} is granted, and nothing is known to miss it"),
-                }
+                right.is_missed().await;
             }
         }
     }

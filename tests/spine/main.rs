@@ -2,6 +2,7 @@
 //! clusters, judged by the store, by what passed on the wire, and by what the clusters were asked.
 
 #![allow(clippy::unwrap_used)]
+#![allow(clippy::too_many_lines, reason = "a test reads as one piece")]
 
 mod calls;
 mod contention;
