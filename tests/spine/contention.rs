@@ -29,7 +29,7 @@ fn clusters() -> String {
 fn mixed(n: u64) -> Job {
     let pick = |salt: u64, of: u64| ((n * 31 + salt).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) % of;
     let job = Job {
-        queue: if n % 3 == 0 { "prod" } else { "dev" },
+        queue: if n.is_multiple_of(3) { "prod" } else { "dev" },
         cores: 1 + pick(1, 4),
         executors: 1 + pick(2, 6),
         memory: 1024 * (1 + pick(3, 6)),
