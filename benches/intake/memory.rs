@@ -16,7 +16,7 @@ pub async fn measure(live: usize) -> Vec<Row> {
     let folder = tempdir();
     let file = folder.join("serve.yaml");
     std::fs::write(&file, configuration(&world, api, health)).unwrap();
-    let mut serve = start(&file);
+    let serve = start(&file);
     wait_for(health, "/readyz", |answer| answer.is_some()).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     let idle = resident(&serve);
@@ -31,8 +31,7 @@ pub async fn measure(live: usize) -> Vec<Row> {
     .await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     let full = resident(&serve);
-    serve.kill().unwrap();
-    serve.wait().unwrap();
+    drop(serve);
     std::fs::remove_dir_all(&folder).unwrap();
     vec![
         Row {
@@ -48,8 +47,18 @@ pub async fn measure(live: usize) -> Vec<Row> {
     ]
 }
 
-fn start(config: &std::path::Path) -> Child {
-    Command::new(env!("CARGO_BIN_EXE_spark-broker"))
+/// The process; it ends with the benchmark, however that ends.
+struct Serve(Child);
+
+impl Drop for Serve {
+    fn drop(&mut self) {
+        let _gone = self.0.kill();
+        let _seen = self.0.wait();
+    }
+}
+
+fn start(config: &std::path::Path) -> Serve {
+    let process = Command::new(env!("CARGO_BIN_EXE_spark-broker"))
         .args(["serve", "--log", "warn", "--config"])
         .arg(config)
         .envs([
@@ -58,13 +67,13 @@ fn start(config: &std::path::Path) -> Child {
             ("AWS_REGION", "us-east-1"),
         ])
         .stdout(Stdio::null())
-        .spawn()
-        .unwrap()
+        .spawn();
+    Serve(process.unwrap())
 }
 
 /// MB of `VmRSS`.
-fn resident(process: &Child) -> f64 {
-    let status = std::fs::read_to_string(format!("/proc/{}/status", process.id())).unwrap();
+fn resident(process: &Serve) -> f64 {
+    let status = std::fs::read_to_string(format!("/proc/{}/status", process.0.id())).unwrap();
     let line = status.lines().find(|line| line.starts_with("VmRSS:")).unwrap();
     let kib: f64 = line.split_whitespace().nth(1).unwrap().parse().unwrap();
     kib * 1024.0 / 1e6
@@ -98,7 +107,7 @@ fn configuration(world: &World, api: u16, health: u16) -> String {
     let cluster = |name: &str| {
         format!(
             "{{name: {name}, type: simulated, namespace: jobs, simulated: {{nodes: 100, cores: 128, memory: 512Gi}}, \
-             pacing: {{maxPending: 500}}}}"
+             pacing: {{maxPending: 50}}}}"
         )
     };
     format!(

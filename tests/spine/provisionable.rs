@@ -66,7 +66,7 @@ async fn a_job_that_no_cluster_could_hold_waits_in_nobodys_way_and_times_out() {
     world
         .until(&giant, "it stands", |records| records.len() == 1)
         .await;
-    let behind: Vec<Job> = (0..20)
+    let behind: Vec<Job> = (0..6)
         .map(|n| Job::small(format!("behind-{n}")).does("run-time", "100ms"))
         .collect();
     world.send(&behind).await;
@@ -88,6 +88,14 @@ async fn a_job_that_no_cluster_could_hold_waits_in_nobodys_way_and_times_out() {
         (State::Failed, Some(Reason::QueueTimeout))
     );
     assert_eq!(giant.history.len(), 2, "{:?}", giant.history);
+    let timed_out = giant.finished_at.unwrap();
+    for record in &passed {
+        assert!(
+            record.submitted_at.unwrap() < timed_out,
+            "{} waited for the giant's end",
+            record.id
+        );
+    }
     let waited = giant.finished_at.unwrap().duration_since(giant.accepted_at);
     assert!(waited.unsigned_abs() >= Duration::from_secs(15), "{waited}");
     assert!(!broker.calls("small").creates.contains_key("sb-giant-a1"));
