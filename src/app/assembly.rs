@@ -8,6 +8,7 @@ use backon::{ExponentialBuilder, Retryable};
 use tokio::net::TcpListener;
 
 use super::clusters::clusters;
+use super::options::Installation;
 use super::run::Parts;
 use crate::acceptance::Acceptor;
 use crate::adapters::aws::Aws;
@@ -63,13 +64,26 @@ pub struct Places {
     pub domain: Option<Domain>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
+    /// What to do with a copied table.
+    pub installation: Installation,
     /// Where simulated clusters keep their state.
     pub data_dir: Option<PathBuf>,
 }
 
+impl From<Installation> for CopiedTable {
+    fn from(told: Installation) -> Self {
+        match told {
+            Installation::Refuse => Self::Refuse,
+            Installation::Keep => Self::Keep,
+            Installation::New => Self::New,
+        }
+    }
+}
+
 /// Connects everything that `config` names. Services that can't be reached are tried for a minute.
 pub async fn assemble(config: &Config, aws: &Aws, places: Places) -> Result<Parts, StartError> {
-    let open = || DynamoStore::open(aws.dynamodb(), &config.store.table, CopiedTable::Refuse);
+    let copied = places.installation.into();
+    let open = || DynamoStore::open(aws.dynamodb(), &config.store.table, copied);
     let store = Arc::new(patiently(open).await?);
     let installation = store.installation().await.map_err(|e| StartError::of_port(&e))?;
     let clusters = clusters(

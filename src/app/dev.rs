@@ -10,7 +10,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::assembly::{Places, StartError, assemble};
-use super::{DevOptions, Running, Viewer, check_config, jobs, runtime};
+use super::{DevOptions, Installation, Running, Viewer, check_config, jobs, runtime};
 use crate::adapters::aws::Aws;
 use crate::adapters::dynamodb::table;
 use crate::adapters::embedded::{Embedded, Options};
@@ -152,6 +152,7 @@ async fn start(config: &Config, aws: &Aws, data_dir: Option<&Path>) -> Result<Ru
     let clusters_dir = data_dir.map(|dir| dir.join("clusters"));
     let places = Places {
         domain,
+        installation: Installation::Refuse,
         clock: Arc::new(SystemClock),
         data_dir: clusters_dir,
     };

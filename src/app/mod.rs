@@ -12,7 +12,7 @@ use std::path::Path;
 
 pub use assembly::{Places, StartError, assemble};
 pub use dev::dev;
-pub use options::{DevOptions, ServeOptions, Viewer};
+pub use options::{DevOptions, Installation, ServeOptions, Viewer};
 pub use run::{Parts, Running};
 pub use serve::serve;
 

@@ -5,11 +5,25 @@ use std::path::PathBuf;
 use crate::lookup::Status;
 use crate::telemetry::Format;
 
+/// What to do with a table that is a copy of another, or was restored.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub enum Installation {
+    /// Refuse to start.
+    #[default]
+    Refuse,
+    /// The table that it was copied from is gone: go on as the same installation.
+    Keep,
+    /// Be another installation: nothing on the clusters is ours.
+    New,
+}
+
 /// Options of `serve`.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct ServeOptions {
     /// The configuration file.
     pub config: PathBuf,
+    /// What to do with a copied table.
+    pub installation: Installation,
     /// What is logged, in the form of `RUST_LOG`.
     pub log: String,
     /// How a log line looks.

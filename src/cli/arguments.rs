@@ -4,7 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
-use crate::app::{DevOptions, ServeOptions};
+use crate::app::{DevOptions, Installation, ServeOptions};
 use crate::model::SubmissionId;
 use crate::telemetry::Format;
 
@@ -86,12 +86,29 @@ pub struct Serve {
     /// The configuration file
     #[arg(long, short, env = "SPARK_BROKER_CONFIG", value_name = "FILE")]
     pub config: PathBuf,
+    /// What to do where the table is a copy of another, or was restored; without it the broker refuses to start
+    #[arg(long, value_name = "WHAT")]
+    pub installation: Option<CopiedTable>,
+}
+
+/// What to do with a copied table.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, ValueEnum)]
+pub enum CopiedTable {
+    /// The table that it was copied from is gone: go on as the same installation
+    Keep,
+    /// Be another installation: nothing on the clusters is ours
+    New,
 }
 
 impl Serve {
     pub(super) fn options(self, log: String, log_format: Format) -> ServeOptions {
         ServeOptions {
             config: self.config,
+            installation: match self.installation {
+                None => Installation::Refuse,
+                Some(CopiedTable::Keep) => Installation::Keep,
+                Some(CopiedTable::New) => Installation::New,
+            },
             log,
             log_format,
         }

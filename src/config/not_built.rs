@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::faults::Checks;
 
 /// A place, the value that is refused there (`None`: any), and what to write instead.
-const NOT_BUILT: [(&str, Option<&str>, &str); 9] = [
+const NOT_BUILT: [(&str, Option<&str>, &str); 10] = [
     ("clusters[].capacity.sources[]", Some("quota"), "nodes"),
     ("clusters[].capacity.sources[]", Some("yunikorn"), "nodes"),
     (
@@ -19,6 +19,11 @@ const NOT_BUILT: [(&str, Option<&str>, &str); 9] = [
     ("clusters[].commit", Some("two-phase"), "one-phase"),
     ("timing.failoverAfter", None, "no such key"),
     ("api.auth.oidc", None, "none, or {tokenFile}"),
+    (
+        "aws.endpoints.sts",
+        None,
+        "no such key; AWS_ENDPOINT_URL_STS in the environment works",
+    ),
 ];
 
 /// Tells of everything that isn't built, and takes it out of `document`.

@@ -92,6 +92,7 @@ impl World {
     pub async fn broker(&self, queues: &str, clusters: &str) -> Broker {
         let config = Config::check(&configuration(queues, clusters)).unwrap_or_else(|f| panic!("{f}"));
         let places = Places {
+            installation: spark_broker::app::Installation::Refuse,
             domain: None,
             clock: Arc::new(SystemClock),
             data_dir: None,
