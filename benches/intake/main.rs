@@ -3,7 +3,7 @@
 //! Endpoints are the embedded ones and clusters are simulated: the figures compare the broker with a bare loop of the SDK
 //! on the same endpoints, and don't foretell those on AWS.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a bench may stop at a fault")]
 
 mod memory;
 mod throughput;

@@ -157,6 +157,7 @@ impl Election {
     pub async fn run(mut self, stop: CancellationToken) {
         loop {
             self.turn().await;
+            self.metrics.intake_paused(self.gate.closed().is_some());
             let pause = if self.keeper.holds() {
                 RENEW_EVERY
             } else {

@@ -63,7 +63,6 @@ pub struct Metrics {
     cluster_healthy: Labelled<Gauge>,
     lease_held: Gauge,
     epoch: Gauge,
-    store_errors: Labelled<Counter>,
     intake_paused: Gauge,
     leftovers: Labelled<Counter>,
 }
@@ -164,7 +163,6 @@ impl Metrics {
                 Gauge::default(),
             ),
             epoch: register(r, "epoch", "The epoch of the lease last seen", Gauge::default()),
-            store_errors: register(r, "store_errors", "Failed calls of the store", Family::default()),
             intake_paused: register(
                 r,
                 "intake_paused",
@@ -245,12 +243,6 @@ impl Metrics {
             self.cluster_live.clear();
             self.cluster_healthy.clear();
         }
-    }
-
-    /// A call of the store failed; `operation` names it.
-    pub fn store_error(&self, operation: &str) {
-        let labels = labels([("operation", operation)]);
-        self.store_errors.get_or_create(&labels).inc();
     }
 
     /// Intake stopped or resumed receiving.

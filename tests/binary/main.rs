@@ -1,6 +1,6 @@
 //! The binary, started as a user would and looked at through SQS, HTTP, the command line and `GetItem` alone.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test may stop at a fault")]
 #![allow(clippy::too_many_lines, reason = "a test reads as one piece")]
 
 mod harness;

@@ -1,7 +1,7 @@
 //! The adapters for SQS and DynamoDB: the contract suites of their ports, on the embedded endpoints or on those that
 //! `SPARK_BROKER_TEST_AWS` names (one URL for both), and what the embedded endpoints themselves promise.
 
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test may stop at a fault")]
 
 mod coordination;
 mod costs;

@@ -5,7 +5,7 @@
 
 #![cfg(test)]
 #![allow(clippy::too_many_lines, reason = "a test reads as one piece")]
-#![allow(clippy::unwrap_used)]
+#![allow(clippy::unwrap_used, reason = "a test may stop at a fault")]
 
 #[path = "../support/cluster/mod.rs"]
 mod cluster;

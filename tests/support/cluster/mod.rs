@@ -8,7 +8,7 @@
 //! A test binary takes it in by `#[path = "../support/cluster/mod.rs"] mod cluster;`.
 
 // Each test binary uses its own part of this module.
-#![allow(dead_code, unused_imports)]
+#![allow(dead_code, unused_imports, reason = "no suite uses all of it")]
 
 mod access;
 mod control_plane;
