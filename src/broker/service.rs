@@ -74,11 +74,13 @@ impl Service for Broker {
                 Ok(Submitted::Accepted(record))
             }
             Ok(Stored::Duplicate(record)) => {
-                self.metrics.submission(Some(record.queue.as_str()), Outcome::Duplicate);
+                self.metrics
+                    .submission(Some(record.queue.as_str()), Outcome::Duplicate);
                 Ok(Submitted::Duplicate(record))
             }
             Ok(Stored::Conflict(record)) => {
-                self.metrics.submission(Some(record.queue.as_str()), Outcome::Conflict);
+                self.metrics
+                    .submission(Some(record.queue.as_str()), Outcome::Conflict);
                 Ok(Submitted::Conflict(record))
             }
             Err(error) if error.is_too_large() => {
