@@ -73,16 +73,8 @@ impl Service for Broker {
                 }
                 Ok(Submitted::Accepted(record))
             }
-            Ok(Stored::Duplicate(record)) => {
-                self.metrics
-                    .submission(Some(record.queue.as_str()), Outcome::Duplicate);
-                Ok(Submitted::Duplicate(record))
-            }
-            Ok(Stored::Conflict(record)) => {
-                self.metrics
-                    .submission(Some(record.queue.as_str()), Outcome::Conflict);
-                Ok(Submitted::Conflict(record))
-            }
+            Ok(Stored::Duplicate(record)) => Ok(Submitted::Duplicate(record)),
+            Ok(Stored::Conflict(record)) => Ok(Submitted::Conflict(record)),
             Err(error) if error.is_too_large() => {
                 let fault = Rejection::too_large(&record, &error.to_string());
                 Ok(Submitted::Rejected {
