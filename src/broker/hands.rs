@@ -87,9 +87,9 @@ impl Hands {
         let Ok(_permit) = self.limit.acquire().await else {
             return Outcome::Lapsed;
         };
-        let Some(rest) = self.rest() else {
+        if self.rest().is_none() {
             return Outcome::Lapsed;
-        };
+        }
         let record = &attempt.record;
         if let Act::Write(next) = act {
             let change = Change::between(record, &next, self.store.shards());
@@ -109,10 +109,7 @@ impl Hands {
         let asked = self.clock.monotonic();
         let name = record.intended_object_name();
         match act {
-            Act::Create => {
-                self.create(cluster.as_ref(), record, rest.min(CREATE_DEADLINE))
-                    .await
-            }
+            Act::Create => self.create(cluster.as_ref(), record).await,
             Act::Look => Outcome::Looked(asked, cluster.get(&name).await),
             Act::ListPods => Outcome::Listed(asked, cluster.pods(&record.id).await),
             Act::DeleteObject(uid) => Outcome::Deleted(asked, cluster.delete(&name, &uid).await.map(drop)),
@@ -123,10 +120,14 @@ impl Hands {
         }
     }
 
-    async fn create(&self, cluster: &dyn Cluster, record: &Record, deadline: Duration) -> Outcome {
+    async fn create(&self, cluster: &dyn Cluster, record: &Record) -> Outcome {
         let specs = match self.specs(record).await {
             Ok(specs) => specs,
             Err(error) => return Outcome::Looked(self.clock.monotonic(), Err(error)),
+        };
+        // Reading the specs took time: the lease is looked at just before the create.
+        let Some(deadline) = self.rest().map(|rest| rest.min(CREATE_DEADLINE)) else {
+            return Outcome::Lapsed;
         };
         let sent = self.clock.monotonic();
         let result = match (self.make_object)(record, &specs) {

@@ -43,6 +43,8 @@ pub struct Keeper {
     duration: Duration,
     seen: Option<(Version, Duration)>,
     mine: Option<Lease>,
+    /// The write that no answer has come to: its version, and when it was first sent.
+    unanswered: Option<(Version, Duration)>,
 }
 
 impl Keeper {
@@ -53,6 +55,7 @@ impl Keeper {
             duration,
             seen: None,
             mine: None,
+            unanswered: None,
         }
     }
 
@@ -107,8 +110,21 @@ impl Keeper {
         })
     }
 
-    /// A write of `lease` that was first sent at `sent` succeeded: until when the term now lasts.
-    pub fn written(&mut self, lease: Lease, sent: Duration) -> Held {
+    /// A write of `version` is about to be sent. Until it is answered, later writes of the same version are repeats of
+    /// it: candidates may have seen it stand since the first.
+    pub fn sending(&mut self, version: Version, now: Duration) {
+        if self
+            .unanswered
+            .is_none_or(|(unanswered, _)| unanswered != version)
+        {
+            self.unanswered = Some((version, now));
+        }
+    }
+
+    /// The write of `lease` succeeded: until when the term lasts, counted from when it was first sent.
+    pub fn written(&mut self, lease: Lease, now: Duration) -> Held {
+        self.sending(lease.version, now);
+        let sent = self.unanswered.take().map_or(now, |(_, sent)| sent);
         let held = Held {
             epoch: lease.epoch,
             until: sent + self.duration * 2 / 3,
@@ -121,6 +137,7 @@ impl Keeper {
     pub fn lost(&mut self) {
         self.mine = None;
         self.seen = None;
+        self.unanswered = None;
     }
 
     fn lease(&self, epoch: Epoch, version: Version) -> Lease {
@@ -193,17 +210,17 @@ impl Election {
             },
         };
         let Some((seen, lease)) = attempt else { return };
-        let sent = self.clock.monotonic();
+        self.keeper.sending(lease.version, self.clock.monotonic());
         match self.coordination.write_lease(&self.domain, seen, &lease).await {
-            Ok(LeaseWrite::Done) => self.won(lease, sent),
+            Ok(LeaseWrite::Done) => self.won(lease),
             Ok(LeaseWrite::Stale(_)) => self.beaten(),
             // The term runs out by itself; where our own version still stands later, it is renewed in the same epoch.
             Err(error) => self.gate.close(&error.to_string()),
         }
     }
 
-    fn won(&mut self, lease: Lease, sent: Duration) {
-        let term = self.keeper.written(lease, sent);
+    fn won(&mut self, lease: Lease) {
+        let term = self.keeper.written(lease, self.clock.monotonic());
         self.metrics.lease(true, term.epoch.0);
         let before = self.held.send_replace(Some(term));
         if before.map(|b| b.epoch) != Some(term.epoch) {
@@ -265,6 +282,21 @@ mod tests {
         let (_, written) = a.looked(None, secs(0)).unwrap();
         let (seen, again) = a.looked(Some(&written), secs(1)).unwrap();
         assert_eq!((seen, again.epoch), (Some(written.version), written.epoch));
+    }
+
+    #[test]
+    fn a_renewal_whose_reply_was_lost_counts_from_its_first_try() {
+        let mut a = Keeper::new("a".into(), D);
+        let (_, first) = a.looked(None, secs(0)).unwrap();
+        a.written(first, secs(0));
+        let (_, renewal) = a.renewal().unwrap();
+        a.sending(renewal.version, secs(2));
+        // Sent again 7 s later, since nobody answered: a candidate may have seen it stand since the first.
+        a.sending(renewal.version, secs(9));
+        assert_eq!(a.written(renewal, secs(10)).until, secs(2) + D * 2 / 3);
+        let (_, next) = a.renewal().unwrap();
+        a.sending(next.version, secs(11));
+        assert_eq!(a.written(next, secs(12)).until, secs(11) + D * 2 / 3);
     }
 
     #[test]

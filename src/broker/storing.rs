@@ -128,10 +128,12 @@ impl Records {
         match self.store.create(&tombstone).await? {
             Create::Created => Ok(Some(Cancelled::Unknown)),
             Create::Exists(expired) if expired.is_expired(now) => {
-                self.store
-                    .replace(&RecordKey::from(expired.as_ref()), &tombstone)
-                    .await?;
-                Ok(Some(Cancelled::Unknown))
+                let key = RecordKey::from(expired.as_ref());
+                match self.store.replace(&key, &tombstone).await? {
+                    Write::Done(_) => Ok(Some(Cancelled::Unknown)),
+                    // A submission has just taken its place: that is what is to be cancelled.
+                    Write::Stale(_) => Ok(None),
+                }
             }
             Create::Exists(_) => Ok(None),
         }
@@ -144,6 +146,7 @@ fn succeeding(stored: &Record, mut record: Record) -> Record {
     let mut history = stored.history.clone();
     history.append(&mut record.history);
     let surplus = history.len().saturating_sub(HISTORY_MAX);
-    record.history = history.split_off(surplus);
+    history.drain(1..1 + surplus);
+    record.history = history;
     record
 }

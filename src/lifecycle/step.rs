@@ -240,6 +240,11 @@ fn requeued(
     next.placement = None;
     next.submitted_at = None;
     next.started_at = None;
+    next.finished_at = None;
+    if record.state == State::Retrying {
+        // It has been on a cluster: the queue time-out, which counts from acceptance, has done its work.
+        next.queue_timeout_at = None;
+    }
     next.not_before = not_before;
     next
 }
@@ -277,8 +282,8 @@ pub(super) fn moved(
         cluster: record.cluster.clone(),
         attempt: record.attempt,
     });
-    if next.history.len() > HISTORY_MAX {
-        next.history.remove(1);
-    }
+    // An intent is written without the stored history at hand, so it can be longer by more than one.
+    let surplus = next.history.len().saturating_sub(HISTORY_MAX);
+    next.history.drain(1..1 + surplus);
     next
 }

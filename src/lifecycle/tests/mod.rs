@@ -233,6 +233,27 @@ fn a_failed_submission_is_tried_again_until_the_tries_are_used_up() {
 }
 
 #[test]
+fn the_queue_time_out_is_done_with_once_the_job_was_on_a_cluster() {
+    let mut waited = placed();
+    waited.queue_timeout_at = Some(at(150));
+    let refused = Happening::NothingDone {
+        reason: Reason::ClusterUnhealthy,
+        message: "401".into(),
+        counted: false,
+        exclude_cluster: false,
+        not_before: None,
+    };
+    assert_eq!(next(&waited, refused).queue_timeout_at, Some(at(150)));
+    waited.state = State::Retrying;
+    waited.finished_at = Some(at(120));
+    let again = next(&waited, Happening::AttemptOver { not_before: None });
+    assert_eq!(
+        (again.state, again.queue_timeout_at, again.finished_at),
+        (State::Queued, None, None)
+    );
+}
+
+#[test]
 fn a_full_quota_is_no_try() {
     let mut failed = object("FAILED");
     failed.error_message = Some("pods \"x\" is forbidden: exceeded quota: q".into());

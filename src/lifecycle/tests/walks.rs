@@ -133,4 +133,10 @@ fn history_keeps_its_first_and_last_transitions() {
     assert_eq!(record.history.len(), crate::submission::HISTORY_MAX);
     assert_eq!(record.history[0].from, None);
     assert_eq!(record.history.last().unwrap().to, State::Submitted);
+
+    // An intent appends to a list that it hasn't read.
+    record.history.extend(record.history.clone());
+    let record = next(&record, raw("SUSPENDED"));
+    assert_eq!(record.history.len(), crate::submission::HISTORY_MAX);
+    assert_eq!(record.history[0].from, None);
 }
