@@ -38,12 +38,13 @@ pub struct Violation {
 }
 
 impl Violation {
-    /// A violation at `path`; `found` is shortened to 200 characters.
+    /// A violation at `path`. A record must be able to hold many: `path` and `found` are shortened to 200 characters,
+    /// `expected` to 400.
     pub fn new(path: impl Into<String>, found: impl std::fmt::Display, expected: impl Into<String>) -> Self {
         Self {
-            path: path.into(),
+            path: shorten(&path.into(), 200),
             found: shorten(&found.to_string(), 200),
-            expected: expected.into(),
+            expected: shorten(&expected.into(), 400),
         }
     }
 }

@@ -139,6 +139,7 @@ impl Acceptor {
         self.complete(&effective, &job, &mut of_the_whole);
         of_the_whole.retain(|fault| !faults.iter().any(|known| known.path == fault.path));
         faults.extend(of_the_whole);
+        let faults = spec::limited(faults);
         let (Some(queue), true) = (queue, faults.is_empty()) else {
             return Err(Rejection {
                 id: submission.id.clone(),
@@ -333,6 +334,13 @@ impl Acceptor {
                 namespace,
                 "the namespace of a configured cluster",
             ));
+        } else if let Some(namespace) = &job.namespace
+            && self.of_namespace(namespace, &job.clusters).is_empty()
+            && !job.clusters.is_empty()
+        {
+            let found = job.clusters.iter().map(ClusterName::as_str).collect::<Vec<_>>();
+            let expected = format!("clusters of the namespace {namespace}");
+            faults.push(Violation::new("clusters", found.join(", "), expected));
         }
     }
 

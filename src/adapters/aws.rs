@@ -75,6 +75,11 @@ impl Aws {
         Self { config, endpoints }
     }
 
+    /// The EKS endpoint in place of AWS's own.
+    pub fn eks_endpoint(&self) -> Option<&str> {
+        self.endpoints.eks.as_deref()
+    }
+
     /// Credentials, region and the rest, for other clients.
     pub fn config(&self) -> &SdkConfig {
         &self.config
@@ -110,25 +115,21 @@ impl Aws {
         }
         aws_sdk_dynamodb::Client::from_conf(config.build())
     }
-
-    /// A client for EKS.
-    pub fn eks(&self) -> aws_sdk_eks::Client {
-        let mut config = aws_sdk_eks::config::Builder::from(&self.config);
-        if let Some(url) = &self.endpoints.eks {
-            config = config.endpoint_url(url);
-        }
-        aws_sdk_eks::Client::from_conf(config.build())
-    }
 }
 
-/// Codes of errors that pass: throttling, and faults on the other side, under the names that the services give them.
-const PASSING: [&str; 18] = [
+/// Codes of errors that pass: throttling, faults on the other side, and rights or a table that a person may mend, under
+/// the names that the services give them. No message is to blame for any of them.
+const PASSING: [&str; 24] = [
+    "AccessDenied",
+    "AccessDeniedException",
     "ExpiredToken",
     "ExpiredTokenException",
     "InternalError",
     "InternalFailure",
     "InternalServerError",
+    "InvalidSignatureException",
     "KMS.ThrottlingException",
+    "KmsAccessDenied",
     "KmsThrottled",
     "OverLimit",
     "ProvisionedThroughputExceededException",
@@ -136,11 +137,13 @@ const PASSING: [&str; 18] = [
     "RequestLimitExceeded",
     "RequestThrottled",
     "RequestThrottledException",
+    "ResourceNotFoundException",
     "ServiceUnavailable",
     "Throttling",
     "ThrottlingException",
     "TooManyRequestsException",
     "TransactionConflictException",
+    "UnrecognizedClientException",
 ];
 
 /// What an SDK error means to the caller of a port. `call` names the operation and what it was for.
@@ -158,7 +161,11 @@ where
         SdkError::ServiceError(context) => {
             let status = context.raw().status().as_u16();
             let passing = context.err().code().is_some_and(|code| PASSING.contains(&code));
-            if passing || status >= 500 || status == 429 {
+            let oversized = context.err().code() == Some("ValidationException")
+                && context.err().message().is_some_and(|m| m.contains("Item size"));
+            if oversized {
+                ports::Error::too_large(text)
+            } else if passing || status >= 500 || status == 429 {
                 ports::Error::throttled(text, retry_after(context.raw()))
             } else {
                 ports::Error::permanent(text)

@@ -88,7 +88,7 @@ pub async fn assemble(config: &Config, aws: &Aws, places: Places) -> Result<Part
     let installation = store.installation().await.map_err(|e| StartError::of_port(&e))?;
     let clusters = clusters(
         config,
-        aws.config(),
+        aws,
         &places.clock,
         &installation,
         places.data_dir.as_deref(),

@@ -4,10 +4,10 @@ use std::collections::HashMap;
 use std::path::Path;
 use std::sync::Arc;
 
-use aws_config::SdkConfig;
 use serde_json::Value;
 
 use super::assembly::StartError;
+use crate::adapters::aws::Aws;
 use crate::adapters::simulated::{self, NodeGroup, SimulatedCluster};
 use crate::adapters::spark_operator::{self, CertificateAuthority, EksCluster, SparkOperatorCluster};
 use crate::config::{self, Config, Target};
@@ -19,7 +19,7 @@ use crate::spec;
 /// All clusters of `config`; simulated ones keep their state in `data_dir`.
 pub fn clusters(
     config: &Config,
-    sdk: &SdkConfig,
+    aws: &Aws,
     clock: &Arc<dyn Clock>,
     installation: &InstallationId,
     data_dir: Option<&Path>,
@@ -29,8 +29,8 @@ pub fn clusters(
         let (name, namespace) = (cluster.settings.name.clone(), cluster.settings.namespace.clone());
         let port: Arc<dyn Cluster> = match &cluster.target {
             Target::SparkOperator(connect) => Arc::new(SparkOperatorCluster::dialled(
-                connection(connect, sdk)?,
-                sdk.clone(),
+                connection(connect, aws)?,
+                aws.config().clone(),
                 Arc::clone(clock),
                 namespace,
                 installation.clone(),
@@ -63,7 +63,7 @@ fn demand_of(spec: &Value) -> Demand {
     spec.as_object().map(spec::demand).unwrap_or_default()
 }
 
-fn connection(connect: &config::Connect, sdk: &SdkConfig) -> Result<spark_operator::Connect, StartError> {
+fn connection(connect: &config::Connect, aws: &Aws) -> Result<spark_operator::Connect, StartError> {
     Ok(match connect {
         config::Connect::Kubeconfig { file, context } => spark_operator::Connect::Kubeconfig {
             path: file.clone(),
@@ -84,7 +84,9 @@ fn connection(connect: &config::Connect, sdk: &SdkConfig) -> Result<spark_operat
             region,
             role_arn,
         } => {
-            let region = region.clone().or_else(|| sdk.region().map(ToString::to_string));
+            let region = region
+                .clone()
+                .or_else(|| aws.config().region().map(ToString::to_string));
             let missing = || {
                 StartError::Configuration(format!(
                     "connect.eks.region of {name}: found nothing, expected a region, here or in the AWS SDK's own settings"
@@ -95,6 +97,7 @@ fn connection(connect: &config::Connect, sdk: &SdkConfig) -> Result<spark_operat
                 name: name.clone(),
                 region,
                 role_arn: role_arn.clone(),
+                endpoint: aws.eks_endpoint().map(str::to_owned),
             })
         }
     })

@@ -102,7 +102,13 @@ impl Candidate {
         for (name, cluster) in self.hands.clusters.iter() {
             helpers.spawn(watch_cluster(name.clone(), Arc::clone(cluster), inputs.clone()));
         }
-        scheduler.run(learned).await;
+        tokio::select! {
+            () = scheduler.run(learned) => {}
+            Some(ended) = helpers.join_next() => {
+                tracing::error!(panicked = ended.is_err(), "a task of the scheduler ended; its term begins anew");
+                tokio::time::sleep(Duration::from_secs(1)).await;
+            }
+        }
     }
 
     /// The live records of a cluster, asked for until the store answers.
@@ -126,6 +132,8 @@ async fn forward_arrivals(arrivals: Arc<Mutex<mpsc::Receiver<Input>>>, inputs: m
             return;
         }
     }
+    // The surfaces are gone, at shutdown; what is under way goes on until the term ends.
+    std::future::pending().await
 }
 
 async fn watch_cluster(name: ClusterName, cluster: Arc<dyn Cluster>, inputs: mpsc::Sender<Input>) {

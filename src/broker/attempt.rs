@@ -70,6 +70,8 @@ pub struct Memory {
     pub no_pods_since: Option<Duration>,
     /// When the deletion of the object was last asked for.
     pub delete_sent: Option<Duration>,
+    /// Deletions that were answered: the pause after each grows, since what was deleted may take long to go.
+    pub deletes: u32,
 }
 
 /// What a create came to, for the cluster's health.
@@ -121,12 +123,20 @@ impl Attempt {
         object.owner.is_of(installation, &self.record) && object.owner.attempt == Some(self.record.attempt)
     }
 
+    /// Whether `pod` is of this attempt. Those of earlier ones may stand beside it until their objects go.
+    pub fn made(&self, pod: &PodSight) -> bool {
+        pod.owner.attempt == Some(self.record.attempt)
+            && pod.owner.incarnation.as_ref() == Some(&self.record.incarnation)
+    }
+
     /// Object and driver as one observation. Absence of the driver is said only by a list that is newer than the object.
     pub fn observation(&self) -> Observation {
         let listed_after = |at: Duration| self.sight.object_at.is_none_or(|seen| at >= seen);
         let driver = match (&self.sight.driver, &self.sight.pods) {
             (Some(driver), _) => DriverSight::Seen(Box::new(driver.clone())),
-            (None, Some((at, pods))) if listed_after(*at) && pods.iter().all(|pod| pod.driver.is_none()) => {
+            (None, Some((at, pods)))
+                if listed_after(*at) && !pods.iter().any(|pod| pod.driver.is_some() && self.made(pod)) =>
+            {
                 DriverSight::Absent
             }
             (None, _) => DriverSight::Unseen,
@@ -161,19 +171,23 @@ impl Attempt {
 
     /// The driver pod `last` is gone. One that had ended stays the driver's word; else nothing is known of it now.
     pub fn driver_went(&mut self, last: &Driver) {
-        if self
-            .sight
-            .driver
-            .as_ref()
-            .is_some_and(|seen| seen.uid == last.uid)
-        {
+        let Some(seen) = self.sight.driver.as_ref().filter(|seen| seen.uid == last.uid) else {
+            return;
+        };
+        self.sight.pods = None;
+        if last.has_ended() {
+            self.sight.driver = Some(last.clone());
+        } else if !seen.has_ended() {
             self.sight.driver = None;
-            self.sight.pods = None;
         }
     }
 
-    /// A consistent look at the object by name, asked for at `asked`.
+    /// A consistent look at the object by name, asked for at `asked`. Where the watch has told of the object since, it
+    /// isn't known which of the two is newer, and the look counts for nothing.
     pub fn looked(&mut self, object: Option<ObjectState>, asked: Duration, now: Duration) {
+        if self.sight.object_at.is_some_and(|seen| seen > asked) {
+            return;
+        }
         self.sight.looked = Some(asked);
         match object {
             Some(object) => self.saw_object(object, asked),
@@ -186,9 +200,13 @@ impl Attempt {
         }
     }
 
-    /// A consistent list of the submission's pods, asked for at `asked`.
+    /// A consistent list of the submission's pods, asked for at `asked`; for nothing where the watch has told of the
+    /// driver since.
     pub fn listed(&mut self, pods: Vec<PodSight>, asked: Duration, now: Duration) {
-        let own = |pod: &&PodSight| pod.owner.attempt == Some(self.record.attempt);
+        if self.sight.driver_at.is_some_and(|seen| seen > asked) {
+            return;
+        }
+        let own = |pod: &&PodSight| self.made(pod);
         let driver = pods.iter().filter(own).find_map(|pod| pod.driver.clone());
         if pods.iter().filter(own).count() == 0 {
             self.memory.no_pods_since.get_or_insert(asked);
@@ -197,7 +215,8 @@ impl Attempt {
         }
         match driver {
             Some(driver) => self.saw_driver(driver, now),
-            None => self.sight.driver = None,
+            // One that had ended is still the driver's word, its pod gone or not.
+            None => self.sight.driver = self.sight.driver.take().filter(Driver::has_ended),
         }
         self.sight.pods = Some((asked, pods));
     }
@@ -206,7 +225,9 @@ impl Attempt {
     pub fn deleted(&mut self, now: Duration) {
         self.memory.failures = 0;
         self.sight.pods = None;
-        self.memory.pause_until = Some(now + Duration::from_millis(200));
+        let pause = Duration::from_millis(200 << self.memory.deletes.min(6)).min(Duration::from_secs(10));
+        self.memory.deletes += 1;
+        self.memory.pause_until = Some(now + pause);
     }
 
     /// A create sent at `sent` came to `result`.
@@ -219,11 +240,21 @@ impl Attempt {
         match result {
             Ok(object) => {
                 self.memory.create_error = None;
-                self.saw_object(object, now);
+                // What the watch has shown since is newer than the answer.
+                if self.sight.object_at.is_none_or(|seen| seen < sent) {
+                    self.saw_object(object, now);
+                }
                 CreateAnswer::Exists
             }
             Err(error) => {
                 let answer = match refusal(&error) {
+                    Some(kind @ Refusal::NameExists) => {
+                        // Whose it is must be found out; it may be gone again by then, and the next create is a repeat.
+                        self.memory.ambiguous_at = Some(sent);
+                        self.memory.absent_at = None;
+                        self.back_off(now);
+                        CreateAnswer::Refused(kind, error.to_string())
+                    }
                     Some(kind) => CreateAnswer::Refused(kind, error.to_string()),
                     None => {
                         self.memory.ambiguous_at = Some(sent);

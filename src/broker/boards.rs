@@ -46,6 +46,12 @@ impl Boards {
         self.written_at.is_none_or(|at| now.saturating_sub(at) >= EVERY)
     }
 
+    /// The last sheets weren't all written: all boards are written again next time.
+    pub fn unwritten(&mut self) {
+        self.queues.clear();
+        self.clusters.clear();
+    }
+
     /// What is to be written now: only what has changed.
     pub fn sheets(
         &mut self,
@@ -102,20 +108,23 @@ impl Boards {
 }
 
 impl Sheets {
-    /// Writes them; what can't be written now is written at the next change.
-    pub async fn write(self, term: &Term) {
+    /// Writes them, until the first that can't be written; whether all were.
+    pub async fn write(self, term: &Term) -> bool {
         let at = Some(term.hands.clock.now());
         for (name, mut board) in self.queues {
             board.at = at;
             if let Err(error) = term.coordination.write_queue(&term.domain, &name, &board).await {
-                tracing::debug!(%error, queue = %name, "a queue's board can't be written");
+                tracing::warn!(%error, queue = %name, "a queue's board can't be written");
+                return false;
             }
         }
         for (name, mut board) in self.clusters {
             board.at = at;
             if let Err(error) = term.coordination.write_cluster(&term.domain, &name, &board).await {
-                tracing::debug!(%error, cluster.name = %name, "a cluster's board can't be written");
+                tracing::warn!(%error, cluster.name = %name, "a cluster's board can't be written");
+                return false;
             }
         }
+        true
     }
 }

@@ -4,13 +4,14 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::try_join_all;
 use serde_json::Value;
 use tokio::sync::{Semaphore, watch};
 
 use super::attempt::Attempt;
 use super::lease::Held;
 use super::plan::Act;
-use crate::model::{Clock, ClusterName, SubmissionId};
+use crate::model::{Clock, ClusterName, ObjectUid, SubmissionId};
 use crate::ports::Error;
 use crate::ports::cluster::{Cluster, CreateError, PodSight};
 use crate::ports::store::{Store, Write};
@@ -19,8 +20,11 @@ use crate::watch::ObjectState;
 
 /// The longest that a create may take, the lease permitting.
 const CREATE_DEADLINE: Duration = Duration::from_secs(30);
-/// Calls under way at once: a store that is slow must not be given ever more at once.
+/// Calls under way at once, to the store and to each cluster: one that is slow must not be given ever more at once, nor
+/// keep the others waiting.
 const CALLS: usize = 32;
+/// Pods of one attempt deleted at once.
+const DELETIONS: usize = 8;
 
 /// Makes the object of an attempt from its record and its specs.
 pub type MakeObject = Arc<dyn Fn(&Record, &SpecTexts) -> Result<Value, String> + Send + Sync>;
@@ -38,7 +42,8 @@ pub struct Hands {
     pub held: watch::Receiver<Option<Held>>,
     /// Makes objects.
     pub make_object: MakeObject,
-    limit: Arc<Semaphore>,
+    store_calls: Arc<Semaphore>,
+    cluster_calls: Arc<HashMap<ClusterName, Semaphore>>,
 }
 
 /// What came of an act.
@@ -67,13 +72,16 @@ impl Hands {
         held: watch::Receiver<Option<Held>>,
         make_object: MakeObject,
     ) -> Self {
+        let limit = |name: &ClusterName| (name.clone(), Semaphore::new(CALLS));
+        let cluster_calls = Arc::new(clusters.keys().map(limit).collect());
         Self {
             store,
             clusters,
             clock,
             held,
             make_object,
-            limit: Arc::new(Semaphore::new(CALLS)),
+            store_calls: Arc::new(Semaphore::new(CALLS)),
+            cluster_calls,
         }
     }
 
@@ -84,13 +92,18 @@ impl Hands {
 
     /// Carries `act` out for `attempt`.
     pub async fn perform(&self, attempt: &Attempt, act: Act) -> Outcome {
-        let Ok(_permit) = self.limit.acquire().await else {
+        let record = &attempt.record;
+        let (name, written) = (record.cluster.as_ref(), matches!(act, Act::Write(_)));
+        let of_cluster = name
+            .and_then(|name| self.cluster_calls.get(name))
+            .filter(|_| !written);
+        let limit = of_cluster.unwrap_or(&self.store_calls);
+        let Ok(_permit) = limit.acquire().await else {
             return Outcome::Lapsed;
         };
         if self.rest().is_none() {
             return Outcome::Lapsed;
         }
-        let record = &attempt.record;
         if let Act::Write(next) = act {
             let change = Change::between(record, &next, self.store.shards());
             return Outcome::Written(
@@ -113,9 +126,7 @@ impl Hands {
             Act::Look => Outcome::Looked(asked, cluster.get(&name).await),
             Act::ListPods => Outcome::Listed(asked, cluster.pods(&record.id).await),
             Act::DeleteObject(uid) => Outcome::Deleted(asked, cluster.delete(&name, &uid).await.map(drop)),
-            Act::DeletePod(pod, uid) => {
-                Outcome::Deleted(asked, cluster.delete_pod(&pod, &uid).await.map(drop))
-            }
+            Act::DeletePods(pods) => Outcome::Deleted(asked, delete_pods(cluster.as_ref(), &pods).await),
             Act::Rest | Act::Wait(_) | Act::Forget | Act::Write(_) => Outcome::Lapsed,
         }
     }
@@ -156,7 +167,7 @@ impl Hands {
         let key = RecordKey::from(outline);
         let mut pause = Duration::from_millis(100);
         loop {
-            let Ok(permit) = self.limit.acquire().await else {
+            let Ok(permit) = self.store_calls.acquire().await else {
                 return Outcome::Lapsed;
             };
             if self.rest().is_none() {
@@ -188,6 +199,14 @@ impl Hands {
             }
         }
     }
+}
+
+async fn delete_pods(cluster: &dyn Cluster, pods: &[(String, ObjectUid)]) -> Result<(), Error> {
+    for some in pods.chunks(DELETIONS) {
+        let deletions = some.iter().map(|(pod, uid)| cluster.delete_pod(pod, uid));
+        try_join_all(deletions).await?;
+    }
+    Ok(())
 }
 
 fn is_transient(error: &Error) -> bool {

@@ -5,6 +5,7 @@ use std::time::Duration;
 use super::attempt::CreateAnswer;
 use super::refusal::Refusal;
 use crate::error::shorten;
+use crate::model::SubmissionId;
 use crate::routing;
 
 /// The shortest and the longest rest after a cluster's fault.
@@ -17,8 +18,8 @@ pub struct Health {
     why_not: Option<String>,
     faults: u32,
     rests_until: Option<Duration>,
-    /// Whether a job is under way as a probe.
-    probed: bool,
+    /// The job that is under way as a probe.
+    probe: Option<SubmissionId>,
 }
 
 impl Health {
@@ -44,19 +45,21 @@ impl Health {
         self.listed
     }
 
-    /// A job was sent there.
-    pub fn sent(&mut self, now: Duration) {
-        self.probed = self.verdict(now) == Verdict::Probing;
+    /// `job` was sent there.
+    pub fn sent(&mut self, job: &SubmissionId, now: Duration) {
+        if self.verdict(now) == Verdict::Probing {
+            self.probe = Some(job.clone());
+        }
     }
 
-    /// The job that was sent as a probe didn't reach the cluster.
-    pub fn probe_is_over(&mut self) {
-        self.probed = false;
+    /// `job` isn't on its way to the cluster any more; whether it was the probe.
+    pub fn probe_is_over(&mut self, job: &SubmissionId) -> bool {
+        self.probe.take_if(|probe| probe == job).is_some()
     }
 
     /// A create came to this.
     pub fn create_came_to(&mut self, answer: &CreateAnswer, now: Duration) {
-        self.probed = false;
+        self.probe = None;
         match answer {
             CreateAnswer::Exists => {
                 self.faults = 0;
@@ -101,7 +104,9 @@ impl Health {
         }
         match self.faults {
             0 => Verdict::Open,
-            _ if self.probed => Verdict::Closed(format!("one job was sent as a probe after: {}", why())),
+            _ if self.probe.is_some() => {
+                Verdict::Closed(format!("one job was sent as a probe after: {}", why()))
+            }
             _ => Verdict::Probing,
         }
     }
@@ -141,7 +146,9 @@ mod tests {
         let later = now + Duration::from_secs(5);
         assert!(health.probe_due(later));
         assert_eq!(health.verdict(later), Verdict::Probing);
-        health.sent(later);
+        let (probe, other) = ("probe".parse().unwrap(), "other".parse().unwrap());
+        health.sent(&probe, later);
+        assert!(!health.probe_is_over(&other));
         assert!(
             matches!(health.verdict(later), Verdict::Closed(_)),
             "one probe at a time"
@@ -149,6 +156,10 @@ mod tests {
         health.create_came_to(&CreateAnswer::Unclear("reset".into()), later);
         assert!(!health.probe_due(later + Duration::from_secs(9)));
         assert!(health.probe_due(later + Duration::from_secs(10)));
+        assert_eq!(health.verdict(later + Duration::from_secs(10)), Verdict::Probing);
+        health.sent(&probe, later);
+        assert!(health.probe_is_over(&probe), "cancelled before it was sent, say");
+        assert_eq!(health.verdict(later), Verdict::Probing);
         health.create_came_to(&CreateAnswer::Exists, later);
         assert_eq!(health.verdict(later), Verdict::Open);
     }

@@ -28,6 +28,9 @@ const LONG_POLL: Duration = Duration::from_secs(20);
 const VISIBILITY: Duration = Duration::from_secs(60);
 /// Most messages of one receive.
 const BATCH: usize = 10;
+/// The shortest and the longest pause before a message is handled again.
+const PAUSE_MIN: Duration = Duration::from_millis(100);
+const PAUSE_MAX: Duration = Duration::from_secs(10);
 /// Most pollers of one submission queue.
 const POLLERS: usize = 16;
 
@@ -60,6 +63,26 @@ enum Fate {
     Delete,
     /// Left to be delivered again, or to the queue's own redrive.
     Leave,
+}
+
+/// Why a message couldn't be handled now: a fault of the store pauses all intake, one of the dead-letter queue doesn't.
+enum Fault {
+    Store(Error),
+    Queue(Error),
+}
+
+impl Fault {
+    fn error(&self) -> &Error {
+        match self {
+            Self::Store(error) | Self::Queue(error) => error,
+        }
+    }
+}
+
+impl From<Error> for Fault {
+    fn from(error: Error) -> Self {
+        Self::Store(error)
+    }
 }
 
 impl Intake {
@@ -153,18 +176,25 @@ impl Intake {
 
     /// Handles one message until the store has answered. At shutdown, while the store is away, it is given back.
     async fn settle(&self, message: &Message) -> Fate {
-        let mut parked = false;
+        let (mut parked, mut pause) = (false, PAUSE_MIN);
         loop {
             match self.handle(message, &mut parked).await {
                 Ok(fate) => return fate,
-                Err(error) if matches!(error.class(), Class::Permanent) => {
-                    tracing::error!(message.id, %error, "a message can't be handled; it is left to the queue's redrive");
+                Err(fault) if matches!(fault.error().class(), Class::Permanent) => {
+                    tracing::error!(message.id, error = %fault.error(), "a message can't be handled; it is left to the queue's redrive");
                     return Fate::Leave;
                 }
-                Err(error) => self.gate.close(&error.to_string()),
+                Err(Fault::Store(error)) => self.gate.close(&error.to_string()),
+                Err(Fault::Queue(error)) => {
+                    tracing::warn!(message.id, %error, "a message can't be parked yet");
+                }
             }
+            let again = async {
+                tokio::time::sleep(pause).await;
+                self.gate.opened().await;
+            };
             tokio::select! {
-                () = self.gate.opened() => {}
+                () = again => {}
                 () = self.stop.cancelled() => {
                     let given_back = self.queue.extend(std::slice::from_ref(&message.receipt), Duration::ZERO).await;
                     if let Err(error) = given_back {
@@ -173,10 +203,11 @@ impl Intake {
                     return Fate::Leave;
                 }
             }
+            pause = (pause * 2).min(PAUSE_MAX);
         }
     }
 
-    async fn handle(&self, message: &Message, parked: &mut bool) -> Result<Fate, Error> {
+    async fn handle(&self, message: &Message, parked: &mut bool) -> Result<Fate, Fault> {
         let envelope = message::Envelope {
             body: message.body.as_bytes(),
             message_id: &message.id,
@@ -208,7 +239,7 @@ impl Intake {
         }
     }
 
-    async fn store(&self, message: &Message, record: Record, parked: &mut bool) -> Result<Fate, Error> {
+    async fn store(&self, message: &Message, record: Record, parked: &mut bool) -> Result<Fate, Fault> {
         let stored = match self.records.store(&record).await {
             Err(error) if error.is_too_large() => {
                 return self
@@ -260,7 +291,7 @@ impl Intake {
         message: &Message,
         rejection: Rejection,
         parked: &mut bool,
-    ) -> Result<Fate, Error> {
+    ) -> Result<Fate, Fault> {
         let id = rejection.id.to_string();
         let parking = self
             .park(message, rejection.reason, &id, &rejection.violations, parked)
@@ -268,14 +299,24 @@ impl Intake {
         // A message that leaves no room for the reason beside it is told of in its record all the same.
         if parking
             .as_ref()
-            .is_err_and(|error| !matches!(error.class(), Class::Permanent))
+            .is_err_and(|fault| !matches!(fault.error().class(), Class::Permanent))
         {
             return parking.map(|()| Fate::Leave);
         }
-        let record = self.acceptor.rejected(&rejection, message.sender.as_deref());
-        match self.records.store(&record).await? {
+        let mut record = self.acceptor.rejected(&rejection, message.sender.as_deref());
+        let stored = match self.records.store(&record).await {
+            // The request itself is in the dead-letter queue.
+            Err(error) if error.is_too_large() => {
+                record.spec.user = None;
+                self.records.store(&record).await
+            }
+            stored => stored,
+        };
+        match stored? {
             // A record that stands under that ID is left untouched.
-            Stored::New(_) | Stored::Duplicate(_) | Stored::Conflict(_) => parking.map(|()| Fate::Delete),
+            Stored::New(_) | Stored::Duplicate(_) | Stored::Conflict(_) => {
+                Ok(parking.map(|()| Fate::Delete)?)
+            }
         }
     }
 
@@ -287,7 +328,7 @@ impl Intake {
         id: &str,
         faults: &[Violation],
         parked: &mut bool,
-    ) -> Result<(), Error> {
+    ) -> Result<(), Fault> {
         if *parked {
             return Ok(());
         }
@@ -301,7 +342,7 @@ impl Intake {
             detail,
             submission_id: id.to_owned(),
         };
-        self.queue.park(message, &why).await?;
+        self.queue.park(message, &why).await.map_err(Fault::Queue)?;
         *parked = true;
         let outcome = if reason == Reason::Conflict {
             Outcome::Conflict

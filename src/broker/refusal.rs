@@ -39,14 +39,21 @@ impl Refusal {
 /// `strict decoding error` of strict field validation, `admission webhook … denied the request` of the webhook
 /// dispatcher, `failed to validate resource quota` of the operator's webhook.
 pub fn refusal(error: &CreateError) -> Option<Refusal> {
-    let (status, message) = match error {
+    let (status, reason, message) = match error {
         CreateError::NotConnected(_) => return Some(Refusal::Cluster),
         CreateError::Ambiguous(_) => return None,
-        CreateError::Answered { status, message, .. } => (*status, message.as_str()),
+        CreateError::Answered {
+            status,
+            reason,
+            message,
+            ..
+        } => (*status, reason.as_str(), message.as_str()),
     };
     let says = |word: &str| message.contains(word);
     Some(match status {
-        409 => Refusal::NameExists,
+        409 if reason == "AlreadyExists" => Refusal::NameExists,
+        // Quota admission gave up on counting: many creates at once.
+        409 => Refusal::NoRoom,
         _ if says("exceeded quota") || says("failed to validate resource quota") => Refusal::NoRoom,
         _ if says("admission webhook") && says("denied the request") => Refusal::Webhook,
         400 | 422 if says("unknown field") || says("strict decoding error") => Refusal::UnknownField,
@@ -63,7 +70,7 @@ mod tests {
     fn answered(status: u16, message: &str) -> Option<Refusal> {
         refusal(&CreateError::Answered {
             status,
-            reason: String::new(),
+            reason: if status == 409 { "AlreadyExists" } else { "" }.into(),
             message: message.into(),
             retry_after: None,
         })
@@ -97,6 +104,13 @@ mod tests {
             Some(Refusal::Spec)
         );
         assert_eq!(answered(409, "already exists"), Some(Refusal::NameExists));
+        let contended = CreateError::Answered {
+            status: 409,
+            reason: "Conflict".into(),
+            message: "Operation cannot be fulfilled on resourcequotas \"q\"".into(),
+            retry_after: None,
+        };
+        assert_eq!(refusal(&contended), Some(Refusal::NoRoom));
         assert_eq!(refusal(&CreateError::Ambiguous("reset".into())), None);
         assert_eq!(
             refusal(&CreateError::NotConnected("refused".into())),

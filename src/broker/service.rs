@@ -10,6 +10,7 @@ use super::lease::Held;
 use super::scheduler::Input;
 use super::storing::{Records, Stored};
 use crate::acceptance::{Acceptor, Rejection};
+use crate::error::{Class, Classify};
 use crate::message;
 use crate::model::SubmissionId;
 use crate::ports::Error;
@@ -84,7 +85,9 @@ impl Service for Broker {
                 })
             }
             Err(error) => {
-                self.gate.close(&error.to_string());
+                if matches!(error.class(), Class::Transient { .. }) {
+                    self.gate.close(&error.to_string());
+                }
                 Err(error)
             }
         }

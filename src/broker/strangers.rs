@@ -4,7 +4,10 @@
 use std::collections::HashMap;
 use std::time::Duration;
 
+use jiff::Timestamp;
+
 use super::hands::Hands;
+use super::plan::left_alone;
 use crate::model::{ClusterName, InstallationId, ObjectUid, SubmissionId};
 use crate::submission::{RawState, Record};
 use crate::watch::{Driver, ObjectState};
@@ -132,7 +135,13 @@ impl Strangers {
 
     /// What the records that were read prove to be leftovers. Without a record, or with one of another incarnation that
     /// may be the object's own, nothing is removed: it is only reported.
-    pub fn removals(&mut self, records: &[Record], installation: &InstallationId) -> Vec<Removal> {
+    pub fn removals(
+        &mut self,
+        records: &[Record],
+        installation: &InstallationId,
+        settle: Duration,
+        wall: Timestamp,
+    ) -> Vec<Removal> {
         self.asked = false;
         let mut removals = Vec::new();
         for ((cluster, _), stranger) in &self.by_name {
@@ -140,7 +149,9 @@ impl Strangers {
             let Some(record) = records.iter().find(|r| r.id == id) else {
                 continue;
             };
-            if stranger.is_left_over(record, cluster, installation) {
+            if stranger.is_left_over(record, cluster, installation)
+                && !stranger.may_finish(record, settle, wall)
+            {
                 removals.push(Removal {
                     cluster: cluster.clone(),
                     object: stranger.object.as_ref().map(|o| (o.name.clone(), o.uid.clone())),
@@ -178,6 +189,15 @@ impl Stranger {
     fn id(&self) -> Option<SubmissionId> {
         let by_object = self.object.as_ref().and_then(|o| o.submission_id.clone());
         by_object.or_else(|| self.driver.as_ref()?.submission_id.clone())
+    }
+
+    /// Whether its record has ended while its operator only lags: it has `settle` from the end to finish the object.
+    fn may_finish(&self, record: &Record, settle: Duration, wall: Timestamp) -> bool {
+        let Some(object) = self.object.as_ref().filter(|_| record.state.is_terminal()) else {
+            return false;
+        };
+        object.owner.attempt == Some(record.attempt)
+            && left_alone(object, self.driver.as_ref(), record, wall).is_some_and(|since| since < settle)
     }
 
     fn is_left_over(&self, record: &Record, cluster: &ClusterName, installation: &InstallationId) -> bool {

@@ -28,8 +28,8 @@ pub fn check(spec: &Map<String, Value>) -> Vec<Violation> {
     limited(faults)
 }
 
-/// A record must be able to hold them: the first [`FAULTS_MAX`], and how many more there are.
-fn limited(mut faults: Vec<Violation>) -> Vec<Violation> {
+/// A record must be able to hold them: the first 200, and how many more there are.
+pub fn limited(mut faults: Vec<Violation>) -> Vec<Violation> {
     let more = faults.len().saturating_sub(FAULTS_MAX);
     if more > 0 {
         faults.truncate(FAULTS_MAX);

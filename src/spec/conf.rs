@@ -6,7 +6,7 @@ use super::labels::OURS;
 use super::memory::{self, Bare};
 use super::scalar::text;
 use super::schema::EXECUTORS_MAX;
-use super::{path, placeholder, quantity};
+use super::{path, quantity};
 use crate::error::Violation;
 
 /// Keys that would hide the driver, let attempts collide or be overridden; each with what to do instead.
@@ -82,9 +82,7 @@ pub(crate) fn check(map: &Map<String, Value>, at: &str, faults: &mut Vec<Violati
     for (key, value) in map {
         let place = path::key(at, key);
         check_key(key, &place, faults);
-        if let Some(value) = text(value, &place, faults)
-            && !placeholder::has(value)
-        {
+        if let Some(value) = text(value, &place, faults) {
             check_value(key, value, &place, faults);
         }
     }

@@ -22,7 +22,7 @@ mod containers;
 mod demand;
 mod object;
 
-pub use check::check;
+pub use check::{check, limited};
 pub use complete::{has_image, missing};
 pub use demand::{demand, most_executors};
 pub use duration::duration;

@@ -47,6 +47,11 @@ pub fn object(effective: &Object, marks: &ObjectMarks, time_to_live: Option<u64>
             part.insert("labels".into(), labels);
         }
     }
+    // The driver's pod can outlive its object: its annotations then tell whose it is.
+    if let Some(driver) = spec.get_mut("driver").and_then(Value::as_object_mut) {
+        let annotations = with(driver.get("annotations"), &marks.annotations);
+        driver.insert("annotations".into(), annotations);
+    }
     json!({
         "apiVersion": "sparkoperator.k8s.io/v1beta2",
         "kind": "SparkApplication",

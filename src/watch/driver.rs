@@ -190,8 +190,17 @@ fn pod_end(pod: &Pod, container: Option<&ContainerStatus>, success: bool) -> Dri
         word,
         success,
         started_at: running.or(terminated),
-        finished_at: None,
+        finished_at: last_turn(pod),
     }
+}
+
+/// When the last of the pod's conditions turned: the nearest thing to an end's time where the container told none.
+fn last_turn(pod: &Pod) -> Option<Timestamp> {
+    let conditions = pod.status.as_ref()?.conditions.as_ref()?;
+    conditions
+        .iter()
+        .filter_map(|c| c.last_transition_time.as_ref().map(|t| t.0))
+        .max()
 }
 
 fn container_cause(pod: &Pod, word: Option<&str>, code: i32) -> Reason {

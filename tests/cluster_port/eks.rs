@@ -80,10 +80,14 @@ impl Amazon {
         *self.seen.cluster.lock().expect("a lock") = Some(cluster);
     }
 
-    async fn sdk(&self) -> SdkConfig {
+    fn url(&self) -> String {
+        format!("http://{}", self.address)
+    }
+
+    async fn sdk(&self, url: &str) -> SdkConfig {
         aws_config::defaults(BehaviorVersion::latest())
             .region(Region::new("us-east-1"))
-            .endpoint_url(format!("http://{}", self.address))
+            .endpoint_url(url)
             .credentials_provider(Credentials::new("AKIDBROKER", "secret", None, None, "test"))
             .load()
             .await
@@ -94,10 +98,16 @@ impl Amazon {
             name: "analytics".into(),
             region: REGION.into(),
             role_arn: role_arn.map(str::to_owned),
+            endpoint: role_arn.is_none().then(|| self.url()),
+        };
+        // Without a role nothing but EKS is asked, and that by its own endpoint: nobody listens at the SDK's.
+        let sdk = match role_arn {
+            Some(_) => self.sdk(&self.url()).await,
+            None => self.sdk("http://127.0.0.1:1").await,
         };
         SparkOperatorCluster::dialled(
             Connect::Eks(eks),
-            self.sdk().await,
+            sdk,
             self.seen.clock.clone(),
             "default",
             InstallationId::random(),

@@ -38,9 +38,9 @@ impl SparkOperatorCluster {
     }
 
     async fn send(&self, request: Result<Request<Vec<u8>>, http::Error>) -> Result<Value, Failure> {
-        let client = self
-            .client()
+        let client = tokio::time::timeout(LIMIT, self.client())
             .await
+            .map_err(|_| Failure::NotSent(format!("no connection within {} s", LIMIT.as_secs())))?
             .map_err(|error| Failure::NotSent(error.to_string()))?;
         call(client, request, LIMIT).await
     }

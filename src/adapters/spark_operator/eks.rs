@@ -20,6 +20,8 @@ pub struct EksCluster {
     pub region: String,
     /// The role to assume first, for a cluster of another account.
     pub role_arn: Option<String>,
+    /// URL of the EKS endpoint in place of AWS's own.
+    pub endpoint: Option<String>,
 }
 
 /// Why the cluster can't be found.
@@ -59,7 +61,11 @@ pub(super) async fn find(
 ) -> Result<Found, Error> {
     let sdk = as_caller(cluster, sdk).await?;
     let credentials = sdk.credentials_provider().ok_or(Error::NoCredentials)?;
-    let answer = aws_sdk_eks::Client::new(&sdk)
+    let mut config = aws_sdk_eks::config::Builder::from(&sdk);
+    if let Some(url) = &cluster.endpoint {
+        config = config.endpoint_url(url);
+    }
+    let answer = aws_sdk_eks::Client::from_conf(config.build())
         .describe_cluster()
         .name(&cluster.name)
         .send()

@@ -62,7 +62,11 @@ fn unresolved(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     if looked <= sent {
         return Act::Look;
     }
-    let refused_since = memory.create_error.as_ref().is_some_and(|e| refusal(e).is_some());
+    let refused_since = memory
+        .create_error
+        .as_ref()
+        .and_then(refusal)
+        .is_some_and(|kind| kind != Refusal::NameExists);
     let wants_end = attempt.record.cancel_requested || refused_since;
     if !wants_end {
         return Act::Create;

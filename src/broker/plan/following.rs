@@ -39,6 +39,7 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     match (&seen.object, &seen.driver) {
         (Some(_), DriverSight::Unseen) if failed => Act::ListPods,
         (None, DriverSight::Unseen | DriverSight::Absent) => missing(attempt, at, &seen.driver),
+        (Some(_), DriverSight::Seen(driver)) if driver.has_ended() => rerun_or_end(attempt, at),
         (Some(_) | None, _) => run_timeout(record, at),
     }
 }
@@ -68,6 +69,17 @@ fn missing(attempt: &Attempt, at: &Circumstances<'_>, driver: &DriverSight) -> A
     match driver {
         DriverSight::Absent => take(&attempt.record, at, Happening::Lost).unwrap_or(Act::Rest),
         DriverSight::Unseen | DriverSight::Seen(_) => Act::ListPods,
+    }
+}
+
+/// The driver has ended and the operator may rerun it: its word is waited for, so long and no longer.
+fn rerun_or_end(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
+    let due = attempt.sight.driver_at.unwrap_or(at.now) + at.rules.pickup;
+    let due = due.max(at.now + Duration::from_secs(1));
+    match run_timeout(&attempt.record, at) {
+        Act::Wait(until) => Act::Wait(until.min(due)),
+        Act::Rest => Act::Wait(due),
+        act => act,
     }
 }
 

@@ -4,6 +4,7 @@
 mod dispatching;
 mod following;
 mod stopping;
+pub(super) use stopping::left_alone;
 #[cfg(test)]
 mod tests;
 
@@ -33,8 +34,8 @@ pub enum Act {
     ListPods,
     /// Delete the object.
     DeleteObject(ObjectUid),
-    /// Delete a pod of the attempt.
-    DeletePod(String, ObjectUid),
+    /// Delete these pods of the attempt.
+    DeletePods(Vec<(String, ObjectUid)>),
     /// The attempt is over and cleaned up: forget it.
     Forget,
 }

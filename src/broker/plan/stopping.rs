@@ -2,13 +2,16 @@
 
 use std::time::Duration;
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 
 use super::{Act, Circumstances, backoff_secs, take};
 use crate::broker::attempt::Attempt;
 use crate::lifecycle::Happening;
 use crate::submission::{RawState, Reason, Record, State};
-use crate::watch::{DriverPhase, ObjectState};
+use crate::watch::{Driver, DriverPhase, ObjectState};
+
+/// A deletion that shows no effect is asked for again after this.
+const DELETE_AGAIN: Duration = Duration::from_secs(10);
 
 /// RETRYING and CANCELLING wait for the proof that the attempt is over (the design's §7).
 pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
@@ -44,16 +47,17 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
         if object.known_raw() == Some(RawState::Failed) && driver_ended {
             return over(record, at);
         }
-        let due = attempt
-            .memory
-            .delete_sent
-            .map(|sent| sent + Duration::from_secs(10));
-        return match due {
-            Some(due) if due > at.now => Act::Wait(due),
-            Some(_) | None => Act::DeleteObject(object.uid.clone()),
-        };
+        return delete(attempt, object, at);
     }
     object_is_gone(attempt, at)
+}
+
+/// The deletion of the object, asked for again where it stands on.
+fn delete(attempt: &Attempt, object: &ObjectState, at: &Circumstances<'_>) -> Act {
+    match attempt.memory.delete_sent.map(|sent| sent + DELETE_AGAIN) {
+        Some(due) if due > at.now => Act::Wait(due),
+        Some(_) | None => Act::DeleteObject(object.uid.clone()),
+    }
 }
 
 /// The object is gone: its pods go too, and none may appear until the settling time is over.
@@ -69,11 +73,10 @@ fn object_is_gone(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     else {
         return Act::ListPods;
     };
-    if let Some(pod) = pods
-        .iter()
-        .find(|pod| pod.owner.attempt == Some(attempt.record.attempt))
-    {
-        return Act::DeletePod(pod.name.clone(), pod.uid.clone());
+    let own = pods.iter().filter(|pod| attempt.made(pod));
+    let left: Vec<_> = own.map(|pod| (pod.name.clone(), pod.uid.clone())).collect();
+    if !left.is_empty() {
+        return Act::DeletePods(left);
     }
     let settled = gone.last.as_ref().is_some_and(shows_submission_returned);
     let never_created = attempt.record.object_uid.is_none();
@@ -138,16 +141,27 @@ pub(super) fn ended(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     if object.deleting || object.known_raw().is_some_and(RawState::is_terminal) {
         return Act::Forget;
     }
-    let driver_going = attempt.sight.driver.as_ref().is_none_or(|d| d.stop.is_some());
-    let at_once = driver_going
-        || matches!(
-            object.known_raw(),
-            Some(RawState::SubmissionFailed | RawState::Invalidating | RawState::PendingRerun)
-        );
-    let ended_at = attempt.record.finished_at.unwrap_or(attempt.record.updated_at);
-    let since_end = at.wall.duration_since(ended_at).unsigned_abs();
-    if at_once || since_end >= at.settling.end {
-        return Act::DeleteObject(object.uid.clone());
+    match left_alone(object, attempt.sight.driver.as_ref(), &attempt.record, at.wall) {
+        Some(since_end) if since_end < at.settling.end => Act::Wait(at.now + (at.settling.end - since_end)),
+        Some(_) | None => delete(attempt, object, at),
     }
-    Act::Wait(at.now + (at.settling.end - since_end))
+}
+
+/// Since when an object that hasn't finished, though its record has ended, is left for its operator to finish; `None`
+/// where it isn't: its driver is going or gone, or the operator is about to run it again (the design's §10).
+pub(in crate::broker) fn left_alone(
+    object: &ObjectState,
+    driver: Option<&Driver>,
+    record: &Record,
+    wall: Timestamp,
+) -> Option<Duration> {
+    let reruns = matches!(
+        object.known_raw(),
+        Some(RawState::SubmissionFailed | RawState::Invalidating | RawState::PendingRerun)
+    );
+    if reruns || driver.is_none_or(|driver| driver.stop.is_some()) {
+        return None;
+    }
+    let ended_at = record.finished_at.unwrap_or(record.updated_at);
+    Some(wall.duration_since(ended_at).unsigned_abs())
 }

@@ -1,9 +1,11 @@
 //! Acts: planned, started, and what came of them.
 
 use std::cmp::Reverse;
+use std::ops::ControlFlow;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::SignedDuration;
 use tokio::task::JoinError;
 
 use super::{Done, Scheduler};
@@ -17,6 +19,9 @@ use crate::ports::store::Write;
 use crate::submission::{BacklogEntry, Reason, Record, State};
 use crate::watch::ObjectState;
 
+/// How long a submission waits whose intent the store refused for good.
+const REFUSED_INTENT: SignedDuration = SignedDuration::from_secs(30);
+
 impl Scheduler {
     /// Plans and starts the next act of every attempt about which something is new.
     pub(super) fn act(&mut self) {
@@ -27,10 +32,20 @@ impl Scheduler {
             let act = self.plan(&slot.attempt);
             match act {
                 Act::Rest => {}
-                Act::Wait(until) => self.wakes.push(Reverse((until, id))),
+                Act::Wait(until) => self.wake_at(id, until),
                 Act::Forget => self.forget(&id),
                 act => self.start(id, act),
             }
+        }
+    }
+
+    /// One wake for each attempt: an earlier one plans anew, and waits again where it must.
+    fn wake_at(&mut self, id: SubmissionId, until: Duration) {
+        if let Some(slot) = self.live.get_mut(&id)
+            && slot.wake.is_none_or(|wake| until < wake)
+        {
+            slot.wake = Some(until);
+            self.wakes.push(Reverse((until, id)));
         }
     }
 
@@ -83,18 +98,17 @@ impl Scheduler {
         });
     }
 
-    pub(super) fn finished(&mut self, done: Result<(SubmissionId, Done), JoinError>) {
-        let (id, done) = match done {
-            Ok(done) => done,
+    /// An act has ended. One that panicked ends the term: what it held is unknown, and the next term reads it anew.
+    pub(super) fn finished(&mut self, done: Result<(SubmissionId, Done), JoinError>) -> ControlFlow<()> {
+        match done {
+            Ok((id, Done::Act(outcome))) => self.came_to(&id, *outcome),
+            Ok((_, Done::Checked(records))) => self.strangers_checked(records),
             Err(error) => {
                 tracing::error!(%error, "an act of the scheduler panicked");
-                return;
+                return ControlFlow::Break(());
             }
-        };
-        match done {
-            Done::Act(outcome) => self.came_to(&id, *outcome),
-            Done::Checked(records) => self.strangers_checked(records),
         }
+        ControlFlow::Continue(())
     }
 
     pub(super) fn came_to(&mut self, id: &SubmissionId, outcome: Outcome) {
@@ -102,8 +116,16 @@ impl Scheduler {
         let Some(slot) = self.live.get_mut(id) else { return };
         slot.busy = false;
         self.dirty.insert(id.clone());
-        if let (Some(_), Outcome::Lapsed | Outcome::Written(Err(_))) = (&slot.unconfirmed, &outcome) {
-            return self.back_to_the_backlog(id);
+        if slot.unconfirmed.is_some() {
+            match &outcome {
+                Outcome::Lapsed => return self.back_to_the_backlog(id, None),
+                Outcome::Written(Err(error)) => return self.back_to_the_backlog(id, Some(error.to_string())),
+                Outcome::Written(Ok(_))
+                | Outcome::Created(..)
+                | Outcome::Looked(..)
+                | Outcome::Listed(..)
+                | Outcome::Deleted(..) => {}
+            }
         }
         slot.unconfirmed = None;
         match outcome {
@@ -134,27 +156,17 @@ impl Scheduler {
     }
 
     /// The write out of QUEUED wasn't confirmed: nothing was sent anywhere, and the next try will show what stands.
-    fn back_to_the_backlog(&mut self, id: &SubmissionId) {
+    /// One that the store refuses for good isn't placed again at once: each placement costs its cluster a token.
+    fn back_to_the_backlog(&mut self, id: &SubmissionId, refused: Option<String>) {
         let outline = self.live.get_mut(id).and_then(|slot| slot.unconfirmed.take());
-        self.probe_is_over(id);
         self.forget(id);
-        if let Some(outline) = outline {
-            self.backlog.insert(&BacklogEntry::from(outline.as_ref()));
+        let Some(outline) = outline else { return };
+        let mut entry = BacklogEntry::from(outline.as_ref());
+        if let Some(error) = refused {
+            tracing::warn!(submission.id = %id, error, "an intent can't be written; tried again later");
+            entry.not_before = self.wall().checked_add(REFUSED_INTENT).ok();
         }
-    }
-
-    /// A job that may have been sent as a probe didn't reach its cluster: another may be.
-    fn probe_is_over(&mut self, id: &SubmissionId) {
-        let cluster = self
-            .live
-            .get(id)
-            .and_then(|slot| slot.attempt.record.cluster.clone());
-        if let Some(name) = cluster {
-            if let Some(health) = self.health.get_mut(&name) {
-                health.probe_is_over();
-            }
-            self.update_health(&name);
-        }
+        self.backlog.insert(&entry);
     }
 
     pub(super) fn created(
@@ -192,6 +204,10 @@ impl Scheduler {
             attempt = record.attempt.0, reason = record.verdict.reason.map(Reason::as_str), "moved"
         );
         slot.attempt.record = record;
+        if slot.attempt.record.state != State::Dispatching {
+            self.probe_is_over(id);
+        }
+        let Some(slot) = self.live.get(id) else { return };
         let record = &slot.attempt.record;
         match record.state {
             State::Queued if record.cancel_requested => {}
@@ -223,19 +239,24 @@ impl Scheduler {
 
     /// Somebody else wrote before us: what stands now decides.
     pub(super) fn overtaken(&mut self, id: &SubmissionId, stored: Option<Record>) {
-        self.probe_is_over(id);
-        let known = self.live.get(id).map(|slot| slot.attempt.clone());
+        let known = self.live.get_mut(id).map(|slot| &mut slot.attempt);
         let Some((known, stored)) = known.zip(stored) else {
             return self.forget(id);
         };
-        let same = stored.incarnation == known.record.incarnation && stored.attempt == known.record.attempt;
-        if same && stored.state.is_live() && stored.cluster == known.record.cluster {
-            if let Some(slot) = self.live.get_mut(id) {
-                slot.attempt.record = stored;
-            }
+        let same = stored.incarnation == known.record.incarnation
+            && stored.attempt == known.record.attempt
+            && stored.cluster == known.record.cluster
+            && stored.epoch == known.record.epoch;
+        if same && stored.state.is_live() {
+            known.record = stored;
             return;
         }
         self.forget(id);
+        if stored.epoch.is_some_and(|epoch| epoch > self.term.epoch) {
+            // A later scheduler's: our term is over, whether we have been told or not.
+            return;
+        }
+        // What another scheduler wrote is found, not ours: its create may have been sent.
         if stored.state == State::Queued && !stored.cancel_requested {
             self.backlog.insert(&BacklogEntry::from(&stored));
         } else {
@@ -261,7 +282,11 @@ impl Scheduler {
         for record in records.iter().filter(|r| r.state.is_live()) {
             self.found(record.clone());
         }
-        for removal in self.strangers.removals(&records, &self.term.installation) {
+        let (settle, wall) = (self.term.settling.end, self.wall());
+        for removal in self
+            .strangers
+            .removals(&records, &self.term.installation, settle, wall)
+        {
             self.term.metrics.leftover_removed(removal.cluster.as_str());
             let term = Arc::clone(&self.term);
             self.chores

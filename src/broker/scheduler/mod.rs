@@ -90,6 +90,8 @@ struct Slot {
     busy: bool,
     /// The QUEUED record that the attempt began from, until the write that takes it out of QUEUED is confirmed.
     unconfirmed: Option<Box<Record>>,
+    /// When it is planned anew though nothing happens.
+    wake: Option<Duration>,
 }
 
 /// The scheduler's memory.
@@ -104,6 +106,8 @@ pub struct Scheduler {
     boards: Boards,
     acts: JoinSet<(SubmissionId, Done)>,
     chores: JoinSet<()>,
+    /// The boards' writer, one at most.
+    writing: JoinSet<bool>,
     dirty: BTreeSet<SubmissionId>,
     wakes: BinaryHeap<Reverse<(Duration, SubmissionId)>>,
     cycle_due: bool,
@@ -135,6 +139,7 @@ impl Scheduler {
             boards: Boards::default(),
             acts: JoinSet::new(),
             chores: JoinSet::new(),
+            writing: JoinSet::new(),
             dirty: BTreeSet::new(),
             wakes: BinaryHeap::new(),
             cycle_due: true,
@@ -152,14 +157,16 @@ impl Scheduler {
                     Some(input) => self.learn(input),
                     None => return,
                 },
-                Some(done) = self.acts.join_next() => self.finished(done),
+                Some(done) = self.acts.join_next() => if self.finished(done).is_break() { return },
                 _ = tick.tick() => self.tick(),
             }
             while let Ok(input) = inputs.try_recv() {
                 self.learn(input);
             }
             while let Some(done) = self.acts.try_join_next() {
-                self.finished(done);
+                if self.finished(done).is_break() {
+                    return;
+                }
             }
             self.act();
             self.place();
@@ -198,7 +205,38 @@ impl Scheduler {
             }
             Some(_) => {}
             None if record.state.is_live() => self.adopt(Attempt::found(record)),
+            None if record.state == State::Queued && record.cancel_requested => self.finish_cancel(record),
             None => {}
+        }
+    }
+
+    /// A cancel that was cut off between giving its attempt up and ending it.
+    fn finish_cancel(&mut self, record: Record) {
+        let id = record.id.clone();
+        self.backlog.remove(&id);
+        self.keep(id, Attempt::found(record));
+    }
+
+    fn keep(&mut self, id: SubmissionId, attempt: Attempt) {
+        let slot = Slot {
+            attempt,
+            busy: false,
+            unconfirmed: None,
+            wake: None,
+        };
+        self.live.insert(id.clone(), slot);
+        self.dirty.insert(id);
+    }
+
+    /// What the watch has shown under the attempt's name.
+    fn claim(&mut self, attempt: &mut Attempt) {
+        let Some(cluster) = &attempt.record.cluster else {
+            return;
+        };
+        if let Some((object, driver)) = self.strangers.claim(cluster, &record_name(&attempt.record)) {
+            let now = self.now();
+            object.into_iter().for_each(|o| attempt.saw_object(o, now));
+            driver.into_iter().for_each(|d| attempt.saw_driver(d, now));
         }
     }
 
@@ -214,35 +252,25 @@ impl Scheduler {
             queue: record.queue.clone(),
             cluster: cluster.clone(),
             demand: record.demand.clone(),
-            pending: record.state == State::Dispatching,
+            // Until the watch shows that the operator, or a driver of its own, has begun with it.
+            pending: matches!(record.state, State::Dispatching | State::Submitted),
             settled: record.started_at.is_some(),
         });
         self.by_object
             .insert((cluster.clone(), record.intended_object_name()), id.clone());
         let mut attempt = attempt;
-        if let Some((object, driver)) = self.strangers.claim(&cluster, &record_name(&attempt.record)) {
-            let now = self.now();
-            object.into_iter().for_each(|o| attempt.saw_object(o, now));
-            driver.into_iter().for_each(|d| attempt.saw_driver(d, now));
-        }
+        self.claim(&mut attempt);
         self.backlog.known_gone(
             &id,
             &attempt.record.incarnation,
             attempt.record.version,
             self.now(),
         );
-        self.live.insert(
-            id.clone(),
-            Slot {
-                attempt,
-                busy: false,
-                unconfirmed: None,
-            },
-        );
-        self.dirty.insert(id);
+        self.keep(id, attempt);
     }
 
     fn forget(&mut self, id: &SubmissionId) {
+        self.probe_is_over(id);
         if let Some(slot) = self.live.remove(id) {
             self.router.released(id);
             self.unname(&slot.attempt.record);
@@ -262,7 +290,13 @@ impl Scheduler {
             if *due > now {
                 break;
             }
-            if let Some(Reverse((_, id))) = self.wakes.pop() {
+            let Some(Reverse((due, id))) = self.wakes.pop() else {
+                break;
+            };
+            if let Some(slot) = self.live.get_mut(&id)
+                && slot.wake == Some(due)
+            {
+                slot.wake = None;
                 self.dirty.insert(id);
             }
         }
@@ -274,6 +308,11 @@ impl Scheduler {
         self.cycle_due |= self.backlog.wake(self.wall()) > 0;
         for (name, _) in self.health.iter().filter(|(_, health)| health.is_in_sight()) {
             self.router.still_current(name, now);
+        }
+        if let Some(written) = self.writing.try_join_next()
+            && !written.unwrap_or(false)
+        {
+            self.boards.unwritten();
         }
         self.write_boards(now);
         while self.chores.try_join_next().is_some() {}

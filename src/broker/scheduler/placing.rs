@@ -15,7 +15,8 @@ use crate::submission::Record;
 impl Scheduler {
     /// Tells every pod, and whoever reads the figures, how queues and clusters stand.
     pub(super) fn write_boards(&mut self, now: Duration) {
-        if !self.boards.is_due(now) {
+        // One after the other, so that an older board never lands on a newer one.
+        if !self.boards.is_due(now) || !self.writing.is_empty() {
             return;
         }
         let named = self
@@ -40,7 +41,7 @@ impl Scheduler {
         self.tell_figures(&queues, &clusters, now);
         let sheets = self.boards.sheets(now, &queues, &clusters, &self.health);
         let term = Arc::clone(&self.term);
-        self.chores.spawn(async move { sheets.write(&term).await });
+        self.writing.spawn(async move { sheets.write(&term).await });
     }
 
     fn tell_figures(
@@ -92,12 +93,15 @@ impl Scheduler {
         let id = next.id.clone();
         let hands = self.term.hands.clone();
         self.backlog.remove(&id);
+        let mut attempt = Attempt::intended(next.clone());
+        self.claim(&mut attempt);
         self.live.insert(
             id.clone(),
             Slot {
-                attempt: Attempt::intended(next.clone()),
+                attempt,
                 busy: true,
                 unconfirmed: Some(Box::new(outline.clone())),
+                wake: None,
             },
         );
         self.acts
@@ -166,7 +170,7 @@ impl Scheduler {
             return;
         };
         if let Some(health) = self.health.get_mut(&cluster) {
-            health.sent(at.mono);
+            health.sent(&entry.id, at.mono);
         }
         self.update_health(&cluster);
         let waited = at.wall.duration_since(entry.accepted_at).unsigned_abs();

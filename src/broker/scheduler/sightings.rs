@@ -107,11 +107,22 @@ impl Scheduler {
         if let Some(health) = self.health.get(name) {
             self.router.set_health(name, health.verdict(self.now()).into());
             self.cycle_due = true;
-            let dirty = self
-                .live
-                .iter()
-                .filter(|(_, s)| s.attempt.record.cluster.as_ref() == Some(name));
-            self.dirty.extend(dirty.map(|(id, _)| id.clone()));
+        }
+    }
+
+    /// Where `id` was sent as a probe, its cluster may be sent another job: it has come to something, or to nothing.
+    pub(super) fn probe_is_over(&mut self, id: &SubmissionId) {
+        let cluster = self
+            .live
+            .get(id)
+            .and_then(|slot| slot.attempt.record.cluster.clone());
+        if let Some(name) = cluster
+            && self
+                .health
+                .get_mut(&name)
+                .is_some_and(|health| health.probe_is_over(id))
+        {
+            self.update_health(&name);
         }
     }
 }

@@ -119,7 +119,7 @@ fn a_foreign_object_of_our_name_fails_and_one_of_an_earlier_incarnation_takes_th
     world.create(Err(answered(409, "already exists")));
     let mut foreign = object("");
     foreign.owner = Ownership::default();
-    world.look(Some(foreign));
+    world.later(1).look(Some(foreign));
     assert_eq!(world.write(), State::Failed);
     assert_eq!(world.attempt.record.verdict.reason, Some(Reason::NameTaken));
 
@@ -127,7 +127,7 @@ fn a_foreign_object_of_our_name_fails_and_one_of_an_earlier_incarnation_takes_th
     world.create(Err(answered(409, "already exists")));
     let mut earlier = object("COMPLETED");
     earlier.owner.incarnation = Some("inc-0".parse().unwrap());
-    world.look(Some(earlier));
+    world.later(1).look(Some(earlier));
     assert_eq!(world.write(), State::Queued);
     assert_eq!(
         (world.attempt.record.attempt.0, world.attempt.record.tries),
@@ -141,4 +141,31 @@ fn a_cancelled_intent_is_never_sent() {
     world.attempt.record.cancel_requested = true;
     assert_eq!(world.write(), State::Queued);
     assert_eq!(world.write(), State::Cancelled);
+}
+
+#[test]
+fn a_name_that_was_taken_and_is_free_again_is_created_after_a_pause() {
+    let mut world = World::own();
+    world.create(Err(answered(409, "already exists")));
+    assert!(matches!(world.plan(), Act::Wait(_)), "no hot loop");
+    world.later(1).look(None);
+    world.create(Ok(object("")));
+    assert_eq!(world.write(), State::Submitted);
+}
+
+#[test]
+fn an_answer_older_than_what_the_watch_has_shown_since_counts_for_nothing() {
+    let mut world = World::own();
+    let sent = world.now;
+    world.create(Err(ambiguous()));
+    world.later(2);
+    let asked = world.now;
+    world
+        .later(1)
+        .attempt
+        .saw_object(object("RUNNING"), sent + Duration::from_secs(3));
+    world.attempt.looked(None, asked, world.now);
+    assert!(world.attempt.sight.object.is_some());
+    world.attempt.create_came_to(sent, Ok(object("")), world.now);
+    assert_eq!(world.attempt.sight.object.as_ref().unwrap().raw, "RUNNING");
 }

@@ -81,3 +81,88 @@ fn an_object_that_has_not_finished_is_left_alone_for_a_while_after_the_end() {
     world.attempt.saw_object(object("COMPLETED"), world.now);
     assert_eq!(world.plan(), Act::Forget);
 }
+
+fn pod_of(attempt: u32, driver: Driver) -> PodSight {
+    let mut owner = driver.owner.clone();
+    owner.attempt = Some(crate::model::Attempt(attempt));
+    PodSight {
+        name: driver.pod.clone(),
+        uid: driver.uid.clone(),
+        owner,
+        driver: Some(driver),
+    }
+}
+
+#[test]
+fn the_driver_of_an_earlier_attempt_does_not_hide_that_this_one_has_none() {
+    let mut world = running();
+    world.attempt.record.attempt = crate::model::Attempt(2);
+    world.later(1);
+    world.attempt.saw_object(object("FAILED"), world.now);
+    world.later(1);
+    assert_eq!(world.plan(), Act::ListPods);
+    let left = vec![pod_of(1, ended_driver(1))];
+    world.attempt.listed(left, world.now, world.now);
+    assert_eq!(world.write(), State::Failed);
+}
+
+#[test]
+fn a_list_that_was_asked_for_before_the_driver_was_seen_does_not_hide_it() {
+    let mut world = running();
+    let asked = world.now;
+    world.later(1);
+    world.attempt.saw_driver(ended_driver(0), world.now);
+    world.attempt.listed(Vec::new(), asked, world.now);
+    assert_eq!(world.write(), State::Succeeded);
+}
+
+#[test]
+fn a_driver_that_has_ended_keeps_its_word_when_its_pod_goes() {
+    let mut world = running();
+    world.attempt.saw_driver(ended_driver(0), world.now);
+    world.attempt.driver_went(&ended_driver(0));
+    world.attempt.object_went(None, world.now);
+    assert_eq!(world.write(), State::Succeeded);
+}
+
+#[test]
+fn an_end_that_may_be_rerun_is_looked_at_again_by_itself() {
+    let mut world = running();
+    world.attempt.record.restart_policy = crate::submission::RestartPolicy::OnFailure(3);
+    let mut driver = ended_driver(1);
+    if let DriverPhase::Ended(end) = &mut driver.phase {
+        end.finished_at = Some(wall());
+    }
+    world.attempt.saw_driver(driver, world.now);
+    let Act::Wait(until) = world.plan() else {
+        panic!("{:?}", world.plan())
+    };
+    world.now = until;
+    assert_eq!(world.write(), State::Failed);
+}
+
+#[test]
+fn all_pods_of_an_attempt_are_deleted_at_once_and_with_growing_pauses() {
+    let mut world = running();
+    world.attempt.record.cancel_requested = true;
+    assert_eq!(world.write(), State::Cancelling);
+    world.attempt.object_went(None, world.now);
+    world.later(1);
+    for pauses in [1, 2, 3] {
+        assert_eq!(world.plan(), Act::ListPods);
+        let mut other = ended_driver(1);
+        other.pod = "exec-1".into();
+        let mut pods = vec![
+            pod_of(1, ended_driver(1)),
+            pod_of(1, other),
+            pod_of(7, ended_driver(1)),
+        ];
+        pods.iter_mut().for_each(|pod| pod.driver = None);
+        world.attempt.listed(pods, world.now, world.now);
+        assert!(matches!(world.plan(), Act::DeletePods(pods) if pods.len() == 2));
+        world.attempt.deleted(world.now);
+        let Act::Wait(until) = world.plan() else { panic!() };
+        assert_eq!((until - world.now).as_millis(), 100 << pauses);
+        world.now = until;
+    }
+}

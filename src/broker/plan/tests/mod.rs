@@ -11,7 +11,7 @@ use super::{Act, Circumstances, Settling, plan};
 use crate::broker::attempt::{Attempt, CreateAnswer};
 use crate::lifecycle::{Event, Happening, Rules, Step};
 use crate::model::{Epoch, InstallationId};
-use crate::ports::cluster::CreateError;
+use crate::ports::cluster::{CreateError, PodSight};
 use crate::submission::{NewRecord, Placement, Reason, Record, State};
 use crate::watch::{Driver, DriverEnd, DriverPhase, ObjectState, Ownership};
 
@@ -166,7 +166,7 @@ fn object(raw: &str) -> ObjectState {
 fn answered(status: u16, message: &str) -> CreateError {
     CreateError::Answered {
         status,
-        reason: String::new(),
+        reason: if status == 409 { "AlreadyExists" } else { "" }.into(),
         message: message.into(),
         retry_after: None,
     }
