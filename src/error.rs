@@ -38,11 +38,11 @@ pub struct Violation {
 }
 
 impl Violation {
-    /// A violation at `path`. A record must be able to hold many: `path` and `found` are shortened to 200 characters,
-    /// `expected` to 400.
+    /// A violation at `path`. A record must be able to hold many: `found` is shortened to 200 characters, the others to
+    /// 400.
     pub fn new(path: impl Into<String>, found: impl std::fmt::Display, expected: impl Into<String>) -> Self {
         Self {
-            path: shorten(&path.into(), 200),
+            path: shorten(&path.into(), 400),
             found: shorten(&found.to_string(), 200),
             expected: shorten(&expected.into(), 400),
         }

@@ -197,3 +197,56 @@ fn a_rejected_record_holds_every_violation_and_expires() {
     assert_eq!(record.history[0].to, State::Rejected);
     assert_eq!(RecordKey::from(&record).id.as_str(), "job-1");
 }
+
+#[test]
+fn clusters_that_are_not_in_the_namespace_asked_for_are_a_fault() {
+    let mut acceptor = acceptor();
+    let mut other = acceptor.clusters[0].clone();
+    other.name = "b".parse().unwrap();
+    other.namespace = "elsewhere".into();
+    acceptor.clusters.push(other);
+    let mut spec = good();
+    spec["namespace"] = json!("spark");
+    spec["clusters"] = json!(["a"]);
+    let record = acceptor.accept(&submission(spec.clone()), None, None).unwrap();
+    assert_eq!(record.selector, ["a".parse().unwrap()]);
+    spec["clusters"] = json!(["b"]);
+    let rejection = acceptor.accept(&submission(spec), None, None).unwrap_err();
+    assert_eq!(
+        rejection
+            .violations
+            .iter()
+            .map(|v| v.path.as_str())
+            .collect::<Vec<_>>(),
+        ["clusters"]
+    );
+}
+
+#[test]
+fn what_is_reckoned_with_is_written_out() {
+    for (field, value) in [
+        (
+            "sparkConf",
+            json!({"spark.executor.instances": "{spark-broker:attempt}00"}),
+        ),
+        ("executor", json!({"memory": "{spark-broker:attempt}00g"})),
+    ] {
+        let mut spec = good();
+        spec[field] = value;
+        let rejection = acceptor().accept(&submission(spec), None, None).unwrap_err();
+        assert!(rejection.violations[0].path.starts_with(field), "{rejection:?}");
+    }
+}
+
+#[test]
+fn a_record_can_hold_the_faults_of_any_spec() {
+    let mut spec = good();
+    let names: Vec<String> = (0..60_000).map(|n| format!("zz-{n}")).collect();
+    spec["clusters"] = json!(names);
+    let acceptor = acceptor();
+    let rejection = acceptor.accept(&submission(spec), None, None).unwrap_err();
+    assert_eq!(rejection.violations.len(), 201);
+    let record = acceptor.rejected(&rejection, None);
+    let size = serde_json::to_string(&record.violations).unwrap().len();
+    assert!(size < 300_000, "{size} bytes");
+}

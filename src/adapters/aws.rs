@@ -117,9 +117,9 @@ impl Aws {
     }
 }
 
-/// Codes of errors that pass: throttling, faults on the other side, and rights or a table that a person may mend, under
+/// Codes of errors that pass: throttling, faults on the other side, and rights that a person may mend, under
 /// the names that the services give them. No message is to blame for any of them.
-const PASSING: [&str; 24] = [
+const PASSING: [&str; 23] = [
     "AccessDenied",
     "AccessDeniedException",
     "ExpiredToken",
@@ -137,7 +137,6 @@ const PASSING: [&str; 24] = [
     "RequestLimitExceeded",
     "RequestThrottled",
     "RequestThrottledException",
-    "ResourceNotFoundException",
     "ServiceUnavailable",
     "Throttling",
     "ThrottlingException",

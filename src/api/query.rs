@@ -4,13 +4,27 @@ use std::collections::BTreeMap;
 use std::str::FromStr;
 use std::time::Duration;
 
-use axum::extract::{FromRequestParts, Query};
+use axum::extract::{FromRequestParts, Path, Query};
 use axum::http::request::Parts;
 
 use super::problem::Problem;
 use crate::error::Violation;
 use crate::lookup::parse_duration;
 use crate::model::SubmissionId;
+
+/// The ID in a path, as it was written.
+pub(super) struct Id(pub(super) String);
+
+impl<S: Send + Sync> FromRequestParts<S> for Id {
+    type Rejection = Problem;
+
+    async fn from_request_parts(parts: &mut Parts, state: &S) -> Result<Self, Problem> {
+        match Path::<String>::from_request_parts(parts, state).await {
+            Ok(Path(id)) => Ok(Self(id)),
+            Err(rejection) => Err(Problem::invalid(rejection.body_text(), Vec::new())),
+        }
+    }
+}
 
 /// The parameters of a request, taken out one by one; [`Parameters::finish`] then tells of every fault.
 pub(super) struct Parameters {

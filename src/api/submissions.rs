@@ -4,15 +4,15 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::body::Bytes;
+use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
-use axum::extract::{Path, State};
 use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 
 use super::auth::Auth;
 use super::problem::Problem;
-use super::query::{Parameters, submission_id};
+use super::query::{Id, Parameters, submission_id};
 use super::waiting::{Until, WAIT_MAX};
 use super::{Api, problem};
 use crate::error::Violation;
@@ -111,7 +111,7 @@ fn invalid_utf8(body: &[u8], at: usize) -> Problem {
 )]
 pub(super) async fn status(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    Id(id): Id,
     mut parameters: Parameters,
 ) -> Result<Json<Status>, Problem> {
     let id = submission_id(&id)?;
@@ -146,7 +146,7 @@ pub(super) async fn status(
 )]
 pub(super) async fn cancel(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    Id(id): Id,
     parameters: Parameters,
 ) -> Result<Response, Problem> {
     let id = submission_id(&id)?;
@@ -170,7 +170,7 @@ pub(super) async fn cancel(
 )]
 pub(super) async fn history(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    Id(id): Id,
     parameters: Parameters,
 ) -> Result<Json<History>, Problem> {
     parameters.finish()?;
@@ -188,7 +188,7 @@ pub(super) async fn history(
 )]
 pub(super) async fn placement(
     State(api): State<Api>,
-    Path(id): Path<String>,
+    Id(id): Id,
     parameters: Parameters,
 ) -> Result<Json<PlacementView>, Problem> {
     parameters.finish()?;

@@ -96,7 +96,7 @@ pub async fn assemble(config: &Config, aws: &Aws, places: Places) -> Result<Part
     let mut queues: Vec<(Arc<dyn SubmissionQueue>, Option<QueueName>)> = Vec::new();
     for intake in &config.intake {
         queues.push((
-            Arc::new(connect(intake, aws).await?),
+            Arc::new(connect(intake, aws, config.store.retention).await?),
             intake.default_queue.clone(),
         ));
     }
@@ -154,7 +154,7 @@ where
         .map_err(|error| StartError::of_port(&error))
 }
 
-async fn connect(intake: &config::Intake, aws: &Aws) -> Result<SqsQueue, StartError> {
+async fn connect(intake: &config::Intake, aws: &Aws, retention: Duration) -> Result<SqsQueue, StartError> {
     let address = match &intake.queue {
         QueueRef::Name(name) => QueueAddress::Name(name.clone()),
         QueueRef::Url(url) => QueueAddress::Url(url.clone()),
@@ -162,12 +162,22 @@ async fn connect(intake: &config::Intake, aws: &Aws) -> Result<SqsQueue, StartEr
     let dead_letter = intake.dead_letter_queue.clone();
     let queue = patiently(|| SqsQueue::connect(aws.sqs(), address.clone(), dead_letter.clone())).await?;
     let facts = patiently(|| queue.describe()).await?;
-    check_queue(queue.url(), &facts)?;
+    check_queue(queue.url(), &facts, retention)?;
     Ok(queue)
 }
 
 /// Refuses a queue from which jobs could be lost or blocked; warns of what may park healthy messages.
-fn check_queue(url: &str, facts: &QueueFacts) -> Result<(), StartError> {
+fn check_queue(url: &str, facts: &QueueFacts, retention: Duration) -> Result<(), StartError> {
+    let messages = facts.retention + facts.dead_letter_retention.unwrap_or_default();
+    if retention < messages {
+        let message = format!(
+            "store.retention: found {} h, expected at least {} h: {url} and its dead-letter queue keep messages so long \
+             together, and one that came back later would run its job again",
+            retention.as_secs() / 3600,
+            messages.as_secs().div_ceil(3600)
+        );
+        return Err(StartError::Configuration(message));
+    }
     if facts.fifo {
         let message =
             format!("{url} is a FIFO queue: a blocked group would block its jobs; use a standard queue");

@@ -86,7 +86,17 @@ fn namespace(kind: RawKind, name: Option<String>, path: &str, checks: &mut Check
         RawKind::Simulated => name.or_else(|| Some(SIMULATED_NAMESPACE.to_owned())),
         RawKind::SparkOperator => checks.required(path, name, "the namespace of its objects"),
     };
-    checks.text(path, name)
+    let name = checks.text(path, name)?;
+    // Namespaces and clusters are named by the same rule: a DNS label.
+    if name.parse::<ClusterName>().is_err() {
+        checks.fault(
+            path,
+            format!("{name:?}"),
+            "a DNS label: at most 63 of a-z, 0-9 and -",
+        );
+        return None;
+    }
+    Some(name)
 }
 
 fn one_word(path: &str, found: Option<&str>, allowed: &str, checks: &mut Checks) {

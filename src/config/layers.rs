@@ -53,6 +53,14 @@ fn check(partial: &PartialSpec, path: &str, level: Level, checks: &mut Checks) {
             "no such field: it is read before a cluster is chosen",
         ),
     };
+    let before = match level {
+        Level::Submissions => Vec::new(),
+        Level::Cluster => spec::sizing(partial),
+    };
+    for place in before {
+        let expected = "no such field: what a job needs is reckoned before a cluster is chosen";
+        checks.fault(&format!("{path}.{place}"), "a setting", expected);
+    }
     for name in without_effect.iter().filter(|name| partial.contains_key(**name)) {
         checks.fault(&format!("{path}.{name}"), "a setting", why);
     }

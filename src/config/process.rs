@@ -13,6 +13,8 @@ use super::{ApiSettings, AuthSettings, Config, Endpoints, Intake, QueueRef, Stor
 use crate::model::{Domain, QueueName};
 use crate::spec::Image;
 
+/// A lease is renewed at a sixth of its duration at least, and each renewal takes a call.
+const LEASE_MIN: Duration = Duration::from_secs(1);
 const LOCALHOST: IpAddr = IpAddr::V4(Ipv4Addr::LOCALHOST);
 const EVERYWHERE: IpAddr = IpAddr::V4(Ipv4Addr::UNSPECIFIED);
 const TYPES: [&str; 4] = ["Java", "Scala", "Python", "R"];
@@ -43,6 +45,13 @@ pub(super) fn config(raw: Raw, checks: &mut Checks) -> Option<Config> {
     );
     let lease = raw.lease.unwrap_or_default().duration;
     let lease = checks.duration("lease.duration", lease.as_deref(), Duration::from_secs(12));
+    if lease < LEASE_MIN {
+        checks.fault(
+            "lease.duration",
+            format!("{lease:?}"),
+            "at least 1s: renewals take time",
+        );
+    }
     let timing = timing(&raw.timing.unwrap_or_default(), checks);
     let images = images(raw.images.unwrap_or_default(), checks);
     let endpoints = endpoints(raw.aws.unwrap_or_default().endpoints.unwrap_or_default(), checks);

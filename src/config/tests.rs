@@ -293,11 +293,12 @@ fn partial_job_specs_are_checked_like_job_specs() {
     ) + "defaults: {driver: {memory: 2 gigs}, sparkConfig: {}}\n";
     let text = text.replace(
         "connect:",
-        "defaults: {timeouts: {run: 2h}, nodeSelector: {}}, connect:",
+        "defaults: {timeouts: {run: 2h}, nodeSelector: {}, executor: {memory: 8g}}, connect:",
     );
     let mut found = faults(&text);
     found.sort();
     let expected = [
+        "clusters[0].defaults.executor.memory: a setting",
         "clusters[0].defaults.timeouts: a setting",
         "defaults.driver.memory: \"2 gigs\"",
         "defaults.sparkConfig: an unknown field",
@@ -305,4 +306,20 @@ fn partial_job_specs_are_checked_like_job_specs() {
         "queues[0].overrides.submissionId: a setting",
     ];
     assert_eq!(found, expected);
+}
+
+#[test]
+fn values_that_can_never_work_are_faults() {
+    let text = SMALL.replace("namespace: n,", "namespace: Not A Namespace!,") + "lease: {duration: 1ms}\n";
+    let found = faults(&text);
+    assert!(
+        found
+            .iter()
+            .any(|fault| fault.starts_with("clusters[0].namespace: ")),
+        "{found:?}"
+    );
+    assert!(
+        found.iter().any(|fault| fault.starts_with("lease.duration: ")),
+        "{found:?}"
+    );
 }

@@ -77,6 +77,16 @@ const READINGS: &[(&str, Reading)] = &[
     ("spark.kubernetes.executor.limit.cores", Reading::Cpu),
 ];
 
+/// Whether Spark or the operator reads from `key` what the pods ask for, or how many there are.
+pub(crate) fn sizes(key: &str) -> bool {
+    let read = READINGS.iter().any(|(name, _)| *name == key) && !key.ends_with(".limit.cores");
+    let device = ["spark.driver.resource.", "spark.executor.resource."]
+        .iter()
+        .any(|prefix| key.starts_with(prefix));
+    // In lower case it is the operator's own key.
+    read || device || key == "spark.dynamicallocation.enabled"
+}
+
 /// Checks the whole map.
 pub(crate) fn check(map: &Map<String, Value>, at: &str, faults: &mut Vec<Violation>) {
     for (key, value) in map {

@@ -21,6 +21,7 @@ mod complete;
 mod containers;
 mod demand;
 mod object;
+mod sizing;
 
 pub use check::{check, limited};
 pub use complete::{has_image, missing};
@@ -31,6 +32,7 @@ pub use layers::{Image, application_type, expand, fill_image, merge};
 pub use object::{ObjectMarks, object};
 pub use path::at;
 pub use schema::UNBUILT;
+pub use sizing::sizing;
 
 #[cfg(test)]
 mod check_tests;

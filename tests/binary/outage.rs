@@ -5,8 +5,10 @@ use std::time::Duration;
 use crate::harness::{Account, Broker, eventually, job, serve_at};
 use crate::proxy::{Mode, Proxy};
 
-/// How long each kind of outage lasts: longer than the holder's lease is good for.
-const OUTAGE: Duration = Duration::from_secs(10);
+/// How long connections are refused, and how long after that calls are throttled: each longer than the holder's lease
+/// is good for.
+const REFUSED: Duration = Duration::from_secs(30);
+const THROTTLED: Duration = Duration::from_secs(15);
 /// Sent while the store is away; fewer than a receive can bring.
 const MEANWHILE: usize = 9;
 
@@ -50,7 +52,7 @@ async fn while_the_store_is_away_messages_are_held_and_afterwards_all_jobs_end()
     }
     let refused = broker.submit(job("over-http", "1s").to_string());
     assert_eq!(refused.status, 503, "{:#}", refused.body);
-    tokio::time::sleep(OUTAGE).await;
+    tokio::time::sleep(REFUSED).await;
     not_ready(&broker).await;
     assert_eq!(
         account.waiting().await,
@@ -60,7 +62,7 @@ async fn while_the_store_is_away_messages_are_held_and_afterwards_all_jobs_end()
 
     proxy.set(Mode::Throttle);
     send("throttled".into(), "1s").await;
-    tokio::time::sleep(OUTAGE).await;
+    tokio::time::sleep(THROTTLED).await;
     not_ready(&broker).await;
     assert_eq!(account.waiting().await, (10, 1));
     assert!(account.parked().await.is_empty());

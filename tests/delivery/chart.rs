@@ -4,6 +4,7 @@ use std::process::Command;
 
 use serde_json::{Value, json};
 
+use crate::cluster::ControlPlane;
 use crate::tools;
 
 fn helm(arguments: &[&str]) -> String {
@@ -133,6 +134,20 @@ fn the_configuration_that_it_renders_passes_check_config() {
     std::fs::write(&file, configuration(&rendered(&[]))).unwrap();
     let broker = env!("CARGO_BIN_EXE_spark-broker");
     tools::run(Command::new(broker).args(["check-config", "--config"]).arg(&file));
+}
+
+#[tokio::test]
+async fn a_real_api_server_takes_what_it_renders() {
+    let plane = ControlPlane::shared().await;
+    plane.ensure_namespace("spark-broker").await;
+    let role =
+        r#"serviceAccount.annotations={"eks.amazonaws.com/role-arn":"arn:aws:iam::123456789012:role/r"}"#;
+    let all = rendered(&["service.api=true", role]);
+    assert!(all.len() >= 5, "{all:#?}");
+    for object in &all {
+        let taken = plane.dry_run(object, Some("spark-broker")).await;
+        assert!(taken.metadata.uid.is_some(), "{object:#}");
+    }
 }
 
 #[test]

@@ -3,6 +3,8 @@
 
 #![cfg(test)]
 
+#[path = "../support/cluster/mod.rs"]
+mod cluster;
 #[path = "../support/ministack.rs"]
 mod ministack;
 #[path = "../support/table.rs"]

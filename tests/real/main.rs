@@ -13,6 +13,7 @@ mod cluster;
 mod bed;
 mod cancel;
 mod clusters;
+mod dev;
 mod kill;
 mod objects;
 mod operator;

@@ -95,6 +95,9 @@ async fn every_field_of_the_published_schema_reaches_the_object() {
         all.extend(spec[part]["labels"].as_object().unwrap().clone());
         wanted[part]["labels"] = Value::Object(all);
     }
+    let mut annotations = object["metadata"]["annotations"].as_object().unwrap().clone();
+    annotations.extend(spec["driver"]["annotations"].as_object().unwrap().clone());
+    wanted["driver"]["annotations"] = Value::Object(annotations);
     assert_eq!(object["spec"], wanted);
     assert_eq!(validate_by_models(&[object]), [Vec::<String>::new()]);
 }

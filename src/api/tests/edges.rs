@@ -106,3 +106,10 @@ async fn health_tells_of_the_process_its_readiness_and_its_figures() {
             .contains("# TYPE spark_broker_lease_held gauge")
     );
 }
+
+#[tokio::test]
+async fn an_id_that_is_not_utf8_is_told_as_a_problem() {
+    let answer = get(&shared(), "/v1/submissions/%ff").await;
+    assert_eq!(answer.status, StatusCode::BAD_REQUEST);
+    assert_eq!(answer.header(header::CONTENT_TYPE), "application/problem+json");
+}

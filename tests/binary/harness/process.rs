@@ -4,7 +4,7 @@ use std::io::{BufRead, BufReader, Read, Write};
 use std::path::{Path, PathBuf};
 use std::process::{Child, Command, Output, Stdio};
 use std::sync::{Arc, Mutex};
-use std::thread;
+use std::thread::{self, JoinHandle};
 
 use super::eventually;
 
@@ -52,6 +52,7 @@ pub(crate) struct Process {
     child: Child,
     out: Lines,
     err: Lines,
+    readers: Vec<JoinHandle<()>>,
 }
 
 impl Process {
@@ -64,9 +65,15 @@ impl Process {
             .stderr(Stdio::piped())
             .spawn()
             .unwrap();
-        let out = collect(child.stdout.take().unwrap());
-        let err = collect(child.stderr.take().unwrap());
-        Self { child, out, err }
+        let (out, reads_out) = collect(child.stdout.take().unwrap());
+        let (err, reads_err) = collect(child.stderr.take().unwrap());
+        let readers = vec![reads_out, reads_err];
+        Self {
+            child,
+            out,
+            err,
+            readers,
+        }
     }
 
     /// Every line of standard output so far.
@@ -94,13 +101,15 @@ impl Process {
         self.child.wait().unwrap();
     }
 
-    /// The exit code, once it has ended by itself.
+    /// The exit code, once it has ended by itself; all that it said can then be read.
     pub(crate) async fn exit_code(&mut self) -> Option<i32> {
         let child = Mutex::new(&mut self.child);
         let status = eventually("the end of the process", async || {
             child.lock().unwrap().try_wait().unwrap()
         });
-        status.await.code()
+        let code = status.await.code();
+        self.readers.drain(..).for_each(|reader| reader.join().unwrap());
+        code
     }
 }
 
@@ -116,15 +125,15 @@ impl Drop for Process {
     }
 }
 
-fn collect(stream: impl Read + Send + 'static) -> Lines {
+fn collect(stream: impl Read + Send + 'static) -> (Lines, JoinHandle<()>) {
     let lines = Lines::default();
     let seen = Arc::clone(&lines);
-    thread::spawn(move || {
+    let reader = thread::spawn(move || {
         for line in BufReader::new(stream).lines().map_while(Result::ok) {
             seen.lock().unwrap().push(line);
         }
     });
-    lines
+    (lines, reader)
 }
 
 /// A directory of a test's own, removed with it.

@@ -15,6 +15,21 @@ impl ControlPlane {
     ///
     /// If the API server refuses it.
     pub async fn apply(&self, object: &Value, namespace: Option<&str>) {
+        self.apply_with(object, namespace, &PatchParams::apply("tests").force())
+            .await;
+    }
+
+    /// Lets the API server judge an object as strictly as it can, without making it: what it would have made.
+    ///
+    /// # Panics
+    ///
+    /// If the API server refuses it.
+    pub async fn dry_run(&self, object: &Value, namespace: Option<&str>) -> DynamicObject {
+        let strictly = PatchParams::apply("tests").dry_run().validation_strict();
+        self.apply_with(object, namespace, &strictly).await
+    }
+
+    async fn apply_with(&self, object: &Value, namespace: Option<&str>, how: &PatchParams) -> DynamicObject {
         let client = self.admin().await;
         let mut object: DynamicObject = typed(object.clone());
         let types = object.types.as_ref().expect("an object names its kind");
@@ -35,10 +50,8 @@ impl ControlPlane {
             .name
             .as_deref()
             .expect("an applied object has a name");
-        let applied = api
-            .patch(name, &PatchParams::apply("tests").force(), &Patch::Apply(&object))
-            .await;
-        applied.unwrap_or_else(|error| panic!("{} {name} is refused: {error}", kind.kind));
+        let applied = api.patch(name, how, &Patch::Apply(&object)).await;
+        applied.unwrap_or_else(|error| panic!("{} {name} is refused: {error}", kind.kind))
     }
 
     /// Applies every document of a YAML text, in its order.
