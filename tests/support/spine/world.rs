@@ -1,6 +1,7 @@
 //! Endpoints, the broker over them, and a client's view of both.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -90,12 +91,18 @@ impl World {
 
     /// Starts a broker with these `clusters` (and `queues`), in YAML.
     pub async fn broker(&self, queues: &str, clusters: &str) -> Broker {
+        self.recorded_broker(queues, clusters, None).await
+    }
+
+    /// The same, with its scheduling cycles written to a file.
+    pub async fn recorded_broker(&self, queues: &str, clusters: &str, cycles: Option<&Path>) -> Broker {
         let config = Config::check(&configuration(queues, clusters)).unwrap_or_else(|f| panic!("{f}"));
         let places = Places {
             installation: spark_broker::app::Installation::Refuse,
             domain: None,
             clock: Arc::new(SystemClock),
             data_dir: None,
+            record_cycles: cycles.map(Path::to_owned),
         };
         let mut parts = assemble(&config, &self.brokers, places).await.unwrap();
         let mut clusters = BTreeMap::new();
