@@ -15,7 +15,8 @@ use spark_broker::routing::{
 #[derive(Debug, Default)]
 pub struct Seen {
     pub cycles: u64,
-    pub placements: u64,
+    /// Which submission was placed on which cluster.
+    pub placed: BTreeSet<(String, String)>,
     /// Submissions left within the lookahead, one for each cycle that left it.
     pub left: u64,
     /// Of those, what stood against some cluster.
@@ -35,7 +36,9 @@ pub fn judge(file: &Path, node: &Resources, demand: impl Fn(&str) -> Demand) -> 
             assert_eq!(head.demand, demand(head.submission_id.as_str()));
         }
         seen.cycles += 1;
-        seen.placements += cycle.placements.len() as u64;
+        let placements = cycle.placements.iter();
+        seen.placed
+            .extend(placements.map(|one| (one.submission_id.to_string(), one.cluster.to_string())));
         Judge::new(&cycle).judge(&mut seen);
     }
     seen
@@ -151,17 +154,15 @@ impl<'a> Judge<'a> {
             .unwrap();
         let name = |cluster: &Standing<'_>| cluster.before.name == placement.cluster;
         let cluster = self.clusters.iter().position(name).unwrap();
+        let (line, standing) = (&self.queues[queue], &self.clusters[cluster]);
+        let against = line.full(head).or_else(|| self.closed(standing, line, head));
         // A hold ends with its holder's placement, and others may then use the cluster in the same cycle.
-        let against = [
-            self.queues[queue].full(head),
-            self.closed(&self.clusters[cluster], &self.queues[queue], head),
-        ];
-        let against: Vec<&str> = against
-            .into_iter()
-            .flatten()
-            .filter(|why| *why != "hold")
-            .collect();
-        assert!(against.is_empty(), "{id} at {at}: {against:?}");
+        let hold = standing.before.held_for.as_ref();
+        let over = hold.is_some_and(|hold| self.placed.contains(hold.submission_id.as_str()));
+        assert!(
+            against.is_none() || against == Some("hold") && over,
+            "{id} was placed at {at} against {against:?}"
+        );
         let line = &mut self.queues[queue];
         line.live += 1;
         line.used = line.used.plus(&head.demand.total());
