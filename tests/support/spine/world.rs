@@ -28,8 +28,10 @@ use crate::proxy::Proxy;
 
 /// The submission queue.
 pub const QUEUE: &str = "spark-jobs";
-/// How often something is waited for before a test gives up: a hang must end, nothing else hangs on it.
+/// How often something is looked at before a test gives up: a hang must end, nothing else hangs on it.
 const LOOKS: usize = 2000;
+/// The same where looking is slow.
+const PATIENCE: Duration = Duration::from_secs(150);
 
 /// Endpoints with a table and queues on them, each behind a proxy that the broker talks through.
 pub struct World {
@@ -165,7 +167,8 @@ impl World {
         let mut records = Vec::new();
         // Looking costs too: the more there are, the more seldom.
         let pause = Duration::from_millis(50).max(Duration::from_millis(jobs.len() as u64));
-        for _ in 0..LOOKS {
+        let looks = LOOKS.min((PATIENCE.as_millis() / pause.as_millis()) as usize);
+        for _ in 0..looks {
             records = self.records(jobs).await;
             if done(&records) {
                 return records;
@@ -174,7 +177,7 @@ impl World {
         }
         let left: Vec<_> = records.iter().filter(|r| !r.state.is_terminal()).collect();
         panic!(
-            "{what}: not after {LOOKS} looks; {} of {} there; {left:#?}",
+            "{what}: not after {looks} looks; {} of {} there; {left:#?}",
             records.len(),
             jobs.len()
         );
