@@ -9,6 +9,7 @@ use tokio::net::TcpListener;
 
 use super::clusters::clusters;
 use super::options::Installation;
+use super::recorder::recorder;
 use super::run::Parts;
 use crate::acceptance::Acceptor;
 use crate::adapters::aws::Aws;
@@ -68,6 +69,8 @@ pub struct Places {
     pub installation: Installation,
     /// Where simulated clusters keep their state.
     pub data_dir: Option<PathBuf>,
+    /// The file to which scheduling cycles are written, if they are.
+    pub record_cycles: Option<PathBuf>,
 }
 
 impl From<Installation> for CopiedTable {
@@ -82,6 +85,7 @@ impl From<Installation> for CopiedTable {
 
 /// Connects everything that `config` names. Services that can't be reached are tried for a minute.
 pub async fn assemble(config: &Config, aws: &Aws, places: Places) -> Result<Parts, StartError> {
+    let record_cycle = places.record_cycles.as_deref().map(recorder).transpose()?;
     let copied = places.installation.into();
     let open = || DynamoStore::open(aws.dynamodb(), &config.store.table, copied);
     let store = Arc::new(patiently(open).await?);
@@ -126,6 +130,7 @@ pub async fn assemble(config: &Config, aws: &Aws, places: Places) -> Result<Part
         health: listen(config.health, "health.listen").await?,
         grace: config.shutdown_grace,
         metrics: Arc::new(Metrics::new()),
+        record_cycle,
     })
 }
 

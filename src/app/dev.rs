@@ -3,7 +3,6 @@
 
 use std::io::IsTerminal;
 use std::net::{Ipv4Addr, SocketAddr};
-use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 
@@ -91,7 +90,7 @@ async fn run(options: &DevOptions, config: Config, viewer: &mut dyn Viewer) -> R
         .await
         .map_err(|error| StartError::Configuration(error.to_string()))?;
     let aws = Aws::embedded(embedded.sqs_url(), embedded.dynamodb_url());
-    let running = start(&config, &aws, options.data_dir.as_deref()).await?;
+    let running = start(&config, &aws, options).await?;
     for line in greeting(&embedded, &running, &config) {
         viewer.note(&line);
     }
@@ -128,7 +127,7 @@ async fn watch_jobs(
     }
 }
 
-async fn start(config: &Config, aws: &Aws, data_dir: Option<&Path>) -> Result<Running, StartError> {
+async fn start(config: &Config, aws: &Aws, options: &DevOptions) -> Result<Running, StartError> {
     let unavailable = |error: crate::ports::Error| StartError::Unavailable(error.to_string());
     table::ensure(&aws.dynamodb(), &config.store.table)
         .await
@@ -145,6 +144,7 @@ async fn start(config: &Config, aws: &Aws, data_dir: Option<&Path>) -> Result<Ru
         }
     }
     // With a data directory the records of the last run go on; without, nobody else's objects must look like ours.
+    let data_dir = options.data_dir.as_deref();
     let domain = match data_dir {
         Some(_) => None,
         None => random_domain(),
@@ -155,6 +155,7 @@ async fn start(config: &Config, aws: &Aws, data_dir: Option<&Path>) -> Result<Ru
         installation: Installation::Refuse,
         clock: Arc::new(SystemClock),
         data_dir: clusters_dir,
+        record_cycles: options.record_cycles.clone(),
     };
     Ok(assemble(config, aws, places).await?.start())
 }

@@ -3,6 +3,7 @@
 mod options;
 mod run;
 mod clusters;
+mod recorder;
 mod assembly;
 mod serve;
 mod jobs;

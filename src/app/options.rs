@@ -24,6 +24,8 @@ pub struct ServeOptions {
     pub config: PathBuf,
     /// What to do with a copied table.
     pub installation: Installation,
+    /// The file to which scheduling cycles are written; absent: none.
+    pub record_cycles: Option<PathBuf>,
     /// What is logged, in the form of `RUST_LOG`.
     pub log: String,
     /// How a log line looks.
@@ -49,6 +51,8 @@ pub struct DevOptions {
     pub jobs: Option<PathBuf>,
     /// A configuration in place of the built-in one.
     pub config: Option<PathBuf>,
+    /// The file to which scheduling cycles are written; absent: none.
+    pub record_cycles: Option<PathBuf>,
     /// What is logged, in the form of `RUST_LOG`.
     pub log: String,
     /// How a log line looks.

@@ -19,7 +19,7 @@ use crate::broker::hands::{Hands, MakeObject};
 use crate::broker::intake::Intake;
 use crate::broker::lease::{Election, Held, Keeper};
 use crate::broker::plan::Settling;
-use crate::broker::scheduler::Input;
+use crate::broker::scheduler::{Input, RecordCycle};
 use crate::broker::service::Broker;
 use crate::broker::storing::Records;
 use crate::broker::supervise::{Kind, Tasks};
@@ -75,6 +75,8 @@ pub struct Parts {
     pub grace: Duration,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Where scheduling cycles are written down, if they are.
+    pub record_cycle: Option<RecordCycle>,
 }
 
 /// A pod that runs.
@@ -172,6 +174,7 @@ impl Parts {
             routing: self.routing.clone(),
             coordination: Arc::clone(&self.coordination),
             metrics: Arc::clone(&self.metrics),
+            record_cycle: self.record_cycle.clone(),
         }
     }
 

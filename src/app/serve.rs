@@ -6,7 +6,7 @@ use std::sync::Arc;
 use tokio_util::sync::CancellationToken;
 
 use super::assembly::{Places, StartError, assemble};
-use super::{Installation, ServeOptions, check_config, runtime};
+use super::{ServeOptions, check_config, runtime};
 use crate::adapters::aws::{Aws, Endpoints};
 use crate::config::Config;
 use crate::model::SystemClock;
@@ -29,7 +29,7 @@ pub fn serve(options: &ServeOptions) -> ExitCode {
         tracing::warn!(warning, "the configuration is allowed, yet looks like a mistake");
     }
     match runtime() {
-        Ok(runtime) => runtime.block_on(run(&config, options.installation)),
+        Ok(runtime) => runtime.block_on(run(&config, options)),
         Err(error) => {
             tracing::error!(%error, "the system gives no threads");
             ExitCode::FAILURE
@@ -37,8 +37,8 @@ pub fn serve(options: &ServeOptions) -> ExitCode {
     }
 }
 
-async fn run(config: &Config, installation: Installation) -> ExitCode {
-    match start(config, installation).await {
+async fn run(config: &Config, options: &ServeOptions) -> ExitCode {
+    match start(config, options).await {
         Ok(running) => running.until(CancellationToken::new()).await,
         Err(error) => {
             tracing::error!(%error, "the broker can't start");
@@ -47,7 +47,7 @@ async fn run(config: &Config, installation: Installation) -> ExitCode {
     }
 }
 
-async fn start(config: &Config, installation: Installation) -> Result<super::Running, StartError> {
+async fn start(config: &Config, options: &ServeOptions) -> Result<super::Running, StartError> {
     let endpoints = Endpoints {
         sqs: config.endpoints.sqs.clone(),
         dynamodb: config.endpoints.dynamodb.clone(),
@@ -56,9 +56,10 @@ async fn start(config: &Config, installation: Installation) -> Result<super::Run
     let aws = Aws::load(endpoints).await;
     let places = Places {
         domain: None,
-        installation,
+        installation: options.installation,
         clock: Arc::new(SystemClock),
         data_dir: None,
+        record_cycles: options.record_cycles.clone(),
     };
     Ok(assemble(config, &aws, places).await?.start())
 }

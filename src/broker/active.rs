@@ -11,7 +11,7 @@ use super::hands::Hands;
 use super::lease::Held;
 use super::plan::Settling;
 use super::readers::Reader;
-use super::scheduler::{Input, Scheduler, Term};
+use super::scheduler::{Input, RecordCycle, Scheduler, Term};
 use crate::lifecycle::Rules;
 use crate::model::{ClusterName, Domain, Epoch, InstallationId};
 use crate::ports::cluster::Cluster;
@@ -37,6 +37,8 @@ pub struct Candidate {
     pub coordination: Arc<dyn Coordination>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Where cycles are written down, if they are.
+    pub record_cycle: Option<RecordCycle>,
 }
 
 impl Candidate {
@@ -88,6 +90,7 @@ impl Candidate {
             hands: self.hands.clone(),
             coordination: Arc::clone(&self.coordination),
             metrics: Arc::clone(&self.metrics),
+            record_cycle: self.record_cycle.clone(),
         });
         for name in &names {
             for record in self.live_of(&reader, name).await {

@@ -89,6 +89,9 @@ pub struct Serve {
     /// What to do where the table is a copy of another, or was restored; without it the broker refuses to start
     #[arg(long, value_name = "WHAT")]
     pub installation: Option<CopiedTable>,
+    /// Write each scheduling cycle to this file, one JSON object a line: what it was given and what it decided
+    #[arg(long, value_name = "FILE")]
+    pub record_cycles: Option<PathBuf>,
 }
 
 /// What to do with a copied table.
@@ -109,6 +112,7 @@ impl Serve {
                 Some(CopiedTable::Keep) => Installation::Keep,
                 Some(CopiedTable::New) => Installation::New,
             },
+            record_cycles: self.record_cycles,
             log,
             log_format,
         }
@@ -142,6 +146,9 @@ pub struct Dev {
     /// A configuration in place of the built-in one
     #[arg(long, short, value_name = "FILE")]
     pub config: Option<PathBuf>,
+    /// Write each scheduling cycle to this file, one JSON object a line: what it was given and what it decided
+    #[arg(long, value_name = "FILE")]
+    pub record_cycles: Option<PathBuf>,
 }
 
 impl Dev {
@@ -155,6 +162,7 @@ impl Dev {
             kube_contexts: self.kube_contexts,
             jobs: self.jobs,
             config: self.config,
+            record_cycles: self.record_cycles,
             log,
             log_format,
         }

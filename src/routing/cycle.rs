@@ -32,9 +32,7 @@ impl Router {
     /// [`Router::released`]. Entries that occupy a cluster already are passed over. Call [`Backlog::wake`] before.
     pub fn cycle(&mut self, backlog: &Backlog, now: Now, max: usize) -> Cycle {
         self.cycles += 1;
-        let mut holds = std::mem::take(&mut self.holds);
-        holds.tidy(|id| backlog.contains(id), |cluster| self.takes_jobs(cluster));
-        self.holds = holds;
+        self.tidy_holds(backlog);
         let settings = self.settings.clone();
         let mut lanes = lanes(&settings.queues, backlog);
         self.weights = self.active_weights(&settings.queues, backlog);
@@ -58,6 +56,13 @@ impl Router {
         tell_unknown(&settings.queues, backlog, &mut cycle);
         self.holds.grant(wishes);
         cycle
+    }
+
+    /// Ends holds that can't help their holders any more.
+    pub(super) fn tidy_holds(&mut self, backlog: &Backlog) {
+        let mut holds = std::mem::take(&mut self.holds);
+        holds.tidy(|id| backlog.contains(id), |cluster| self.takes_jobs(cluster));
+        self.holds = holds;
     }
 
     /// The queue furthest below its share goes first; equals go in the configuration's order.

@@ -48,6 +48,12 @@ impl Holds {
         (!before).then_some(&hold.place.2)
     }
 
+    /// For whom the cluster is kept, and since when others pass it.
+    pub(super) fn on(&self, cluster: &ClusterName) -> Option<(&Hold, Option<Duration>)> {
+        let hold = self.by_cluster.get(cluster)?;
+        Some((hold, self.passed_since.get(&hold.place.2).copied()))
+    }
+
     /// The cluster kept for a submission.
     pub(super) fn of(&self, id: &SubmissionId) -> Option<&ClusterName> {
         self.by_cluster

@@ -23,9 +23,14 @@ mod router;
 mod place;
 mod wait;
 mod cycle;
+mod recorded;
 
 pub use node::Node;
 pub use outcome::{Cycle, Decision, Explanation, Health, LiveJob, Now, Waiting, Why};
+pub use recorded::{
+    RecordedCluster, RecordedCycle, RecordedHead, RecordedHold, RecordedKept, RecordedNode,
+    RecordedPlacement, RecordedQueue, RecordedRoom, RecordedWaiting,
+};
 pub use refusal::{Cause, Refusal, Shortage};
 pub use router::Router;
 pub use settings::{

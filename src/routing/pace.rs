@@ -34,6 +34,12 @@ impl Bucket {
         }
     }
 
+    /// How many whole tokens are there; absent: no pace is set.
+    pub(super) fn tokens(&self, pacing: &Pacing, now: Duration) -> Option<u64> {
+        let rate = pacing.submissions_per_minute?;
+        u64::try_from(self.level_at(pacing, rate, now) / TOKEN).ok()
+    }
+
     /// Takes a token; the caller has asked [`Bucket::wait`] before.
     pub(super) fn take(&mut self, pacing: &Pacing, now: Duration) {
         if let Some(rate) = pacing.submissions_per_minute {

@@ -35,6 +35,19 @@ pub(super) struct Places {
     owed: Resources,
 }
 
+impl Places {
+    /// How much in which room.
+    pub(super) fn taken(&self) -> &[(u32, Resources)] {
+        &self.taken
+    }
+
+    /// All of it, with what found no place.
+    pub(super) fn total(&self) -> Resources {
+        let taken = self.taken.iter();
+        taken.fold(self.owed.clone(), |sum, (_, amount)| sum.plus(amount))
+    }
+}
+
 /// How many times `need` goes into `room`.
 fn times(need: &Resources, room: &Resources) -> u64 {
     let extended = need
@@ -79,8 +92,12 @@ impl Rooms {
         self.free.minus(&self.owed)
     }
 
+    /// What is promised to pods that found no place.
+    pub(super) fn owed(&self) -> &Resources {
+        &self.owed
+    }
+
     /// The free room of each node.
-    #[cfg(test)]
     pub(super) fn each(&self) -> Vec<Resources> {
         self.rooms.iter().map(|room| room.free.clone()).collect()
     }

@@ -153,6 +153,22 @@ impl View {
         }
     }
 
+    /// Its nodes as they were read last, by name.
+    pub(super) fn nodes(&self) -> &[Node] {
+        &self.nodes
+    }
+
+    /// What is kept for pods not yet seen, by submission.
+    pub(super) fn kept(&self) -> impl Iterator<Item = (&SubmissionId, &Places)> {
+        let reservations = self.reservations.iter();
+        reservations.map(|(id, reservation)| (id, &reservation.places))
+    }
+
+    /// What is kept for one submission.
+    pub(super) fn places_of(&self, id: &SubmissionId) -> Option<&Places> {
+        Some(&self.reservations.get(id)?.places)
+    }
+
     /// Lays the rooms out anew and keeps places for every pod not yet seen, the largest pods first.
     fn rebuild(&mut self) {
         let grown = self

@@ -1,12 +1,16 @@
-//! Many jobs of many sizes on clusters too small for them: no cluster is ever given more than it has, and every job ends
-//! once, by a legal walk.
+//! Many jobs of many sizes on clusters too small for them, two simulated and one behind a real API server: no cluster is
+//! ever given more than it has, no cycle leaves a job that fits, and every job ends once, by a legal walk.
 
 use std::collections::BTreeMap;
 
 use jiff::Timestamp;
+use serde_json::json;
 use spark_broker::model::{Bytes, Millicores, Resources};
 use spark_broker::submission::{Record, State};
 
+use crate::cluster::Driver;
+use crate::cycles;
+use crate::kwok::Kwok;
 use crate::spine::jobs::Job;
 use crate::spine::world::World;
 
@@ -14,18 +18,36 @@ const JOBS: u64 = 1000;
 const NODES: u64 = 6;
 const CORES: u64 = 32;
 const GIB: u64 = 128;
+/// The cluster that isn't simulated.
+const REAL: &str = "real";
 
-fn clusters() -> String {
-    let one = |name: &str| {
+const QUEUES: &str = "[{name: dev, weight: 90, lookahead: 20, maxBypass: 300ms}, \
+                       {name: prod, weight: 10, lookahead: 20, maxBypass: 300ms, limits: {maxLive: 15}}]";
+
+/// Two simulated ones, one of them with a pace, and the real one with a narrow window.
+fn clusters(kwok: &Kwok) -> String {
+    let simulated = |name: &str, pacing: &str| {
         format!(
             "{{name: {name}, type: simulated, namespace: jobs, simulated: {{nodes: {NODES}, cores: {CORES}, memory: {GIB}Gi}}, \
-             capacity: {{sources: [nodes]}}, pacing: {{maxPending: 200}}}}"
+             capacity: {{sources: [nodes]}}, pacing: {pacing}}}"
         )
     };
-    format!("[{}, {}]", one("a"), one("b"))
+    let real = json!({"capacity": {"sources": ["nodes"]}, "pacing": {"maxPending": 10}});
+    format!(
+        "[{}, {}, {}]",
+        simulated("a", "{maxPending: 200}"),
+        simulated("b", "{maxPending: 200, submissionsPerMinute: 900, burst: 5}"),
+        kwok.settings(&real)
+    )
 }
 
-/// Sizes, run times and ends of all kinds, the same in every run.
+/// What each node has for pods.
+fn node() -> Resources {
+    Resources::new(Millicores(CORES * 1000), Bytes::mib(GIB * 1024), 110)
+}
+
+/// Sizes, run times and ends of all kinds, the same in every run. Real drivers run longer: their ends are told in whole
+/// seconds.
 fn mixed(n: u64) -> Job {
     let pick = |salt: u64, of: u64| ((n * 31 + salt).wrapping_mul(0x9e37_79b9_7f4a_7c15) >> 33) % of;
     let job = Job {
@@ -35,16 +57,33 @@ fn mixed(n: u64) -> Job {
         memory: 1024 * (1 + pick(3, 6)),
         ..Job::small(format!("mixed-{n}"))
     };
-    let job = job.does("run-time", format!("{}ms", 100 + pick(4, 900)));
+    let time = 100 + pick(4, 900);
+    let job = job.does("run-time", format!("{time}ms"));
+    let real = &format!("{}ms", 2 * time + 1000);
+    let driver = |driver: Driver| driver.annotations();
     match n % 50 {
-        7 => job.does("exit-code", "3"),
-        19 => job.does("failure", "OutOfMemory"),
-        31 => job.does("failure", "DriverEvicted"),
+        7 => Job {
+            driver: driver(Driver::fails_after(real, 3)),
+            ..job.does("exit-code", "3")
+        },
+        19 => Job {
+            driver: driver(Driver::out_of_memory_after(real)),
+            ..job.does("failure", "OutOfMemory")
+        },
+        31 => Job {
+            driver: driver(Driver::evicted_after(real)),
+            ..job.does("failure", "DriverEvicted")
+        },
+        // The operator of the real cluster submits what it is given.
         43 if n % 100 == 43 => Job {
             max_attempts: Some(2),
+            clusters: &["a", "b"],
             ..job.does("failure", "SubmissionFailed")
         },
-        _ => job,
+        _ => Job {
+            driver: driver(Driver::succeeds_after(real)),
+            ..job
+        },
     }
 }
 
@@ -80,18 +119,30 @@ fn walks_legally(record: &Record) {
 }
 
 /// From the intent of each attempt to the end of its driver, or to where the attempt was given up: (cluster, from, to).
-fn intervals(record: &Record) -> Vec<(String, Timestamp, Timestamp)> {
+/// `ends`: of drivers on the real cluster, by object.
+fn intervals(record: &Record, ends: &BTreeMap<String, Timestamp>) -> Vec<(String, Timestamp, Timestamp)> {
     let mut found = Vec::new();
     let mut open: Option<(String, Timestamp)> = None;
+    let mut stopped = None;
     for step in &record.history {
         if step.to == State::Dispatching {
             open = Some((step.cluster.as_ref().unwrap().to_string(), step.at));
+        } else if step.to == State::Cancelling {
+            stopped = Some(step.at);
         } else if step.to.is_terminal() || matches!(step.to, State::Queued | State::Retrying) {
+            let Some((cluster, from)) = open.take() else {
+                continue;
+            };
             let driver_end = record.finished_at.filter(|_| step.to.is_terminal());
-            found.extend(
-                open.take()
-                    .map(|(cluster, from)| (cluster, from, driver_end.unwrap_or(step.at))),
-            );
+            let to = if cluster == REAL {
+                // The driver of a cancelled job goes with its pod soon after the wish; nobody tells when.
+                let end = ends.get(record.object_name.as_ref().unwrap()).copied();
+                end.or(stopped).unwrap_or_else(|| panic!("no end: {record:#?}"))
+            } else {
+                driver_end.unwrap_or(step.at)
+            };
+            // A time in whole seconds may lie before the intent.
+            found.push((cluster, from, to.max(from)));
         }
     }
     assert!(open.is_none(), "{}", record.id);
@@ -99,14 +150,17 @@ fn intervals(record: &Record) -> Vec<(String, Timestamp, Timestamp)> {
 }
 
 /// The demand on each cluster, instant by instant, against all that its nodes have. The most cores in use, by cluster.
-fn never_more_than_there_is(jobs: &BTreeMap<String, Job>, records: &[Record]) -> BTreeMap<String, u64> {
-    let node = Resources::new(Millicores(CORES * 1000), Bytes::mib(GIB * 1024), 110);
-    let whole = node.times(NODES);
+fn never_more_than_there_is(
+    jobs: &BTreeMap<String, Job>,
+    records: &[Record],
+    ends: &BTreeMap<String, Timestamp>,
+) -> BTreeMap<String, u64> {
+    let whole = node().times(NODES);
     // What ends at an instant makes room for what begins at it.
     let mut changes: Vec<(Timestamp, bool, String, Resources)> = Vec::new();
     for record in records {
         let demand = jobs[record.id.as_str()].demand();
-        for (cluster, from, to) in intervals(record) {
+        for (cluster, from, to) in intervals(record, ends) {
             changes.push((from, true, cluster.clone(), demand.clone()));
             changes.push((to, false, cluster, demand.clone()));
         }
@@ -137,9 +191,11 @@ fn never_more_than_there_is(jobs: &BTreeMap<String, Job>, records: &[Record]) ->
 async fn a_thousand_mixed_jobs_never_use_more_than_there_is_and_all_end() {
     let world = World::start().await;
     let jobs: Vec<Job> = (0..JOBS).map(mixed).collect();
+    let kwok = Kwok::start(REAL, NODES, CORES, GIB, &jobs).await;
+    let recorded = kwok.folder().join("cycles.jsonl");
     world.send(&jobs).await;
     let broker = world
-        .broker("[{name: dev, weight: 30}, {name: prod, weight: 70}]", &clusters())
+        .recorded_broker(QUEUES, &clusters(&kwok), Some(&recorded))
         .await;
     let cancelled: Vec<String> = (0..JOBS)
         .filter(|n| n % 50 == 11)
@@ -152,8 +208,11 @@ async fn a_thousand_mixed_jobs_never_use_more_than_there_is_and_all_end() {
     let records = world.ended(&jobs).await;
 
     records.iter().for_each(walks_legally);
+    let ends = kwok.driver_ends();
     let by_id: BTreeMap<String, Job> = jobs.into_iter().map(|job| (job.id.clone(), job)).collect();
-    for (cluster, most) in never_more_than_there_is(&by_id, &records) {
+    let most = never_more_than_there_is(&by_id, &records, &ends);
+    assert_eq!(most.keys().collect::<Vec<_>>(), ["a", "b", REAL]);
+    for (cluster, most) in most {
         assert!(
             most * 10 >= NODES * CORES * 8,
             "{cluster} was contended for: {most} cores at most"
@@ -167,11 +226,25 @@ async fn a_thousand_mixed_jobs_never_use_more_than_there_is_and_all_end() {
     );
     assert_eq!(failed, 70, "exit codes, lost drivers and failed submissions");
     assert_eq!(succeeded + failed + cancelled, records.len());
-    let attempts: u64 = records.iter().map(|record| intervals(record).len() as u64).sum();
-    let creates: u64 = ["a", "b"]
+    let attempts: u64 = records.iter().map(|r| intervals(r, &ends).len() as u64).sum();
+    let creates: u64 = ["a", "b", REAL]
         .iter()
         .flat_map(|name| broker.calls(name).creates.into_values())
         .sum();
     assert_eq!(creates, attempts, "one object for each attempt");
     broker.stop().await;
+
+    let seen = cycles::judge(&recorded, &node(), |id| by_id[id].parts());
+    for record in &records {
+        for (cluster, ..) in intervals(record, &ends) {
+            let placement = (record.id.to_string(), cluster);
+            assert!(seen.placed.contains(&placement), "{placement:?} is recorded");
+        }
+    }
+    for cause in ["room", "pace", "maxPending", "hold", "limit of the queue"] {
+        assert!(
+            seen.against.contains_key(cause),
+            "{cause} stood against some: {seen:?}"
+        );
+    }
 }

@@ -27,7 +27,7 @@ use crate::lifecycle::Rules;
 use crate::model::{ClusterName, Domain, Epoch, InstallationId, SubmissionId};
 use crate::ports::cluster::ClusterEvent;
 use crate::ports::store::Coordination;
-use crate::routing::{LiveJob, Router, Settings};
+use crate::routing::{LiveJob, RecordedCycle, Router, Settings};
 use crate::submission::{BacklogEntry, Record, State};
 use crate::telemetry::Metrics;
 
@@ -46,6 +46,9 @@ pub enum Input {
     /// A cluster's watch said something.
     Cluster(ClusterName, ClusterEvent),
 }
+
+/// Writes a cycle down; called between the cycle and its first act.
+pub type RecordCycle = Arc<dyn Fn(&RecordedCycle) + Send + Sync>;
 
 /// What stays the same over the scheduler's term.
 pub struct Term {
@@ -67,6 +70,8 @@ pub struct Term {
     pub coordination: Arc<dyn Coordination>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Where cycles are written down, if they are.
+    pub record_cycle: Option<RecordCycle>,
 }
 
 impl Term {

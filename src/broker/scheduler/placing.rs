@@ -9,7 +9,7 @@ use crate::broker::attempt::Attempt;
 use crate::broker::health::Verdict;
 use crate::lifecycle::{Event, Happening, Step};
 use crate::model::{ClusterName, QueueName};
-use crate::routing::{Decision, Now};
+use crate::routing::{Cycle, Decision, Now};
 use crate::submission::Record;
 
 impl Scheduler {
@@ -124,7 +124,7 @@ impl Scheduler {
                 .values()
                 .any(|health| health.verdict(now.mono) == Verdict::Probing);
             let most = if probing { 1 } else { PLACEMENTS };
-            let cycle = self.router.cycle(&self.backlog, now, most);
+            let cycle = self.cycle(now, most);
             self.term.metrics.cycle(self.now().saturating_sub(now.mono));
             let decided = cycle.placements.len();
             self.boards.waiting(cycle.waiting);
@@ -136,6 +136,15 @@ impl Scheduler {
             }
         }
         self.cycle_due = true;
+    }
+
+    fn cycle(&mut self, now: Now, most: usize) -> Cycle {
+        let Some(record) = &self.term.record_cycle else {
+            return self.router.cycle(&self.backlog, now, most);
+        };
+        let (cycle, recorded) = self.router.recorded_cycle(&self.backlog, now, most);
+        record(&recorded);
+        cycle
     }
 
     pub(super) fn intend(&mut self, decision: Decision, at: Now) {

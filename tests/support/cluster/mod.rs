@@ -21,6 +21,7 @@ mod objects;
 mod operator;
 mod spark;
 mod stand_in;
+mod stand_in_pods;
 mod tools;
 mod webhook;
 
@@ -33,6 +34,6 @@ pub use manifests::documents;
 pub use objects::{Node, Outcome, applications, create_strictly, eventually, outcome, set_status, typed};
 pub use operator::{DRIVER_ACCOUNT, Operator, OperatorOptions};
 pub use spark::spark_home;
-pub use stand_in::{RawState, Script, StandInOperator, Step, runs_for};
+pub use stand_in::{RawState, Script, StandInOperator, Step, runs_for, runs_pods};
 pub use tools::{Tool, binary};
 pub use webhook::WebhookOptions;

@@ -1,8 +1,8 @@
 //! A stand-in for the Spark operator: moves applications through the operator's raw states by a script of the test's,
 //! with driver pods of the operator's shape. It needs nothing but an API server and costs no JVM.
 //!
-//! It is for what the real operator can't be made to do on demand: states out of order, stalls, lies. Don't run it where
-//! KWOK runs, which would play the driver pods as well.
+//! It is for what the real operator can't be made to do on demand: states out of order, stalls, lies; and for many jobs at
+//! once. Where KWOK runs, which plays the driver pods as well, a script must leave them to it ([`runs_pods`]).
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -10,14 +10,14 @@ use std::time::Duration;
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
-use kube::api::{DeleteParams, DynamicObject, Patch, PatchParams, PostParams};
+use kube::api::{DeleteParams, DynamicObject};
 use kube::runtime::{WatchStreamExt, watcher};
 use kube::{Api, Client, Error};
 use serde_json::{Value, json};
 use tokio::task::JoinSet;
 
 use super::control_plane::ControlPlane;
-use super::objects::{applications, try_set_status, typed};
+use super::objects::{applications, try_set_status};
 
 /// The states that Kubeflow's operator writes into `status.applicationState.state`
 /// (`api/v1beta2/sparkapplication_types.go`).
@@ -124,6 +124,16 @@ pub enum Step {
     State(RawState, String),
     /// Make the driver pod, Pending, with these requests (`{"cpu": "1"}`).
     MakeDriver(Value),
+    /// Make so many executor pods with these requests, owned by the driver as Spark's are.
+    MakeExecutors(u64, Value),
+    /// Wait until the driver runs; whoever runs pods here sees to it.
+    AwaitDriver,
+    /// Wait until the driver has ended.
+    AwaitDriverEnd,
+    /// Write the state of an application whose driver has ended like that.
+    StateOfEnd,
+    /// Delete the executor pods, as a driver does that ends.
+    DeleteExecutors,
     /// The driver's container runs.
     RunDriver,
     /// The driver's container ends with this code and reason.
@@ -164,6 +174,22 @@ pub fn runs_for(time: Duration, exit_code: i32) -> Script {
         ]
     });
     script
+}
+
+/// The quiet path where KWOK runs pods: all that is asked of the cluster is pods with these requests, and how they fare
+/// is told as it is.
+pub fn runs_pods(driver: &Value, executors: u64, executor: &Value) -> Script {
+    let state = |state| Step::State(state, String::new());
+    vec![
+        Step::MakeDriver(driver.clone()),
+        state(RawState::Submitted),
+        Step::AwaitDriver,
+        Step::MakeExecutors(executors, executor.clone()),
+        state(RawState::Running),
+        Step::AwaitDriverEnd,
+        Step::DeleteExecutors,
+        Step::StateOfEnd,
+    ]
 }
 
 /// Plays the operator in one namespace until it is dropped. An API server that is away is waited for.
@@ -212,12 +238,12 @@ where
     }
 }
 
-struct Player {
+pub(super) struct Player {
     applications: Api<DynamicObject>,
-    pods: Api<Pod>,
-    object: DynamicObject,
-    name: String,
-    driver: String,
+    pub(super) pods: Api<Pod>,
+    pub(super) object: DynamicObject,
+    pub(super) name: String,
+    pub(super) driver: String,
 }
 
 impl Player {
@@ -259,6 +285,19 @@ impl Player {
                 Err(Error::Api(status)) if status.code == 409 => {}
                 other => other?,
             },
+            Step::MakeExecutors(count, requests) => self.make_executors(*count, requests).await?,
+            Step::AwaitDriver => self.await_driver(&["Running", "Succeeded", "Failed"]).await?,
+            Step::AwaitDriverEnd => self.await_driver(&["Succeeded", "Failed"]).await?,
+            Step::StateOfEnd => {
+                let (state, message) = self.state_of_end().await?;
+                try_set_status(
+                    &self.applications,
+                    &self.name,
+                    &state.status(&self.name, &message),
+                )
+                .await?;
+            }
+            Step::DeleteExecutors => self.delete_executors().await?,
             Step::RunDriver => {
                 self.write_driver("Running", &json!({"running": {"startedAt": now()}}))
                     .await?
@@ -281,55 +320,12 @@ impl Player {
         }
         Ok(())
     }
-
-    async fn make_driver(&self, requests: &Value) -> Result<(), Error> {
-        let metadata = &self.object.metadata;
-        let mut labels = json!(metadata.labels.clone().unwrap_or_default());
-        labels["spark-role"] = json!("driver");
-        labels["spark-app-selector"] = json!(format!("spark-{}", self.name));
-        labels["sparkoperator.k8s.io/app-name"] = json!(self.name);
-        labels["sparkoperator.k8s.io/launched-by-spark-operator"] = json!("true");
-        let owner = json!({
-            "apiVersion": "sparkoperator.k8s.io/v1beta2", "kind": "SparkApplication",
-            "name": self.name, "uid": metadata.uid, "controller": true,
-        });
-        let container =
-            json!({"name": "spark-kubernetes-driver", "image": "none", "resources": {"requests": requests}});
-        let pod = typed(json!({
-            "metadata": {"name": self.driver, "labels": labels, "ownerReferences": [owner]},
-            "spec": {"containers": [container], "restartPolicy": "Never"},
-        }));
-        self.pods.create(&PostParams::default(), &pod).await.map(drop)
-    }
-
-    async fn write_driver(&self, phase: &str, state: &Value) -> Result<(), Error> {
-        let container = json!({
-            "name": "spark-kubernetes-driver", "image": "none", "imageID": "", "restartCount": 0,
-            "ready": phase == "Running", "state": state,
-        });
-        let status = json!({"status": {"phase": phase, "containerStatuses": [container]}});
-        self.pods
-            .patch_status(&self.driver, &PatchParams::default(), &Patch::Merge(status))
-            .await
-            .map(drop)
-    }
-
-    /// When the driver's container began to run; now, if it never did.
-    async fn started(&self) -> Result<Value, Error> {
-        let pod = serde_json::to_value(self.pods.get(&self.driver).await?).map_err(Error::SerdeError)?;
-        let start = &pod["status"]["containerStatuses"][0]["state"]["running"]["startedAt"];
-        Ok(if start.is_null() {
-            json!(now())
-        } else {
-            start.clone()
-        })
-    }
 }
 
 #[expect(
     clippy::disallowed_methods,
     reason = "what an operator writes is the time of its own clock"
 )]
-fn now() -> String {
+pub(super) fn now() -> String {
     Timestamp::now().strftime("%Y-%m-%dT%H:%M:%SZ").to_string()
 }

@@ -1,7 +1,7 @@
 //! Job specs of known size.
 
 use serde_json::{Value, json};
-use spark_broker::model::{Bytes, Millicores, Resources};
+use spark_broker::model::{Bytes, Demand, Millicores, Resources};
 
 /// A job whose demand the test knows by its own arithmetic.
 #[derive(Debug, Clone)]
@@ -18,6 +18,10 @@ pub struct Job {
     pub memory: u64,
     /// What the simulated cluster does with it, without the prefix.
     pub behaviour: Vec<(&'static str, String)>,
+    /// What KWOK does with its driver, as annotations of the driver; none: null.
+    pub driver: Value,
+    /// The clusters that it selects; none: any.
+    pub clusters: &'static [&'static str],
     /// `timeouts.queue`.
     pub queue_timeout: Option<&'static str>,
     /// `retry.maxAttempts`.
@@ -34,6 +38,8 @@ impl Job {
             cores: 1,
             memory: 1024,
             behaviour: vec![("submit-delay", "50ms".into()), ("start-delay", "50ms".into())],
+            driver: Value::Null,
+            clusters: &[],
             queue_timeout: None,
             max_attempts: None,
         }
@@ -58,6 +64,12 @@ impl Job {
             "driver": {"cores": self.cores, "memory": memory},
             "executor": {"instances": self.executors, "cores": self.cores, "memory": memory},
         });
+        if !self.driver.is_null() {
+            spec["driver"]["annotations"] = self.driver.clone();
+        }
+        if !self.clusters.is_empty() {
+            spec["clusters"] = json!(self.clusters);
+        }
         if let Some(timeout) = self.queue_timeout {
             spec["timeouts"] = json!({"queue": timeout});
         }
@@ -67,9 +79,33 @@ impl Job {
         spec
     }
 
-    /// What its pods request together: Spark adds the larger of 384 MiB and a tenth to the memory of each (JVM).
+    /// What one of its pods requests, in MiB: Spark adds the larger of 384 MiB and a tenth to `memory` (JVM).
+    fn requested_memory(&self) -> u64 {
+        self.memory + (self.memory / 10).max(384)
+    }
+
+    /// What one of its pods requests.
+    pub fn pod(&self) -> Resources {
+        let memory = Bytes::mib(self.requested_memory());
+        Resources::new(Millicores(self.cores * 1000), memory, 1)
+    }
+
+    /// What its pods request together.
     pub fn demand(&self) -> Resources {
-        let memory = self.memory + (self.memory / 10).max(384);
-        Resources::new(Millicores(self.cores * 1000), Bytes::mib(memory), 1).times(1 + self.executors)
+        self.pod().times(1 + self.executors)
+    }
+
+    /// The same, pod by pod.
+    pub fn parts(&self) -> Demand {
+        Demand {
+            driver: self.pod(),
+            executor: self.pod(),
+            executors: u32::try_from(self.executors).unwrap(),
+        }
+    }
+
+    /// What one of its pods requests, as Kubernetes writes it.
+    pub fn requests(&self) -> Value {
+        json!({"cpu": self.cores.to_string(), "memory": format!("{}Mi", self.requested_memory())})
     }
 }

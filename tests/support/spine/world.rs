@@ -1,6 +1,7 @@
 //! Endpoints, the broker over them, and a client's view of both.
 
 use std::collections::BTreeMap;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::{Arc, Mutex};
 use std::time::Duration;
@@ -27,8 +28,10 @@ use crate::proxy::Proxy;
 
 /// The submission queue.
 pub const QUEUE: &str = "spark-jobs";
-/// How often something is waited for before a test gives up: a hang must end, nothing else hangs on it.
+/// How often something is looked at before a test gives up: a hang must end, nothing else hangs on it.
 const LOOKS: usize = 2000;
+/// The same where looking is slow.
+const PATIENCE: Duration = Duration::from_secs(150);
 
 /// Endpoints with a table and queues on them, each behind a proxy that the broker talks through.
 pub struct World {
@@ -90,12 +93,18 @@ impl World {
 
     /// Starts a broker with these `clusters` (and `queues`), in YAML.
     pub async fn broker(&self, queues: &str, clusters: &str) -> Broker {
+        self.recorded_broker(queues, clusters, None).await
+    }
+
+    /// The same, with its scheduling cycles written to a file.
+    pub async fn recorded_broker(&self, queues: &str, clusters: &str, cycles: Option<&Path>) -> Broker {
         let config = Config::check(&configuration(queues, clusters)).unwrap_or_else(|f| panic!("{f}"));
         let places = Places {
             installation: spark_broker::app::Installation::Refuse,
             domain: None,
             clock: Arc::new(SystemClock),
             data_dir: None,
+            record_cycles: cycles.map(Path::to_owned),
         };
         let mut parts = assemble(&config, &self.brokers, places).await.unwrap();
         let mut clusters = BTreeMap::new();
@@ -158,7 +167,8 @@ impl World {
         let mut records = Vec::new();
         // Looking costs too: the more there are, the more seldom.
         let pause = Duration::from_millis(50).max(Duration::from_millis(jobs.len() as u64));
-        for _ in 0..LOOKS {
+        let looks = LOOKS.min((PATIENCE.as_millis() / pause.as_millis()) as usize);
+        for _ in 0..looks {
             records = self.records(jobs).await;
             if done(&records) {
                 return records;
@@ -167,7 +177,7 @@ impl World {
         }
         let left: Vec<_> = records.iter().filter(|r| !r.state.is_terminal()).collect();
         panic!(
-            "{what}: not after {LOOKS} looks; {} of {} there; {left:#?}",
+            "{what}: not after {looks} looks; {} of {} there; {left:#?}",
             records.len(),
             jobs.len()
         );

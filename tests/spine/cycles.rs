@@ -1,0 +1,313 @@
+//! A judge of recorded cycles, slow and simple: from what a cycle was given and what it placed, nobody within the
+//! lookahead is left who fits. It asks nothing of the code that decides.
+
+use std::collections::{BTreeMap, BTreeSet};
+use std::fs::File;
+use std::io::{BufRead, BufReader};
+use std::path::Path;
+
+use spark_broker::model::{Demand, Resources, SubmissionId};
+use spark_broker::routing::{
+    Order, RecordedCluster, RecordedCycle, RecordedHead, RecordedPlacement, RecordedQueue,
+};
+
+/// What the judge has seen.
+#[derive(Debug, Default)]
+pub struct Seen {
+    pub cycles: u64,
+    /// Which submission was placed on which cluster.
+    pub placed: BTreeSet<(String, String)>,
+    /// Submissions left within the lookahead, one for each cycle that left it.
+    pub left: u64,
+    /// Of those, what stood against some cluster.
+    pub against: BTreeMap<&'static str, u64>,
+}
+
+/// Judges every cycle of the file. `demand` tells what a submission's driver, and each of its executors, requests;
+/// `node` what each node has for pods.
+pub fn judge(file: &Path, node: &Resources, demand: impl Fn(&str) -> Demand) -> Seen {
+    let mut seen = Seen::default();
+    for line in BufReader::new(File::open(file).unwrap()).lines() {
+        let cycle: RecordedCycle = serde_json::from_str(&line.unwrap()).unwrap();
+        for cluster in &cycle.clusters {
+            is_honest(cluster, node, &demand, &cycle);
+        }
+        for head in cycle.queues.iter().flat_map(|queue| &queue.heads) {
+            assert_eq!(head.demand, demand(head.submission_id.as_str()));
+        }
+        seen.cycles += 1;
+        let placements = cycle.placements.iter();
+        seen.placed
+            .extend(placements.map(|one| (one.submission_id.to_string(), one.cluster.to_string())));
+        Judge::new(&cycle).judge(&mut seen);
+    }
+    seen
+}
+
+/// The view hides no room: what its nodes have left by their own figures is free, or kept for a job by name and no more
+/// than that needs.
+fn is_honest(
+    cluster: &RecordedCluster,
+    node: &Resources,
+    demand: &impl Fn(&str) -> Demand,
+    cycle: &RecordedCycle,
+) {
+    let Some(room) = &cluster.room else {
+        panic!("room counts on every cluster here");
+    };
+    let sum = |all: &mut dyn Iterator<Item = Resources>| all.fold(Resources::default(), |a, b| a.plus(&b));
+    for known in &room.nodes {
+        assert_eq!(known.allocatable, *node, "{} at {}", cluster.name, cycle.at);
+    }
+    for kept in &room.kept {
+        let whole = demand(kept.submission_id.as_str()).total();
+        assert!(kept.amount.fits(&whole), "{kept:?} at {}", cycle.at);
+    }
+    let left = sum(&mut room.nodes.iter().map(|n| n.allocatable.minus(&n.requested)));
+    let free = sum(&mut room.free.iter().cloned());
+    let kept = sum(&mut room.kept.iter().map(|kept| kept.amount.clone())).minus(&room.owed);
+    assert_eq!(free.plus(&kept), left, "{} at {}", cluster.name, cycle.at);
+}
+
+/// One cycle, played again.
+struct Judge<'a> {
+    cycle: &'a RecordedCycle,
+    clusters: Vec<Standing<'a>>,
+    queues: Vec<Line<'a>>,
+    placed: BTreeSet<&'a str>,
+}
+
+/// A cluster as the placements so far have left it.
+struct Standing<'a> {
+    before: &'a RecordedCluster,
+    live: u64,
+    pending: u64,
+    tokens: Option<u64>,
+    free: Vec<Resources>,
+}
+
+/// A job queue as the placements so far have left it.
+struct Line<'a> {
+    before: &'a RecordedQueue,
+    live: u64,
+    used: Resources,
+}
+
+impl<'a> Judge<'a> {
+    fn new(cycle: &'a RecordedCycle) -> Self {
+        let standing = |before: &'a RecordedCluster| Standing {
+            before,
+            live: before.live,
+            pending: before.pending,
+            tokens: before.pace_tokens,
+            free: before.room.as_ref().unwrap().free.clone(),
+        };
+        let line = |before: &'a RecordedQueue| Line {
+            before,
+            live: before.live,
+            used: before.used.clone(),
+        };
+        Self {
+            cycle,
+            clusters: cycle.clusters.iter().map(standing).collect(),
+            queues: cycle.queues.iter().map(line).collect(),
+            placed: BTreeSet::new(),
+        }
+    }
+
+    fn judge(mut self, seen: &mut Seen) {
+        for placement in &self.cycle.placements {
+            self.plays(placement);
+        }
+        // It may not have looked any further.
+        if self.cycle.placements.len() >= self.cycle.most {
+            return;
+        }
+        for line in &self.queues {
+            let passed = match line.before.order {
+                Order::BestEffortFifo => line.before.lookahead,
+                Order::StrictFifo => 1,
+            };
+            let heads = line.before.heads.iter();
+            let left = heads.filter(|head| !self.placed.contains(head.submission_id.as_str()));
+            for head in left.take(passed) {
+                seen.left += 1;
+                self.has_no_place(line, head, seen);
+            }
+        }
+    }
+
+    /// A placement keeps every limit, and takes room that is there.
+    fn plays(&mut self, placement: &'a RecordedPlacement) {
+        let (id, at) = (placement.submission_id.as_str(), self.cycle.at);
+        let has = |line: &Line<'_>| {
+            line.before
+                .heads
+                .iter()
+                .any(|head| head.submission_id.as_str() == id)
+        };
+        let queue = self.queues.iter().position(has).unwrap();
+        let head = self.queues[queue].before.heads.iter();
+        let head = head
+            .clone()
+            .find(|head| head.submission_id.as_str() == id)
+            .unwrap();
+        let name = |cluster: &Standing<'_>| cluster.before.name == placement.cluster;
+        let cluster = self.clusters.iter().position(name).unwrap();
+        let (line, standing) = (&self.queues[queue], &self.clusters[cluster]);
+        let against = line.full(head).or_else(|| self.closed(standing, line, head));
+        // A hold ends with its holder's placement, and others may then use the cluster in the same cycle.
+        let hold = standing.before.held_for.as_ref();
+        let over = hold.is_some_and(|hold| self.placed.contains(hold.submission_id.as_str()));
+        assert!(
+            against.is_none() || against == Some("hold") && over,
+            "{id} was placed at {at} against {against:?}"
+        );
+        let line = &mut self.queues[queue];
+        line.live += 1;
+        line.used = line.used.plus(&head.demand.total());
+        self.clusters[cluster].takes(placement, &head.demand);
+        self.placed.insert(id);
+    }
+
+    fn has_no_place(&self, line: &Line<'_>, head: &RecordedHead, seen: &mut Seen) {
+        if let Some(why) = line.full(head) {
+            *seen.against.entry(why).or_default() += 1;
+            return;
+        }
+        for cluster in &self.clusters {
+            let why = self.closed(cluster, line, head);
+            let why = why.or_else(|| (!cluster.fits(&head.demand)).then_some("room"));
+            let Some(why) = why else {
+                panic!(
+                    "{} was left, yet fits on {} at {}: {}",
+                    head.submission_id,
+                    cluster.before.name,
+                    self.cycle.at,
+                    serde_json::to_string(self.cycle).unwrap()
+                );
+            };
+            *seen.against.entry(why).or_default() += 1;
+        }
+    }
+
+    /// Why a cluster takes nothing of the kind now, whatever its room.
+    fn closed(&self, cluster: &Standing<'_>, line: &Line<'_>, head: &RecordedHead) -> Option<&'static str> {
+        let before = cluster.before;
+        let room = before.room.as_ref()?;
+        let served = before
+            .queues
+            .as_ref()
+            .is_none_or(|all| all.contains(&line.before.name));
+        let chosen = head.clusters.is_empty() || head.clusters.contains(&before.name);
+        let excluded = head.excluded_clusters.contains(&before.name);
+        let versions = &before.spark_versions;
+        let version = head.spark_version.as_ref();
+        let serves = versions.is_empty() || version.is_none_or(|wanted| versions.contains(wanted));
+        let causes = [
+            (!served || !chosen || excluded || !serves, "selection"),
+            (before.unhealthy.is_some() || before.cordoned.is_some(), "health"),
+            (room.age_ms.is_none_or(|age| age > room.age_limit_ms), "view"),
+            (
+                before.max_live.is_some_and(|most| cluster.live >= most),
+                "maxLive",
+            ),
+            (
+                before
+                    .max_pending
+                    .is_some_and(|most| cluster.pending >= u64::from(most)),
+                "maxPending",
+            ),
+            (cluster.tokens == Some(0), "pace"),
+            (self.kept_for_another(before, line, head), "hold"),
+        ];
+        causes.into_iter().find(|(holds, _)| *holds).map(|(_, why)| why)
+    }
+
+    /// A hold named in the record, for a head of its queue that has been passed for `maxBypass`, keeps away all but that
+    /// head and those before it.
+    fn kept_for_another(&self, cluster: &RecordedCluster, line: &Line<'_>, head: &RecordedHead) -> bool {
+        let Some(hold) = &cluster.held_for else {
+            return false;
+        };
+        let holder = self
+            .queues
+            .iter()
+            .find(|line| line.before.name == hold.queue)
+            .unwrap();
+        assert!(hold.passed_for_ms >= holder.before.max_bypass_ms, "{hold:?}");
+        let place = |id: &SubmissionId| {
+            holder
+                .before
+                .heads
+                .iter()
+                .position(|head| head.submission_id == *id)
+        };
+        let before =
+            line.before.name == hold.queue && place(&head.submission_id) <= place(&hold.submission_id);
+        !before
+    }
+}
+
+impl Line<'_> {
+    /// Which limit of the queue stands against one more.
+    fn full(&self, head: &RecordedHead) -> Option<&'static str> {
+        let live = self.before.max_live.is_some_and(|most| self.live >= most);
+        let whole = self.used.plus(&head.demand.total());
+        let limit = self.before.limit.as_ref();
+        let used = limit.is_some_and(|limit| {
+            let mut of_all = limit.named().filter(|(_, most)| *most > 0);
+            of_all.any(|(name, most)| whole.get(name) > most)
+        });
+        (live || used).then_some("limit of the queue")
+    }
+}
+
+impl Standing<'_> {
+    /// What is taken is the demand, pod by pod, each from one node that had it.
+    fn takes(&mut self, placement: &RecordedPlacement, demand: &Demand) {
+        let id = &placement.submission_id;
+        let mut executors = 0;
+        for (n, (place, amount)) in placement.taken.iter().enumerate() {
+            let free = &mut self.free[*place as usize];
+            assert!(amount.fits(free), "{id}: {amount:?} of {free:?}");
+            *free = free.minus(amount);
+            if n == 0 {
+                assert_eq!(*amount, demand.driver, "{id}");
+            } else {
+                assert_eq!(*amount, demand.executor.times(amount.pods), "{id}");
+                executors += amount.pods;
+            }
+        }
+        assert_eq!(executors, u64::from(demand.executors), "{id}");
+        self.live += 1;
+        self.pending += 1;
+        self.tokens = self.tokens.map(|tokens| tokens - 1);
+    }
+
+    /// Whether driver and executors find places: the driver is tried on every node, executors are put one by one
+    /// wherever one fits. What is owed to pods without a place isn't free.
+    fn fits(&self, demand: &Demand) -> bool {
+        let owed = &self.before.room.as_ref().unwrap().owed;
+        let free = self
+            .free
+            .iter()
+            .fold(Resources::default(), |sum, one| sum.plus(one));
+        if !demand.total().fits(&free.minus(owed)) {
+            return false;
+        }
+        (0..self.free.len()).any(|driver| {
+            let mut free = self.free.clone();
+            demand.driver.fits(&free[driver]) && {
+                free[driver] = free[driver].minus(&demand.driver);
+                (0..demand.executors).all(|_| {
+                    let room = free.iter_mut().find(|room| demand.executor.fits(room));
+                    room.is_some_and(|room| {
+                        *room = room.minus(&demand.executor);
+                        true
+                    })
+                })
+            }
+        })
+    }
+}
