@@ -1,6 +1,8 @@
 //! From a request to its record: layers, checks, guard rails and demand; and from a record to the object that its
 //! attempt creates.
 
+mod rejection;
+
 use std::collections::HashMap;
 use std::sync::Arc;
 
@@ -9,11 +11,13 @@ use serde_json::{Map, Value};
 
 use crate::admission::{self, Policy};
 use crate::error::Violation;
-use crate::message::{Submission, Undecodable};
+use crate::message::Submission;
 use crate::model::{Clock, ClusterName, Domain, InstallationId, QueueName, SubmissionId};
 use crate::spec::{self, Image, JobSpec, ObjectMarks};
 use crate::submission::{NewRecord, Reason, Record, SpecTexts, State};
 use crate::watch::marks;
+
+pub use rejection::Rejection;
 
 type Object = Map<String, Value>;
 
@@ -66,52 +70,6 @@ pub struct Acceptor {
     pub queues: HashMap<QueueName, QueueRules>,
     /// The clusters.
     pub clusters: Vec<ClusterRules>,
-}
-
-/// A request that isn't accepted.
-#[derive(Debug, Clone, PartialEq)]
-pub struct Rejection {
-    /// The ID under which the REJECTED record stands.
-    pub id: SubmissionId,
-    /// For machines.
-    pub reason: Reason,
-    /// Every fault.
-    pub violations: Vec<Violation>,
-    /// SHA-256 of the request or, where it can't be decoded, of its faults.
-    pub fingerprint: String,
-    /// The request as it was sent, where it could be decoded.
-    pub user: Option<String>,
-}
-
-impl Rejection {
-    /// Of a spec that is larger than a record can hold.
-    pub fn too_large(record: &Record, why: &str) -> Self {
-        Self {
-            id: record.id.clone(),
-            reason: Reason::TooLarge,
-            violations: vec![Violation::new("", why, "a spec of at most 390 KB compressed")],
-            fingerprint: record.fingerprint.clone(),
-            user: None,
-        }
-    }
-
-    /// Of a message that can't be decoded: under its own ID where it gives a valid one, else under its `MessageId`.
-    pub fn of_message(fault: Undecodable, message_id: &str) -> Self {
-        let fingerprint = fault.fingerprint();
-        let by_message = || {
-            message_id
-                .parse()
-                .unwrap_or_else(|_| SubmissionId::of_message(message_id))
-        };
-        let id = fault.id.unwrap_or_else(by_message);
-        Self {
-            id,
-            reason: fault.reason,
-            violations: fault.violations,
-            fingerprint,
-            user: None,
-        }
-    }
 }
 
 impl Acceptor {
@@ -314,6 +272,11 @@ impl Acceptor {
             let found = format!("nothing, for type {}", spec::application_type(effective));
             faults.push(Violation::new("image", found, expected));
         }
+        self.places(job, faults);
+    }
+
+    /// The clusters and the namespace asked for must exist, and have something in common.
+    fn places(&self, job: &JobSpec, faults: &mut Vec<Violation>) {
         let names: Vec<&str> = self.clusters.iter().map(|c| c.name.as_str()).collect();
         for (index, name) in job
             .clusters

@@ -43,15 +43,7 @@ pub(super) fn config(raw: Raw, checks: &mut Checks) -> Option<Config> {
         raw.shutdown_grace.as_deref(),
         Duration::from_secs(25),
     );
-    let lease = raw.lease.unwrap_or_default().duration;
-    let lease = checks.duration("lease.duration", lease.as_deref(), Duration::from_secs(12));
-    if lease < LEASE_MIN {
-        checks.fault(
-            "lease.duration",
-            format!("{lease:?}"),
-            "at least 1s: renewals take time",
-        );
-    }
+    let lease = lease(raw.lease.unwrap_or_default().duration.as_deref(), checks);
     let timing = timing(&raw.timing.unwrap_or_default(), checks);
     let images = images(raw.images.unwrap_or_default(), checks);
     let endpoints = endpoints(raw.aws.unwrap_or_default().endpoints.unwrap_or_default(), checks);
@@ -74,6 +66,18 @@ pub(super) fn config(raw: Raw, checks: &mut Checks) -> Option<Config> {
     };
     warn(&config, checks);
     Some(config)
+}
+
+fn lease(duration: Option<&str>, checks: &mut Checks) -> Duration {
+    let lease = checks.duration("lease.duration", duration, Duration::from_secs(12));
+    if lease < LEASE_MIN {
+        checks.fault(
+            "lease.duration",
+            format!("{lease:?}"),
+            "at least 1s: renewals take time",
+        );
+    }
+    lease
 }
 
 fn intake(raw: Vec<RawIntake>, queues: &[QueueName], checks: &mut Checks) -> Vec<Intake> {
