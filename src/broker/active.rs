@@ -12,9 +12,9 @@ use super::lease::Held;
 use super::plan::Settling;
 use super::readers::Reader;
 use super::scheduler::{Input, RecordCycle, Scheduler, Term};
+use super::watching::Watching;
 use crate::lifecycle::Rules;
 use crate::model::{ClusterName, Domain, Epoch, InstallationId};
-use crate::ports::cluster::Cluster;
 use crate::ports::store::Coordination;
 use crate::routing::Settings;
 use crate::telemetry::Metrics;
@@ -103,7 +103,15 @@ impl Candidate {
         helpers.spawn(reader.wishes());
         helpers.spawn(forward_arrivals(arrivals, inputs.clone()));
         for (name, cluster) in self.hands.clusters.iter() {
-            helpers.spawn(watch_cluster(name.clone(), Arc::clone(cluster), inputs.clone()));
+            let watching = Watching {
+                domain: self.domain.clone(),
+                name: name.clone(),
+                cluster: Arc::clone(cluster),
+                coordination: Arc::clone(&self.coordination),
+                store: Arc::clone(&self.hands.store),
+                inputs: inputs.clone(),
+            };
+            helpers.spawn(watching.run());
         }
         tokio::select! {
             () = scheduler.run(learned) => {}
@@ -137,19 +145,4 @@ async fn forward_arrivals(arrivals: Arc<Mutex<mpsc::Receiver<Input>>>, inputs: m
     }
     // The surfaces are gone, at shutdown; what is under way goes on until the term ends.
     std::future::pending().await
-}
-
-async fn watch_cluster(name: ClusterName, cluster: Arc<dyn Cluster>, inputs: mpsc::Sender<Input>) {
-    let (events, mut said) = mpsc::channel(256);
-    let forward = async {
-        while let Some(event) = said.recv().await {
-            if inputs.send(Input::Cluster(name.clone(), event)).await.is_err() {
-                return;
-            }
-        }
-    };
-    tokio::select! {
-        () = cluster.watch(events) => {}
-        () = forward => {}
-    }
 }

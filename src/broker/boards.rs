@@ -84,7 +84,6 @@ impl Boards {
                 healthy: message.is_none(),
                 message,
                 live,
-                identity: None,
                 at: None,
             };
             if self.clusters.insert(name.clone(), board.clone()).as_ref() != Some(&board) {

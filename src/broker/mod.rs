@@ -13,6 +13,7 @@ pub mod strangers;
 pub mod boards;
 pub mod scheduler;
 pub mod readers;
+pub mod watching;
 pub mod active;
 pub mod intake;
 pub mod service;

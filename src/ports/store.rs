@@ -130,9 +130,6 @@ pub struct ClusterBoard {
     /// Live submissions.
     #[serde(default)]
     pub live: u64,
-    /// UIDs of kube-system and the namespace, as first seen.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub identity: Option<String>,
     /// When it was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -195,6 +192,17 @@ pub trait Coordination: Send + Sync {
 
     /// What a cluster says of itself.
     async fn cluster(&self, domain: &Domain, name: &ClusterName) -> Result<Option<ClusterBoard>, Error>;
+
+    /// Which cluster stood behind the name last: see [`super::cluster::Cluster::identity`].
+    async fn cluster_identity(&self, domain: &Domain, name: &ClusterName) -> Result<Option<String>, Error>;
+
+    /// From now on this cluster stands behind the name.
+    async fn set_cluster_identity(
+        &self,
+        domain: &Domain,
+        name: &ClusterName,
+        identity: &str,
+    ) -> Result<(), Error>;
 
     /// Writes what a queue says of itself; the last writer wins.
     async fn write_queue(&self, domain: &Domain, name: &QueueName, board: &QueueBoard) -> Result<(), Error>;

@@ -75,13 +75,24 @@ async fn boards_say_what_was_written_last() {
         healthy: false,
         message: Some("401".into()),
         live: 3,
-        identity: Some("u1/u2".into()),
         at: Some("2026-11-23T05:31:50.100Z".parse().unwrap()),
     };
     store.write_cluster(&domain(), &cluster, &board).await.unwrap();
     board.message = None;
     store.write_cluster(&domain(), &cluster, &board).await.unwrap();
-    assert_eq!(store.cluster(&domain(), &cluster).await.unwrap(), Some(board));
+    assert_eq!(
+        store.cluster(&domain(), &cluster).await.unwrap(),
+        Some(board.clone())
+    );
+
+    assert_eq!(store.cluster_identity(&domain(), &cluster).await.unwrap(), None);
+    store
+        .set_cluster_identity(&domain(), &cluster, "u1/u2")
+        .await
+        .unwrap();
+    store.write_cluster(&domain(), &cluster, &board).await.unwrap();
+    let identity = store.cluster_identity(&domain(), &cluster).await.unwrap();
+    assert_eq!(identity.as_deref(), Some("u1/u2"), "the board leaves it alone");
 
     let head = WaitingHead {
         id: "job-1".parse().unwrap(),

@@ -112,3 +112,43 @@ async fn jobs_of_a_cluster_that_is_away_or_refuses_us_wait_while_the_others_go_o
     plane.apply_spark_crd().await;
     runs_now(&bed, &id).await;
 }
+
+#[tokio::test]
+async fn another_cluster_behind_the_same_name_makes_no_job_look_lost() {
+    let plane = ControlPlane::start(Options::default()).await;
+    plane.apply_spark_crd().await;
+    let namespace = namespace_for(&plane, User::Broker).await;
+    let cluster = real(&plane, "real", &namespace, User::Broker);
+    let kubeconfig = cluster["connect"]["kubeconfig"].as_str().unwrap().to_owned();
+    let mut bed = Bed::prepare(&plane, &namespace, &[cluster]).await;
+    bed.start();
+    let (id, object) = bed.submitted(&spark_pi()).await;
+    let name = object.metadata.name.unwrap();
+
+    let other = ControlPlane::start(Options::default()).await;
+    other.apply_spark_crd().await;
+    other.ensure_namespace(&namespace).await;
+    for object in rights(&namespace, User::Broker) {
+        other.apply(&object, Some(&namespace)).await;
+    }
+    let wrong = other.kubeconfig_with("wrong", &User::Broker.token());
+    let right = std::fs::read(&kubeconfig).unwrap();
+    bed.kill();
+    std::fs::copy(wrong, &kubeconfig).unwrap();
+    bed.start();
+    bed.cluster_is("real", false, "another cluster answers").await;
+    assert_eq!(bed.status(&id).await["state"], "SUBMITTED");
+
+    bed.kill();
+    std::fs::write(&kubeconfig, right).unwrap();
+    bed.start();
+    bed.cluster_is("real", true, "").await;
+    bed.operator_says(&name, "COMPLETED", "").await;
+    bed.in_state(&id, "SUCCEEDED").await;
+
+    // Nothing is live there any more, so a new cluster may take the name.
+    bed.kill();
+    std::fs::copy(other.folder().join("wrong.kubeconfig"), &kubeconfig).unwrap();
+    bed.start();
+    bed.cluster_is("real", true, "").await;
+}

@@ -14,6 +14,8 @@ use crate::ports::store::{ClusterBoard, Coordination, Lease, LeaseWrite, QueueBo
 
 /// The attribute of a cluster's or a queue's item that holds what it says of itself; wishes stand beside it.
 const BOARD: &str = "board";
+/// The attribute of a cluster's item that holds which cluster it is.
+const IDENTITY: &str = "identity";
 
 #[async_trait]
 impl Coordination for DynamoStore {
@@ -60,11 +62,29 @@ impl Coordination for DynamoStore {
         name: &ClusterName,
         board: &ClusterBoard,
     ) -> Result<(), Error> {
-        self.write_board(&format!("cluster#{domain}/{name}"), board).await
+        self.write_board(&cluster_key(domain, name), board).await
     }
 
     async fn cluster(&self, domain: &Domain, name: &ClusterName) -> Result<Option<ClusterBoard>, Error> {
-        self.board(&format!("cluster#{domain}/{name}")).await
+        self.board(&cluster_key(domain, name)).await
+    }
+
+    async fn cluster_identity(&self, domain: &Domain, name: &ClusterName) -> Result<Option<String>, Error> {
+        let stored = self.read(&cluster_key(domain, name)).await?;
+        Ok(stored
+            .as_ref()
+            .and_then(|stored| item::text(stored, IDENTITY))
+            .map(str::to_owned))
+    }
+
+    async fn set_cluster_identity(
+        &self,
+        domain: &Domain,
+        name: &ClusterName,
+        identity: &str,
+    ) -> Result<(), Error> {
+        let value = AttributeValue::S(identity.to_owned());
+        self.set(&cluster_key(domain, name), IDENTITY, value).await
     }
 
     async fn write_queue(&self, domain: &Domain, name: &QueueName, board: &QueueBoard) -> Result<(), Error> {
@@ -82,13 +102,18 @@ impl Coordination for DynamoStore {
 
 impl DynamoStore {
     async fn write_board<T: Serialize + Sync>(&self, pk: &str, board: &T) -> Result<(), Error> {
+        self.set(pk, BOARD, item::attribute_of(board)?).await
+    }
+
+    /// Sets one attribute of an item, which is made where there is none.
+    async fn set(&self, pk: &str, attribute: &str, value: AttributeValue) -> Result<(), Error> {
         self.client
             .update_item()
             .table_name(&self.table)
             .key(table::PARTITION_KEY, AttributeValue::S(pk.to_owned()))
-            .update_expression("SET #board = :board")
-            .expression_attribute_names("#board", BOARD)
-            .expression_attribute_values(":board", item::attribute_of(board)?)
+            .update_expression("SET #attribute = :value")
+            .expression_attribute_names("#attribute", attribute)
+            .expression_attribute_values(":value", value)
             .send()
             .await
             .map_err(|e| port_error(format_args!("UpdateItem {pk}"), e))?;
@@ -99,6 +124,10 @@ impl DynamoStore {
         let board = self.read(pk).await?.and_then(|mut item| item.remove(BOARD));
         board.map(|board| item::typed(pk, item::value(board))).transpose()
     }
+}
+
+fn cluster_key(domain: &Domain, name: &ClusterName) -> String {
+    format!("cluster#{domain}/{name}")
 }
 
 fn lease_key(domain: &Domain) -> String {

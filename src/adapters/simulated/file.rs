@@ -42,8 +42,13 @@ impl File {
             Some(path) => read(path)?,
             None => None,
         };
-        let read = read.unwrap_or_else(|| Read {
-            identity: uuid::Uuid::new_v4().to_string(),
+        let identity = match &path {
+            Some(_) => uuid::Uuid::new_v4().to_string(),
+            // One that isn't kept begins anew with each process: under its name there was never anything else.
+            None => format!("simulated/{}", settings.name),
+        };
+        let read = read.unwrap_or(Read {
+            identity,
             applications: Vec::new(),
         });
         let file = Self {

@@ -144,6 +144,14 @@ impl Coordination for Fake {
             ..ClusterBoard::default()
         }))
     }
+    async fn cluster_identity(&self, _: &Domain, _: &ClusterName) -> Result<Option<String>, Error> {
+        unreachable!("the API doesn't ask")
+    }
+
+    async fn set_cluster_identity(&self, _: &Domain, _: &ClusterName, _: &str) -> Result<(), Error> {
+        unreachable!("the API doesn't write")
+    }
+
     async fn write_queue(&self, _: &Domain, _: &QueueName, _: &QueueBoard) -> Result<(), Error> {
         unasked()
     }
