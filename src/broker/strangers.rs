@@ -282,10 +282,8 @@ mod tests {
     }
 
     fn removed(strangers: &mut Strangers, record: &Record, second: i64) -> Vec<Removal> {
-        assert_eq!(
-            strangers.unchecked(Duration::from_secs(1000)),
-            [record.id.clone()]
-        );
+        let asked = strangers.unchecked(Duration::from_secs(1000));
+        assert_eq!(asked, std::slice::from_ref(&record.id));
         let installation = "installation-1".parse().unwrap();
         strangers.removals(std::slice::from_ref(record), &installation, SETTLE, wall(second))
     }
