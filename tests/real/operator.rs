@@ -46,22 +46,13 @@ fn same_time(api: &Value, cluster: &Value) -> bool {
     read(api) == read(cluster)
 }
 
-/// Whether a process, which is spark-submit, names `object` in its arguments.
-fn is_named_by_a_process(object: &str) -> bool {
-    let processes = std::fs::read_dir("/proc").unwrap().flatten();
-    let arguments = processes.filter_map(|process| std::fs::read(process.path().join("cmdline")).ok());
-    let mut texts = arguments.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
-    texts.any(|text| text.contains(object))
-}
-
 /// Killed while spark-submit runs, the operator says FAILED of a driver that runs on to success.
 async fn killed_in_mid_submit(bed: &Bed<'_>, operator: &mut Operator) {
     let plane = bed.plane;
     let id = bed.send(&job(&Driver::succeeds_after("40s"))).await;
     let status = bed.in_state(&id, "SUBMITTED").await;
     let object = status["objectName"].as_str().unwrap().to_owned();
-    eventually("spark-submit runs", async || is_named_by_a_process(&object)).await;
-    operator.kill();
+    operator.kill_in_mid_submit(&object).await;
     assert!(driver_of(plane, &object).await.is_none(), "killed in mid-submit");
     eventually("the driver is there all the same", async || {
         driver_of(plane, &object).await.is_some()

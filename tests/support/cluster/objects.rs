@@ -85,19 +85,19 @@ pub fn outcome<T>(result: Result<T, Error>) -> Outcome {
     }
 }
 
-/// Waits until `holds`, a minute at most.
+/// Waits until `holds`, three minutes at most: the machine may be a slow one.
 ///
 /// # Panics
 ///
 /// With `what`, if it doesn't hold by then.
 pub async fn eventually(what: &str, mut holds: impl AsyncFnMut() -> bool) {
-    for _ in 0..1_200 {
+    for _ in 0..3_600 {
         if holds().await {
             return;
         }
         tokio::time::sleep(Duration::from_millis(50)).await;
     }
-    panic!("a minute has passed, and not yet: {what}");
+    panic!("three minutes have passed, and not yet: {what}");
 }
 
 /// `value` as an object of a Kubernetes type.

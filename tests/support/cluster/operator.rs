@@ -96,6 +96,12 @@ impl Operator {
         self.controller = None;
     }
 
+    /// Ends the controller by SIGKILL while its spark-submit of `application` runs.
+    pub async fn kill_in_mid_submit(&mut self, application: &str) {
+        eventually("spark-submit runs", async || is_named_by_a_process(application)).await;
+        self.kill();
+    }
+
     /// Ends the webhook's server; its registration stays.
     pub fn kill_webhook(&mut self) {
         self.webhook = None;
@@ -187,6 +193,15 @@ fn is_right(object: &Value) -> bool {
         "RoleBinding",
     ]
     .contains(&kind)
+}
+
+/// Whether a process, which is spark-submit, names `application` in its arguments.
+fn is_named_by_a_process(application: &str) -> bool {
+    let name = format!("spark.kubernetes.driver.pod.name={application}-driver");
+    let processes = fs::read_dir("/proc").expect("a system with /proc").flatten();
+    let arguments = processes.filter_map(|process| fs::read(process.path().join("cmdline")).ok());
+    let mut texts = arguments.map(|bytes| String::from_utf8_lossy(&bytes).into_owned());
+    texts.any(|text| text.contains(&name))
 }
 
 async fn ready(what: &str, process: &mut Process, port: u16) {
