@@ -10,7 +10,11 @@
 #[path = "../support/cluster/mod.rs"]
 mod cluster;
 
+#[path = "../support/burst/mod.rs"]
+mod bursts;
+
 mod bed;
+mod burst;
 mod cancel;
 mod clusters;
 mod dev;
