@@ -70,6 +70,8 @@ pub struct Memory {
     pub no_pods_since: Option<Duration>,
     /// When the deletion of the object was last asked for.
     pub delete_sent: Option<Duration>,
+    /// When the release of the object was last asked for.
+    pub release_sent: Option<Duration>,
     /// Deletions that were answered: the pause after each grows, since what was deleted may take long to go.
     pub deletes: u32,
 }

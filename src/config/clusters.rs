@@ -39,7 +39,7 @@ fn cluster(mut raw: RawCluster, path: &str, queues: &[QueueName], checks: &mut C
     let at = |key: &str| format!("{path}.{key}");
     let unreachable = raw.on_unreachable.as_deref();
     one_word(&at("onUnreachable"), unreachable, "wait", checks);
-    one_word(&at("commit"), raw.commit.as_deref(), "one-phase", checks);
+    let two_phase = two_phase(raw.commit.as_deref(), &at("commit"), checks);
     let target = target(&mut raw, path, checks);
     let namespace = namespace(
         raw.kind.unwrap_or_default(),
@@ -61,6 +61,7 @@ fn cluster(mut raw: RawCluster, path: &str, queues: &[QueueName], checks: &mut C
             name: name.clone(),
             namespace: namespace.clone(),
             spark_versions: spark_versions.clone(),
+            two_phase,
             time_to_live: Some(time_to_live.as_secs()),
             layers,
         },
@@ -97,6 +98,17 @@ fn namespace(kind: RawKind, name: Option<String>, path: &str, checks: &mut Check
         return None;
     }
     Some(name)
+}
+
+fn two_phase(found: Option<&str>, path: &str, checks: &mut Checks) -> bool {
+    match found {
+        None | Some("one-phase") => false,
+        Some("two-phase") => true,
+        Some(word) => {
+            checks.fault(path, format!("{word:?}"), "one-phase or two-phase");
+            false
+        }
+    }
 }
 
 fn one_word(path: &str, found: Option<&str>, allowed: &str, checks: &mut Checks) {

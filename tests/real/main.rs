@@ -13,6 +13,7 @@ mod cluster;
 mod bed;
 mod cancel;
 mod clusters;
+mod commit;
 mod dev;
 mod kill;
 mod objects;

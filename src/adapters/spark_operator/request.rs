@@ -54,6 +54,11 @@ impl Failure {
         matches!(self, Self::Refused(r) if r.code == 404 && r.reason == "NotFound" && r.name == name)
     }
 
+    /// Whether a test of a JSON patch failed: the object isn't what it was taken for.
+    pub(super) fn says_test_failed(&self) -> bool {
+        matches!(self, Self::Refused(r) if r.code == 422 && r.message.contains("testing path"))
+    }
+
     /// Whether the precondition on the UID failed: another object has the name.
     pub(super) fn says_other_uid(&self) -> bool {
         matches!(self, Self::Refused(r) if r.code == 409 && r.message.contains("UID"))

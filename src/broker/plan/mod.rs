@@ -32,6 +32,8 @@ pub enum Act {
     Look,
     /// List the attempt's pods, not older than now.
     ListPods,
+    /// Release the object, which was created suspended: the attempt is committed.
+    Release(ObjectUid),
     /// Delete the object.
     DeleteObject(ObjectUid),
     /// Delete these pods of the attempt.

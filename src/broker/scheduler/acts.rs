@@ -89,6 +89,7 @@ impl Scheduler {
         match &act {
             Act::Create => slot.attempt.memory.creates += 1,
             Act::DeleteObject(_) => slot.attempt.memory.delete_sent = Some(now),
+            Act::Release(_) => slot.attempt.memory.release_sent = Some(now),
             _ => {}
         }
         let (hands, attempt) = (self.term.hands.clone(), slot.attempt.clone());
@@ -124,6 +125,7 @@ impl Scheduler {
                 | Outcome::Created(..)
                 | Outcome::Looked(..)
                 | Outcome::Listed(..)
+                | Outcome::Released(..)
                 | Outcome::Deleted(..) => {}
             }
         }
@@ -144,9 +146,11 @@ impl Scheduler {
                 slot.attempt.memory.failures = 0;
                 slot.attempt.listed(pods, asked, now);
             }
+            Outcome::Released(_, Ok(())) => slot.attempt.memory.failures = 0,
             Outcome::Deleted(_, Ok(())) => slot.attempt.deleted(now),
             Outcome::Looked(_, Err(error))
             | Outcome::Listed(_, Err(error))
+            | Outcome::Released(_, Err(error))
             | Outcome::Deleted(_, Err(error)) => {
                 tracing::debug!(submission.id = %id, %error, "the cluster gave no answer");
                 slot.attempt.back_off(now);

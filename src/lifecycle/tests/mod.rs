@@ -80,6 +80,7 @@ fn object(raw: &str) -> ObjectState {
         execution_attempts: 0,
         terminated_at: None,
         suspended: false,
+        two_phase: false,
         deleting: false,
         created_at: None,
     }
