@@ -40,6 +40,10 @@ impl Right<'_> {
         let mut less = self.role.clone();
         let verbs = less["rules"][self.rule]["verbs"].as_array_mut().unwrap();
         verbs.retain(|verb| *verb != *self.verb);
+        if verbs.is_empty() {
+            // A rule without verbs is refused.
+            less["rules"].as_array_mut().unwrap().remove(self.rule);
+        }
         self.bed.plane.apply(&less, Some(&self.namespace)).await;
         self.until_allowed(false).await;
     }
