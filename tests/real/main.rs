@@ -15,6 +15,7 @@ mod cancel;
 mod clusters;
 mod commit;
 mod dev;
+mod failover;
 mod kill;
 mod objects;
 mod operator;
