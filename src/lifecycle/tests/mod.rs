@@ -5,7 +5,7 @@ mod walks;
 use jiff::Timestamp;
 
 use super::*;
-use crate::model::{Epoch, ObjectUid};
+use crate::model::{Attempt, Epoch, ObjectUid};
 use crate::submission::{NewRecord, Placement, RawState, Reason, Record, RestartPolicy, State};
 use crate::watch::{
     Driver, DriverEnd, DriverPhase, DriverSight, DriverStop, ObjectState, Observation, Ownership,
@@ -80,6 +80,7 @@ fn object(raw: &str) -> ObjectState {
         execution_attempts: 0,
         terminated_at: None,
         suspended: false,
+        two_phase: false,
         deleting: false,
         created_at: None,
     }
@@ -330,5 +331,37 @@ fn a_run_time_out_ends_in_failure() {
     assert_eq!(
         (record.state, record.verdict.reason),
         (State::Failed, Some(Reason::RunTimeout))
+    );
+}
+
+#[test]
+fn a_record_expires_only_once_nothing_that_was_given_up_is_left() {
+    let message = "silent".to_owned();
+    let given_up = next(&placed(), Happening::Abandoned { message });
+    assert_eq!((given_up.state, given_up.abandoned.len()), (State::Queued, 1));
+    let cancelled = next(&given_up, Happening::CancelRequested);
+    assert_eq!((cancelled.state, cancelled.expires_at), (State::Cancelled, None));
+    let gone = |record: &Record, attempt| {
+        happens(
+            record,
+            Happening::AbandonedGone {
+                attempt: Attempt(attempt),
+            },
+        )
+    };
+    assert_eq!(gone(&cancelled, 7), Step::Ignored);
+    let Step::Next(closed) = gone(&cancelled, 1) else {
+        panic!("it is closed")
+    };
+    assert_eq!(
+        (closed.state, closed.version),
+        (State::Cancelled, cancelled.version.next())
+    );
+    assert!(closed.abandoned.is_empty() && closed.expires_at.is_some());
+    assert_eq!(gone(&closed, 1), Step::Ignored);
+    let message = "silent".to_owned();
+    assert_eq!(
+        happens(&submitted(), Happening::Abandoned { message }),
+        Step::Illegal
     );
 }
