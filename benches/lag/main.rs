@@ -7,7 +7,7 @@
 #[allow(dead_code, reason = "the test suite uses more of it")]
 #[path = "../../tests/real/bed.rs"]
 mod bed;
-#[allow(dead_code, reason = "the test suite uses more of it")]
+#[allow(dead_code, unused_imports, reason = "the test suite uses more of it")]
 #[path = "../../tests/support/burst/mod.rs"]
 mod bursts;
 #[path = "../../tests/support/cluster/mod.rs"]

@@ -10,11 +10,11 @@
 #[path = "../support/cluster/mod.rs"]
 mod cluster;
 
+#[allow(dead_code, unused_imports, reason = "the suite of the burst uses more of it")]
 #[path = "../support/burst/mod.rs"]
 mod bursts;
 
 mod bed;
-mod burst;
 mod cancel;
 mod clusters;
 mod commit;
@@ -24,5 +24,6 @@ mod kill;
 mod objects;
 mod operator;
 mod outage;
+mod restarts;
 mod rights;
 mod status;

@@ -11,7 +11,8 @@ use jiff::Timestamp;
 use serde_json::{Value, json};
 
 pub use report::table;
-use watchers::{Seen, Watchers};
+use watchers::Seen;
+pub use watchers::Watchers;
 
 use crate::bed::{Bed, spark_pi};
 use crate::cluster::{ControlPlane, DRIVER_ACCOUNT, Driver, Node, Operator, OperatorOptions, Options, User};

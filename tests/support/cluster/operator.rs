@@ -96,9 +96,12 @@ impl Operator {
         self.controller = None;
     }
 
-    /// Ends the controller by SIGKILL while its spark-submit of `application` runs.
-    pub async fn kill_in_mid_submit(&mut self, application: &str) {
-        eventually("spark-submit runs", async || is_named_by_a_process(application)).await;
+    /// Ends the controller by SIGKILL while its spark-submits of all these applications run.
+    pub async fn kill_in_mid_submit(&mut self, applications: &[&str]) {
+        eventually("all spark-submits run at once", async || {
+            applications.iter().all(|name| is_named_by_a_process(name))
+        })
+        .await;
         self.kill();
     }
 
