@@ -105,6 +105,7 @@ impl Candidate {
         for (name, cluster) in self.hands.clusters.iter() {
             let watching = Watching {
                 domain: self.domain.clone(),
+                epoch,
                 name: name.clone(),
                 cluster: Arc::clone(cluster),
                 coordination: Arc::clone(&self.coordination),
