@@ -35,6 +35,15 @@ impl Broker {
         call("GET", &format!("{}/readyz", self.health), b"")
     }
 
+    /// A figure of `/metrics`, by its name without the prefix and its labels.
+    pub(crate) fn figure(&self, name: &str) -> Option<u64> {
+        let text = call("GET", &format!("{}/metrics", self.health), b"")
+            .unwrap()
+            .text;
+        let line = format!("spark_broker_{name} ");
+        text.lines().find_map(|l| l.strip_prefix(&line)?.parse().ok())
+    }
+
     pub(crate) async fn ready(&self) {
         let look = async || self.readiness().ok().filter(|answer| answer.status == 200);
         eventually("a broker that is ready", look).await;
