@@ -2,6 +2,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a bench may stop at a fault")]
 
+#[allow(dead_code, reason = "the test suite uses more of it")]
 #[path = "../../tests/faults/campaign.rs"]
 mod campaign;
 #[path = "../../tests/faults/clock.rs"]

@@ -16,9 +16,12 @@ use tokio::sync::mpsc;
 
 use crate::fault::{Faults, LATE, Mode};
 
-/// All objects ever made, by submission: each with its cluster.
+/// An object's name and its cluster.
+type Made = (String, Arc<SimulatedCluster>);
+
+/// All objects ever made, by submission.
 #[derive(Clone, Default)]
-pub struct Ledger(Arc<Mutex<BTreeMap<String, Vec<(String, Arc<SimulatedCluster>)>>>>);
+pub struct Ledger(Arc<Mutex<BTreeMap<String, Vec<Made>>>>);
 
 impl Ledger {
     /// The submission's objects that haven't finished.
