@@ -6,9 +6,9 @@ use crate::harness::{Account, Broker, eventually, job, serve_at};
 use crate::proxy::{Mode, Proxy};
 
 /// How long connections are refused, and how long after that calls are throttled: each longer than the holder's lease
-/// is good for.
+/// is good for, together longer than the 60 s for which a receive hides a message.
 const REFUSED: Duration = Duration::from_secs(30);
-const THROTTLED: Duration = Duration::from_secs(15);
+const THROTTLED: Duration = Duration::from_secs(40);
 /// Sent while the store is away; fewer than a receive can bring.
 const MEANWHILE: usize = 9;
 

@@ -8,11 +8,12 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::control_plane::{ControlPlane, free_ports};
+use super::control_plane::ControlPlane;
 use super::family::Process;
 use super::folders::run;
 use super::manifests::documents;
 use super::objects::eventually;
+use super::ports::free_ports;
 use super::spark::spark_home;
 use super::tools::{Tool, binary, module_folder};
 use super::webhook::{self, WebhookOptions};
