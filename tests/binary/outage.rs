@@ -80,3 +80,23 @@ async fn while_the_store_is_away_messages_are_held_and_afterwards_all_jobs_end()
     );
     assert!(account.parked().await.is_empty());
 }
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_message_is_parked_before_its_record_is_written_and_deleted_last() {
+    let account = Account::new().await;
+    let proxy = Proxy::before(account.dynamodb_url()).await;
+    let broker = serve_at(&account, &proxy.url(), "").await;
+    proxy.set(Mode::Refuse);
+    let id = account.send("run my job please").await;
+    assert_eq!(account.parked_as(&id).await.attribute("reason"), "InvalidMessage");
+    not_ready(&broker).await;
+    // A crash now loses nothing: the message is still there, and comes again.
+    let pk = format!("submission#{id}");
+    assert!(account.item(&pk).await.is_none());
+    assert_eq!(account.waiting().await, (0, 1));
+
+    proxy.set(Mode::Pass);
+    assert_eq!(broker.ended(&id).await["state"], "REJECTED");
+    account.drained().await;
+    assert_eq!(account.parked().await.len(), 1, "parked once");
+}
