@@ -48,6 +48,8 @@ pub struct ClusterRules {
     pub namespace: String,
     /// The Spark versions that it serves; empty: all.
     pub spark_versions: Vec<String>,
+    /// Whether its objects are created suspended and released once their record is SUBMITTED.
+    pub two_phase: bool,
     /// Seconds that its ended objects stay.
     pub time_to_live: Option<u64>,
     /// Partial job specs.
@@ -176,8 +178,11 @@ impl Acceptor {
             ("cluster", name),
         ];
         spec::expand(&mut effective, &placeholders);
-        let marks = self.marks(record, installation);
-        let effective = effective.as_object().cloned().unwrap_or_default();
+        let mut marks = self.marks(record, installation);
+        let mut effective = effective.as_object().cloned().unwrap_or_default();
+        if cluster.is_some_and(|cluster| cluster.two_phase) {
+            hold(&mut effective, &mut marks)?;
+        }
         Ok(spec::object(
             &effective,
             &marks,
@@ -355,6 +360,20 @@ impl Acceptor {
             .map(|c| c.name.clone())
             .collect()
     }
+}
+
+/// Makes the object one that is created suspended, for the broker alone to release.
+fn hold(effective: &mut Object, marks: &mut ObjectMarks) -> Result<(), String> {
+    let labels = effective.get("labels").and_then(Value::as_object);
+    if labels.is_some_and(|labels| labels.contains_key(spec::KUEUE_QUEUE)) {
+        let message =
+            "labels: Kueue would manage this job by its suspend field, which `commit: two-phase` needs";
+        return Err(format!("{message}; leave the label {} out", spec::KUEUE_QUEUE));
+    }
+    effective.insert("suspend".to_owned(), Value::Bool(true));
+    let (name, word) = (marks::COMMIT.to_owned(), marks::TWO_PHASE.to_owned());
+    marks.annotations.insert(name, word);
+    Ok(())
 }
 
 #[cfg(test)]

@@ -33,6 +33,7 @@ fn acceptor() -> Acceptor {
             name: "a".parse().unwrap(),
             namespace: "spark".into(),
             spark_versions: vec!["3.5.0".into()],
+            two_phase: false,
             time_to_live: Some(3600),
             layers: Layers {
                 defaults: object(json!({"nodeSelector": {"pool": "x"}})),
@@ -249,4 +250,25 @@ fn a_record_can_hold_the_faults_of_any_spec() {
     let record = acceptor.rejected(&rejection, None);
     let size = serde_json::to_string(&record.violations).unwrap().len();
     assert!(size < 300_000, "{size} bytes");
+}
+
+#[test]
+fn under_two_phase_an_object_is_created_suspended_and_kueue_keeps_away() {
+    let mut acceptor = acceptor();
+    acceptor.clusters[0].two_phase = true;
+    let mut record = acceptor.accept(&submission(good()), None, None).unwrap();
+    record.cluster = Some("a".parse().unwrap());
+    let made = |spec: &SpecTexts| acceptor.object(&record, spec, &InstallationId::random());
+    let object = made(&record.spec).unwrap();
+    assert_eq!(object["spec"]["suspend"], true);
+    assert_eq!(
+        object["metadata"]["annotations"]["spark-broker/commit"],
+        "two-phase"
+    );
+
+    let mut labelled = good();
+    labelled["labels"] = json!({"kueue.x-k8s.io/queue-name": "team-a"});
+    let labelled = acceptor.accept(&submission(labelled), None, None).unwrap();
+    let refused = made(&labelled.spec).unwrap_err();
+    assert!(refused.contains("kueue.x-k8s.io/queue-name"), "{refused}");
 }

@@ -139,6 +139,7 @@ fn settling(timing: &config::Timing) -> Settling {
         create: timing.create_settle,
         submit: timing.submit_settle,
         end: timing.end_settle,
+        failover: timing.failover_after,
         ..Settling::default()
     }
 }

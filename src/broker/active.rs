@@ -15,8 +15,10 @@ use super::scheduler::{Input, RecordCycle, Scheduler, Term};
 use super::watching::Watching;
 use crate::lifecycle::Rules;
 use crate::model::{ClusterName, Domain, Epoch, InstallationId};
+use crate::ports::Error;
 use crate::ports::store::Coordination;
 use crate::routing::Settings;
+use crate::submission::Record;
 use crate::telemetry::Metrics;
 
 /// What a term is made from, the same in every term.
@@ -93,26 +95,20 @@ impl Candidate {
             record_cycle: self.record_cycle.clone(),
         });
         for name in &names {
-            for record in self.live_of(&reader, name).await {
+            let what = format!("live records of {name}");
+            for record in persistently(&what, || reader.live_of(name)).await {
                 scheduler.found(record);
             }
         }
-        let mut helpers = JoinSet::new();
+        // Before anything is placed: a cluster may have to be cleared first.
+        for record in persistently("wishes", || reader.open_wishes()).await {
+            scheduler.found(record);
+        }
+        let mut helpers = self.watch_clusters(&inputs);
         helpers.spawn(reader.clone().backlog());
         helpers.spawn(reader.clone().live(names));
         helpers.spawn(reader.wishes());
-        helpers.spawn(forward_arrivals(arrivals, inputs.clone()));
-        for (name, cluster) in self.hands.clusters.iter() {
-            let watching = Watching {
-                domain: self.domain.clone(),
-                name: name.clone(),
-                cluster: Arc::clone(cluster),
-                coordination: Arc::clone(&self.coordination),
-                store: Arc::clone(&self.hands.store),
-                inputs: inputs.clone(),
-            };
-            helpers.spawn(watching.run());
-        }
+        helpers.spawn(forward_arrivals(arrivals, inputs));
         tokio::select! {
             () = scheduler.run(learned) => {}
             Some(ended) = helpers.join_next() => {
@@ -122,15 +118,35 @@ impl Candidate {
         }
     }
 
-    /// The live records of a cluster, asked for until the store answers.
-    async fn live_of(&self, reader: &Reader, name: &ClusterName) -> Vec<crate::submission::Record> {
-        loop {
-            match reader.live_of(name).await {
-                Ok(records) => return records,
-                Err(error) => {
-                    tracing::warn!(%error, cluster.name = %name, "live records can't be read");
-                    tokio::time::sleep(Duration::from_secs(1)).await;
-                }
+    fn watch_clusters(&self, inputs: &mpsc::Sender<Input>) -> JoinSet<()> {
+        let mut watches = JoinSet::new();
+        for (name, cluster) in self.hands.clusters.iter() {
+            let watching = Watching {
+                domain: self.domain.clone(),
+                name: name.clone(),
+                cluster: Arc::clone(cluster),
+                coordination: Arc::clone(&self.coordination),
+                store: Arc::clone(&self.hands.store),
+                inputs: inputs.clone(),
+            };
+            watches.spawn(watching.run());
+        }
+        watches
+    }
+}
+
+/// What `read` gives, asked for until the store answers.
+async fn persistently<F, R>(what: &str, read: F) -> Vec<Record>
+where
+    F: Fn() -> R,
+    R: Future<Output = Result<Vec<Record>, Error>>,
+{
+    loop {
+        match read().await {
+            Ok(records) => return records,
+            Err(error) => {
+                tracing::warn!(%error, what, "can't be read");
+                tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
     }

@@ -66,10 +66,14 @@ pub struct Memory {
     pub pause_until: Option<Duration>,
     /// Consecutive failures of acts, for the back-off.
     pub failures: u32,
+    /// Since when every act has failed.
+    pub silent_since: Option<Duration>,
     /// Since when no pod of the attempt has been seen, once its object was gone.
     pub no_pods_since: Option<Duration>,
     /// When the deletion of the object was last asked for.
     pub delete_sent: Option<Duration>,
+    /// When the release of the object was last asked for.
+    pub release_sent: Option<Duration>,
     /// Deletions that were answered: the pause after each grows, since what was deleted may take long to go.
     pub deletes: u32,
 }
@@ -223,7 +227,7 @@ impl Attempt {
 
     /// A delete of object or pod was answered: what was listed before is old.
     pub fn deleted(&mut self, now: Duration) {
-        self.memory.failures = 0;
+        self.answered();
         self.sight.pods = None;
         let pause = Duration::from_millis(200 << self.memory.deletes.min(6)).min(Duration::from_secs(10));
         self.memory.deletes += 1;
@@ -250,6 +254,7 @@ impl Attempt {
                 let answer = match refusal(&error) {
                     Some(kind @ Refusal::NameExists) => {
                         // Whose it is must be found out; it may be gone again by then, and the next create is a repeat.
+                        self.answered();
                         self.memory.ambiguous_at = Some(sent);
                         self.memory.absent_at = None;
                         self.back_off(now);
@@ -269,10 +274,17 @@ impl Attempt {
         }
     }
 
+    /// The cluster has answered.
+    pub fn answered(&mut self) {
+        self.memory.failures = 0;
+        self.memory.silent_since = None;
+    }
+
     /// Waits before the next act: 1 s, doubled at each failure up to 30 s.
     pub fn back_off(&mut self, now: Duration) {
         let pause = Duration::from_secs(1 << self.memory.failures.min(5)).min(Duration::from_secs(30));
         self.memory.failures += 1;
+        self.memory.silent_since.get_or_insert(now);
         self.memory.pause_until = Some(now + pause);
     }
 

@@ -57,6 +57,8 @@ pub enum Outcome {
     Looked(Duration, Result<Option<ObjectState>, Error>),
     /// Of [`Act::ListPods`]: when it was asked.
     Listed(Duration, Result<Vec<PodSight>, Error>),
+    /// Of [`Act::Release`]: when it was asked.
+    Released(Duration, Result<(), Error>),
     /// Of a delete, of object or pod: when it was asked.
     Deleted(Duration, Result<(), Error>),
     /// The lease doesn't allow the act now; nothing was done.
@@ -124,6 +126,7 @@ impl Hands {
         match act {
             Act::Create => self.create(cluster.as_ref(), record).await,
             Act::Look => Outcome::Looked(asked, cluster.get(&name).await),
+            Act::Release(uid) => Outcome::Released(asked, cluster.release(&name, &uid).await),
             Act::ListPods => Outcome::Listed(asked, cluster.pods(&record.id).await),
             Act::DeleteObject(uid) => Outcome::Deleted(asked, cluster.delete(&name, &uid).await.map(drop)),
             Act::DeletePods(pods) => Outcome::Deleted(asked, delete_pods(cluster.as_ref(), &pods).await),

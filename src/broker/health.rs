@@ -17,6 +17,8 @@ pub struct Health {
     listed: bool,
     why_not: Option<String>,
     faults: u32,
+    /// Whether attempts that were given up there are still to be removed.
+    clearing: bool,
     rests_until: Option<Duration>,
     /// The job that is under way as a probe.
     probe: Option<SubmissionId>,
@@ -38,6 +40,11 @@ impl Health {
         }
         self.listed = false;
         self.why_not = Some(shorten(why, 300));
+    }
+
+    /// Whether attempts that were given up there are still to be removed; whether that is news.
+    pub fn set_clearing(&mut self, clearing: bool) -> bool {
+        std::mem::replace(&mut self.clearing, clearing) != clearing
     }
 
     /// Whether the watch has listed everything and goes on.
@@ -101,6 +108,9 @@ impl Health {
         let why = || self.why_not.clone().unwrap_or_else(|| "not connected yet".into());
         if !self.listed || self.rests_until.is_some_and(|until| until > now) {
             return Verdict::Closed(why());
+        }
+        if self.clearing {
+            return Verdict::Closed("what was given up there while it was silent is removed first".into());
         }
         match self.faults {
             0 => Verdict::Open,

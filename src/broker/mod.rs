@@ -10,6 +10,7 @@ pub mod plan;
 pub mod hands;
 pub mod health;
 pub mod strangers;
+pub mod abandoned;
 pub mod boards;
 pub mod scheduler;
 pub mod readers;

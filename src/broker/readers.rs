@@ -103,26 +103,26 @@ impl Reader {
         }
     }
 
+    /// Reads the records with an open wish once, whole.
+    pub async fn open_wishes(&self) -> Result<Vec<Record>, Error> {
+        let (mut records, mut page) = (Vec::new(), None);
+        loop {
+            let read = self.store.wishes(&self.domain, page).await?;
+            records.extend(read.items);
+            page = read.next;
+            if page.is_none() {
+                return Ok(records);
+            }
+        }
+    }
+
     /// Reads open wishes for ever.
     pub async fn wishes(self) {
         while !self.inputs.is_closed() {
-            let mut page = None;
-            loop {
-                match self.store.wishes(&self.domain, page).await {
-                    Ok(read) => {
-                        if !read.items.is_empty() {
-                            drop(self.inputs.send(Input::Records(read.items)).await);
-                        }
-                        page = read.next;
-                    }
-                    Err(error) => {
-                        tracing::debug!(%error, "wishes can't be read");
-                        page = None;
-                    }
-                }
-                if page.is_none() {
-                    break;
-                }
+            match self.open_wishes().await {
+                Ok(records) if records.is_empty() => {}
+                Ok(records) => drop(self.inputs.send(Input::Records(records)).await),
+                Err(error) => tracing::debug!(%error, "wishes can't be read"),
             }
             tokio::time::sleep(WISHES_EVERY).await;
         }

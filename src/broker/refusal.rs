@@ -56,6 +56,8 @@ pub fn refusal(error: &CreateError) -> Option<Refusal> {
         409 => Refusal::NoRoom,
         _ if says("exceeded quota") || says("failed to validate resource quota") => Refusal::NoRoom,
         _ if says("admission webhook") && says("denied the request") => Refusal::Webhook,
+        // `suspend` is the broker's own field, for `commit: two-phase`: the job has nothing to do with it.
+        400 | 422 if says("unknown field \"spec.suspend\"") => Refusal::Cluster,
         400 | 422 if says("unknown field") || says("strict decoding error") => Refusal::UnknownField,
         400 | 413 | 422 => Refusal::Spec,
         408 => return None,
@@ -98,6 +100,10 @@ mod tests {
         assert_eq!(
             answered(400, "strict decoding error: unknown field \"spec.x\""),
             Some(Refusal::UnknownField)
+        );
+        assert_eq!(
+            answered(400, "strict decoding error: unknown field \"spec.suspend\""),
+            Some(Refusal::Cluster)
         );
         assert_eq!(
             answered(422, "spec.driver.cores: Invalid value"),

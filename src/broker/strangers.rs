@@ -263,6 +263,7 @@ mod tests {
             execution_attempts: 0,
             terminated_at: None,
             suspended: false,
+            two_phase: false,
             deleting: false,
             created_at: None,
         }

@@ -38,8 +38,13 @@ pub(super) fn clusters(
 fn cluster(mut raw: RawCluster, path: &str, queues: &[QueueName], checks: &mut Checks) -> Option<Cluster> {
     let at = |key: &str| format!("{path}.{key}");
     let unreachable = raw.on_unreachable.as_deref();
-    one_word(&at("onUnreachable"), unreachable, "wait", checks);
-    one_word(&at("commit"), raw.commit.as_deref(), "one-phase", checks);
+    let moves = second_word(unreachable, ["wait", "move"], &at("onUnreachable"), checks);
+    let two_phase = second_word(
+        raw.commit.as_deref(),
+        ["one-phase", "two-phase"],
+        &at("commit"),
+        checks,
+    );
     let target = target(&mut raw, path, checks);
     let namespace = namespace(
         raw.kind.unwrap_or_default(),
@@ -61,6 +66,7 @@ fn cluster(mut raw: RawCluster, path: &str, queues: &[QueueName], checks: &mut C
             name: name.clone(),
             namespace: namespace.clone(),
             spark_versions: spark_versions.clone(),
+            two_phase,
             time_to_live: Some(time_to_live.as_secs()),
             layers,
         },
@@ -70,6 +76,7 @@ fn cluster(mut raw: RawCluster, path: &str, queues: &[QueueName], checks: &mut C
             namespace,
             queues,
             spark_versions,
+            moves,
             sources,
             provisionable,
             pacing: pacing(&raw.pacing.unwrap_or_default()),
@@ -99,10 +106,12 @@ fn namespace(kind: RawKind, name: Option<String>, path: &str, checks: &mut Check
     Some(name)
 }
 
-fn one_word(path: &str, found: Option<&str>, allowed: &str, checks: &mut Checks) {
-    if let Some(word) = found.filter(|word| *word != allowed) {
-        checks.fault(path, format!("{word:?}"), allowed);
+/// Whether the second of two words was written; the first is the default.
+fn second_word(found: Option<&str>, words: [&str; 2], path: &str, checks: &mut Checks) -> bool {
+    if let Some(word) = found.filter(|word| !words.contains(word)) {
+        checks.fault(path, format!("{word:?}"), words.join(" or "));
     }
+    found == Some(words[1])
 }
 
 fn served(names: &[String], path: &str, queues: &[QueueName], checks: &mut Checks) -> Vec<QueueName> {

@@ -5,7 +5,7 @@ use serde_json::Value;
 use super::faults::Checks;
 
 /// A place, the value that is refused there (`None`: any), and what to write instead.
-const NOT_BUILT: [(&str, Option<&str>, &str); 10] = [
+const NOT_BUILT: [(&str, Option<&str>, &str); 7] = [
     ("clusters[].capacity.sources[]", Some("quota"), "nodes"),
     ("clusters[].capacity.sources[]", Some("yunikorn"), "nodes"),
     (
@@ -15,9 +15,6 @@ const NOT_BUILT: [(&str, Option<&str>, &str); 10] = [
     ),
     ("clusters[].capacity.yunikorn", None, "no such key"),
     ("clusters[].capacity.static", None, "no such key"),
-    ("clusters[].onUnreachable", Some("move"), "wait"),
-    ("clusters[].commit", Some("two-phase"), "one-phase"),
-    ("timing.failoverAfter", None, "no such key"),
     ("api.auth.oidc", None, "none, or {tokenFile}"),
     (
         "aws.endpoints.sts",

@@ -124,6 +124,9 @@ pub(super) struct RawTiming {
     pub(super) submit_settle: Option<String>,
     /// How long after a record's end its unfinished object is left alone. Default: `10m`.
     pub(super) end_settle: Option<String>,
+    /// How long a cluster with `onUnreachable: move` may be silent before jobs on their way to it go elsewhere. Default:
+    /// `10m`.
+    pub(super) failover_after: Option<String>,
     /// How long a cancel for an unknown ID is remembered. Default: `1h`.
     pub(super) cancel_memory: Option<String>,
 }

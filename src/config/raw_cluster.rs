@@ -35,9 +35,12 @@ pub(super) struct RawCluster {
     pub(super) pacing: Option<RawPacing>,
     /// Its limits.
     pub(super) limits: Option<RawClusterLimits>,
-    /// What happens to jobs of a cluster that doesn't answer: `wait`.
+    /// What happens to jobs on their way to a cluster that doesn't answer: they `wait`, the default, or `move` elsewhere
+    /// after `timing.failoverAfter`. Without `commit: two-phase` one that moved may have begun to run where it was.
     pub(super) on_unreachable: Option<String>,
-    /// How an object is released: `one-phase`.
+    /// How an attempt is committed. `one-phase`, the default: the object is created to run. `two-phase`: it is created
+    /// suspended and released once the record says SUBMITTED, so that one that lands late never runs; this needs an
+    /// operator of 2.4 or later.
     pub(super) commit: Option<String>,
     /// How long ended objects stay on the cluster. Default: `24h`.
     pub(super) time_to_live: Option<String>,

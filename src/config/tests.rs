@@ -93,8 +93,8 @@ clusters:
     connect: {kubeContext: a, inCluster: true}
     queues: [dev, prdo]
     capacity: {sources: [nodes, quota]}
-    onUnreachable: move
-    commit: two-phase
+    onUnreachable: flee
+    commit: three-phase
     timeToLive: 1 day
   - {name: B, type: spark-operator}
 aws: {endpoints: {sqs: "ftp://x"}}
@@ -166,9 +166,9 @@ fn faults_of_every_kind_and_section_are_told_at_once() {
         "api.listen: 0.0.0.0:8080, beyond loopback, without auth",
         "aws.endpoints.sqs: \"ftp://x\"",
         "clusters[0].capacity.sources[1]: quota, which isn't built yet",
-        "clusters[0].commit: two-phase, which isn't built yet",
+        "clusters[0].commit: \"three-phase\"",
         "clusters[0].connect: several at once",
-        "clusters[0].onUnreachable: move, which isn't built yet",
+        "clusters[0].onUnreachable: \"flee\"",
         "clusters[0].queues[1]: \"prdo\", an unknown job queue",
         "clusters[0].timeToLive: \"1 day\"",
         "clusters[1].connect: nothing",

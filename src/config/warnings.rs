@@ -34,6 +34,12 @@ pub(super) fn warn(config: &Config, checks: &mut Checks) {
                 cluster.settings.name
             ));
         }
+        if cluster.settings.moves && !cluster.rules.two_phase {
+            checks.warn(format!(
+                "onUnreachable of {} is move without commit: two-phase: a job that moved may already run where it was",
+                cluster.settings.name
+            ));
+        }
     }
 }
 
@@ -59,6 +65,12 @@ fn short_times(config: &Config, checks: &mut Checks) {
             timing.submit_settle,
             seconds(120),
             "the time that a spark-submit may take",
+        ),
+        (
+            "timing.failoverAfter",
+            timing.failover_after,
+            seconds(60),
+            "the time that an API server's restart may take",
         ),
         (
             "timing.endSettle",

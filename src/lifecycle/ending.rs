@@ -3,7 +3,8 @@
 use jiff::{SignedDuration, Timestamp};
 
 use super::event::Step;
-use super::step::{Rules, moved};
+use super::step::{Rules, moved, touched};
+use crate::model::Attempt;
 use crate::submission::{Reason, Record, State};
 
 /// The end of the record in `state`.
@@ -18,10 +19,27 @@ pub(super) fn end(
     let mut next = moved(record, at, state, reason, message);
     next.finished_at = next.finished_at.or(Some(at));
     if next.abandoned.is_empty() {
-        let retention = SignedDuration::try_from(rules.retention).unwrap_or(SignedDuration::MAX);
-        next.expires_at = at.checked_add(retention).ok().map(|t| t.as_second());
+        next.expires_at = expiry(rules, at);
     }
     Step::Next(Box::new(next))
+}
+
+/// Nothing of an abandoned `attempt` is left on its cluster: an ended record may expire once none is open.
+pub(super) fn closed(rules: &Rules, record: &Record, at: Timestamp, attempt: Attempt) -> Step {
+    let mut next = touched(record, at);
+    next.abandoned.retain(|abandoned| abandoned.attempt != attempt);
+    if next.abandoned.len() == record.abandoned.len() {
+        return Step::Ignored;
+    }
+    if next.state.is_terminal() && next.abandoned.is_empty() {
+        next.expires_at = expiry(rules, at);
+    }
+    Step::Next(Box::new(next))
+}
+
+fn expiry(rules: &Rules, at: Timestamp) -> Option<i64> {
+    let retention = SignedDuration::try_from(rules.retention).unwrap_or(SignedDuration::MAX);
+    at.checked_add(retention).ok().map(|t| t.as_second())
 }
 
 /// The attempt failed for `cause`: FAILED, or RETRYING where the cause may be retried (the design's §10, "Retry by cause").

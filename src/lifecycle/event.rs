@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use crate::model::{ClusterName, Epoch, ObjectUid};
+use crate::model::{Attempt, ClusterName, Epoch, ObjectUid};
 use crate::submission::{Placement, Reason, Record};
 use crate::watch::Observation;
 
@@ -76,6 +76,16 @@ pub enum Happening {
     AttemptOver {
         /// Where another attempt follows: not before this time.
         not_before: Option<Timestamp>,
+    },
+    /// The cluster has been silent for too long: the attempt is given up there, and the next may go elsewhere.
+    Abandoned {
+        /// For people.
+        message: String,
+    },
+    /// Nothing of an attempt that was given up is left on its cluster.
+    AbandonedGone {
+        /// The attempt.
+        attempt: Attempt,
     },
     /// It waited longer than `timeouts.queue`.
     QueueTimedOut {

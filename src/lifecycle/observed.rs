@@ -188,6 +188,8 @@ fn suspension(record: &Record, seen: &Observation, at: Timestamp) -> Step {
         return Step::Ignored;
     };
     match (record.state, object.known_raw()) {
+        // Suspended by ourselves, and not yet released or not yet taken up again by the operator.
+        (State::Submitted, _) if object.two_phase => Step::Ignored,
         (State::Submitted | State::Running, Some(RawState::Suspending | RawState::Suspended)) => {
             held(record, at)
         }

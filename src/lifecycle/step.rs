@@ -7,7 +7,8 @@ use jiff::Timestamp;
 use super::event::{Event, Happening, Step};
 use super::sentence::sentence;
 use super::{ending, observed};
-use crate::submission::{HISTORY_MAX, Reason, Record, State, Transition, Verdict};
+use crate::model::Epoch;
+use crate::submission::{Abandoned, HISTORY_MAX, Reason, Record, State, Transition, Verdict};
 
 /// The rules of the lifecycle with what they depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -30,21 +31,16 @@ impl Default for Rules {
 impl Rules {
     /// What comes of `event` for `record`.
     pub fn step(&self, record: &Record, event: &Event) -> Step {
+        let at = event.at;
+        if let Happening::AbandonedGone { attempt } = event.happening {
+            return ending::closed(self, record, at, attempt);
+        }
         if record.state.is_terminal() {
             return Step::Ignored;
         }
-        let at = event.at;
         match &event.happening {
             Happening::Placed { .. } => placed(record, event),
-            Happening::Restamped { epoch } => match record.epoch {
-                Some(stamped) if stamped > *epoch => Step::Illegal,
-                Some(stamped) if stamped == *epoch => Step::Ignored,
-                Some(_) | None => {
-                    let mut next = touched(record, at);
-                    next.epoch = Some(*epoch);
-                    Step::Next(Box::new(next))
-                }
-            },
+            Happening::Restamped { epoch } => restamped(record, at, *epoch),
             Happening::NothingDone { .. } => self.nothing_done(record, event),
             Happening::Refused { reason, message } => match record.state {
                 State::Dispatching => ending::end(self, record, at, State::Failed, Some(*reason), message),
@@ -66,6 +62,8 @@ impl Rules {
             Happening::CancelRequested => self.cancel_requested(record, at),
             Happening::Stopped { reason, message } => stopped(record, at, *reason, message),
             Happening::AttemptOver { not_before } => self.attempt_over(record, at, *not_before),
+            Happening::Abandoned { message } => abandoned(record, at, message),
+            Happening::AbandonedGone { .. } => Step::Ignored,
             Happening::QueueTimedOut { message } => match record.state {
                 State::Queued => ending::end(
                     self,
@@ -173,6 +171,18 @@ impl Rules {
     }
 }
 
+fn restamped(record: &Record, at: Timestamp, epoch: Epoch) -> Step {
+    match record.epoch {
+        Some(stamped) if stamped > epoch => Step::Illegal,
+        Some(stamped) if stamped == epoch => Step::Ignored,
+        Some(_) | None => {
+            let mut next = touched(record, at);
+            next.epoch = Some(epoch);
+            Step::Next(Box::new(next))
+        }
+    }
+}
+
 fn placed(record: &Record, event: &Event) -> Step {
     let Happening::Placed {
         cluster,
@@ -213,6 +223,21 @@ fn stopped(record: &Record, at: Timestamp, reason: Reason, message: &str) -> Ste
             Step::Illegal
         }
     }
+}
+
+/// Given up on a silent cluster: the record remembers where something may still appear.
+fn abandoned(record: &Record, at: Timestamp, message: &str) -> Step {
+    let (State::Dispatching, Some(cluster), false) = (record.state, &record.cluster, record.cancel_requested)
+    else {
+        return Step::Illegal;
+    };
+    let mut given_up = record.clone();
+    given_up.abandoned.push(Abandoned {
+        attempt: record.attempt,
+        cluster: cluster.clone(),
+    });
+    let reason = Some(Reason::ClusterUnhealthy);
+    Step::Next(Box::new(requeued(&given_up, at, reason, message, None)))
 }
 
 /// Back in the backlog with the next attempt's number; what belonged to the attempt before is cleared.

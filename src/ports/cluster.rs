@@ -91,6 +91,10 @@ pub trait Cluster: Send + Sync {
     /// The object by that name, not older than this call.
     async fn get(&self, name: &str) -> Result<Option<ObjectState>, Error>;
 
+    /// Releases the object, if it has that UID and is suspended: the one change ever made to an object, since an operator
+    /// that sees a change while it submits may submit twice. One that isn't suspended, or is gone, is left as it is.
+    async fn release(&self, name: &str, uid: &ObjectUid) -> Result<(), Error>;
+
     /// Deletes the object, if it has that UID, with background propagation.
     async fn delete(&self, name: &str, uid: &ObjectUid) -> Result<Deleted, Error>;
 

@@ -99,6 +99,8 @@ pub struct ClusterSettings {
     pub queues: Option<Vec<QueueName>>,
     /// The Spark versions it serves, by exact match; empty: all.
     pub spark_versions: Vec<String>,
+    /// Whether jobs on their way to it go elsewhere when it stays silent.
+    pub moves: bool,
     /// Where its capacity is read from; empty: `max_live` and `max_pending` alone decide.
     pub sources: Vec<CapacitySource>,
     /// What its autoscaler may still add.

@@ -8,8 +8,8 @@ use crate::error::Violation;
 
 /// What the broker's own labels begin with.
 pub(crate) const OURS: &str = "spark-broker/";
-/// The broker's own annotation.
-const OUR_ANNOTATION: &str = "spark-broker/submission-id";
+/// The label by which Kueue takes an object into one of its queues, from its documentation.
+pub const KUEUE_QUEUE: &str = "kueue.x-k8s.io/queue-name";
 
 /// Checks a map of labels.
 pub(crate) fn check_labels(map: &Map<String, Value>, at: &str, faults: &mut Vec<Violation>) {
@@ -37,11 +37,11 @@ pub(crate) fn check_labels(map: &Map<String, Value>, at: &str, faults: &mut Vec<
 pub(crate) fn check_annotations(map: &Map<String, Value>, at: &str, faults: &mut Vec<Violation>) {
     for (key, value) in map {
         let place = path::key(at, key);
-        if key == OUR_ANNOTATION {
+        if key.starts_with(OURS) {
             faults.push(Violation::new(
                 &place,
                 "an annotation of the broker's",
-                "no such annotation: the broker writes it",
+                "no annotation under spark-broker/",
             ));
         }
         check_key(key, &place, faults);

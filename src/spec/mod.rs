@@ -28,6 +28,7 @@ pub use complete::{has_image, missing};
 pub use demand::{demand, most_executors};
 pub use duration::duration;
 pub use job::JobSpec;
+pub use labels::KUEUE_QUEUE;
 pub use layers::{Image, application_type, expand, fill_image, merge};
 pub use object::{ObjectMarks, object};
 pub use path::at;

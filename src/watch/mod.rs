@@ -24,4 +24,8 @@ pub mod marks {
     pub const QUEUE: &str = "spark-broker/queue";
     /// Annotation: the submission ID verbatim.
     pub const SUBMISSION_ID: &str = "spark-broker/submission-id";
+    /// Annotation: `two-phase` on an object that was created suspended, for the broker alone to release.
+    pub const COMMIT: &str = "spark-broker/commit";
+    /// The value of [`COMMIT`].
+    pub const TWO_PHASE: &str = "two-phase";
 }

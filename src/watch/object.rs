@@ -77,6 +77,8 @@ pub struct ObjectState {
     pub terminated_at: Option<Timestamp>,
     /// `spec.suspend`.
     pub suspended: bool,
+    /// Whether it was created suspended under `commit: two-phase`.
+    pub two_phase: bool,
     /// Whether it is being deleted.
     pub deleting: bool,
     /// When it was created.
@@ -158,6 +160,11 @@ pub fn read_object(value: &Value) -> Result<ObjectState, Unreadable> {
             .filter(|name| !name.is_empty()),
         execution_attempts: status.execution_attempts,
         terminated_at: status.termination_time,
+        two_phase: shape
+            .metadata
+            .annotations
+            .get(marks::COMMIT)
+            .is_some_and(|word| word == marks::TWO_PHASE),
         suspended: shape.spec.unwrap_or_default().suspend.unwrap_or(false),
         deleting: shape.metadata.deletion_timestamp.is_some(),
         created_at: shape.metadata.creation_timestamp,

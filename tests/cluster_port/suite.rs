@@ -1,9 +1,10 @@
 //! What every cluster does.
 
+use serde_json::json;
 use spark_broker::error::{Class, Classify};
 use spark_broker::model::InstallationId;
 use spark_broker::ports::cluster::{CapacityView, ClusterEvent, CreateError, Deleted, NodeView};
-use spark_broker::watch::DriverPhase;
+use spark_broker::watch::{DriverPhase, marks};
 
 use super::world::{DEADLINE, Watching, World, create, name, object};
 
@@ -70,6 +71,28 @@ pub async fn only_the_uid_that_was_meant_is_deleted(world: &dyn World) {
         cluster.delete(&made.name, &made.uid).await.expect("an answer"),
         Deleted::Absent
     );
+}
+
+pub async fn only_the_suspended_object_that_was_meant_is_released(world: &dyn World) {
+    let cluster = world.cluster();
+    let mut held = object(world, "held", &world.installation());
+    held["spec"]["suspend"] = json!(true);
+    held["metadata"]["annotations"][marks::COMMIT] = json!(marks::TWO_PHASE);
+    let made = cluster.create(&held, DEADLINE).await.expect("created");
+    assert!(made.suspended && made.two_phase);
+    let suspended = async || {
+        let found = cluster.get(&made.name).await.expect("an answer");
+        found.expect("the object").suspended
+    };
+    let other = "0b5c8d3e-0000-4000-8000-000000000000".parse().expect("a UID");
+    cluster.release(&made.name, &other).await.expect("an answer");
+    assert!(suspended().await, "another UID was meant");
+    for _ in 0..2 {
+        cluster.release(&made.name, &made.uid).await.expect("an answer");
+        assert!(!suspended().await);
+    }
+    cluster.delete(&made.name, &made.uid).await.expect("deleted");
+    cluster.release(&made.name, &made.uid).await.expect("an answer");
 }
 
 pub async fn a_watch_begins_with_a_list_and_tells_what_follows(world: &dyn World) {
@@ -276,6 +299,7 @@ macro_rules! suite {
             a_name_is_created_once,
             what_does_not_exist_is_absent,
             only_the_uid_that_was_meant_is_deleted,
+            only_the_suspended_object_that_was_meant_is_released,
             a_watch_begins_with_a_list_and_tells_what_follows,
             the_driver_is_followed_to_its_exit_code,
             pods_are_found_by_their_submission,

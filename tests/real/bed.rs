@@ -244,7 +244,7 @@ fn configuration(api: u16, health: u16, clusters: &[Value]) -> Value {
         "health": {"listen": format!("127.0.0.1:{health}")},
         // Lowered, so that the tests needn't wait.
         "lease": {"duration": "2s"},
-        "timing": {"createSettle": "2s", "submitSettle": "1s"},
+        "timing": {"createSettle": "2s", "submitSettle": "1s", "failoverAfter": "3s"},
         "defaults": {"image": "spark:3.5.0"},
         "queues": [{"name": "dev"}],
         "clusters": clusters,

@@ -27,6 +27,7 @@ impl Right<'_> {
     /// Takes the right away, sees what fails for it, and gives it back.
     async fn is_missed(&mut self) {
         match (self.resource.as_str(), self.verb.as_str()) {
+            ("sparkapplications", "patch") => self.nothing_is_released().await,
             ("sparkapplications", "create") => self.nothing_is_created().await,
             ("sparkapplications", "get") => self.a_stopped_driver_is_not_judged().await,
             ("sparkapplications" | "pods", "delete") => self.a_cancel_does_not_end().await,
@@ -39,6 +40,10 @@ impl Right<'_> {
         let mut less = self.role.clone();
         let verbs = less["rules"][self.rule]["verbs"].as_array_mut().unwrap();
         verbs.retain(|verb| *verb != *self.verb);
+        if verbs.is_empty() {
+            // A rule without verbs is refused.
+            less["rules"].as_array_mut().unwrap().remove(self.rule);
+        }
         self.bed.plane.apply(&less, Some(&self.namespace)).await;
         self.until_allowed(false).await;
     }
@@ -89,6 +94,20 @@ impl Right<'_> {
         self.bed.in_state(&id, "SUBMITTED").await;
     }
 
+    /// Under two-phase an object stays suspended.
+    async fn nothing_is_released(&mut self) {
+        self.take().await;
+        let id = self.bed.send(&self.job()).await;
+        let status = self.bed.in_state(&id, "SUBMITTED").await;
+        let name = status["objectName"].as_str().unwrap();
+        let objects = self.bed.plane.applications(&self.namespace).await;
+        let suspended = async || objects.get(name).await.unwrap().data["spec"]["suspend"] == true;
+        self.bed.fence().await;
+        assert!(suspended().await);
+        self.give_back().await;
+        eventually("the object is released", async || !suspended().await).await;
+    }
+
     /// After a start, the cluster isn't healthy and says which right is missing.
     async fn the_cluster_is_unhealthy(&mut self) {
         self.take().await;
@@ -137,9 +156,10 @@ impl Right<'_> {
     }
 }
 
-fn of_capacity(role: &Value) -> bool {
-    let name = role["metadata"]["name"].as_str();
-    name.unwrap().starts_with("capacity-")
+/// Whether a role is for capacity from nodes, or for two-phase commits.
+fn is_optional(role: &Value) -> bool {
+    let name = role["metadata"]["name"].as_str().unwrap();
+    name.starts_with("capacity-") || name.ends_with("-release")
 }
 
 /// Two clusters, `plain` and `measured`, on one API server, and the RBAC objects and the namespace of each.
@@ -148,13 +168,13 @@ async fn two_clusters() -> (Bed<'static>, Vec<Value>, Vec<Value>, [String; 2]) {
     let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start(Options::default()).await));
     plane.apply_spark_crd().await;
     plane.add_node(&Node::new("node-1", "100", "1000Gi")).await;
-    // Two clusters of two users, one of them without the rights and the setting for capacity.
+    // Two clusters of two users, one of them without the rights and the settings for capacity and two-phase commits.
     let namespaces = [
         plane.create_namespace("plain").await,
         plane.create_namespace("measured").await,
     ];
     let mut plain = rights(&namespaces[0], User::Broker);
-    plain.retain(|role| !of_capacity(role));
+    plain.retain(|role| !is_optional(role));
     let measured = rights(&namespaces[1], User::Stranger);
     for (objects, namespace) in [(&plain, &namespaces[0]), (&measured, &namespaces[1])] {
         for object in objects {
@@ -166,6 +186,7 @@ async fn two_clusters() -> (Bed<'static>, Vec<Value>, Vec<Value>, [String; 2]) {
         real(plane, "measured", &namespaces[1], User::Stranger),
     ];
     clusters[1]["capacity"] = json!({"sources": ["nodes"]});
+    clusters[1]["commit"] = json!("two-phase");
     let mut bed = Bed::prepare(plane, &namespaces[0], &clusters).await;
     bed.start();
     bed.fence().await;
@@ -175,7 +196,7 @@ async fn two_clusters() -> (Bed<'static>, Vec<Value>, Vec<Value>, [String; 2]) {
 #[tokio::test]
 async fn each_verb_that_the_shipped_rbac_grants_is_missed_when_it_is_taken_away() {
     let (mut bed, plain, measured, namespaces) = two_clusters().await;
-    let on_measured = measured.iter().filter(|role| of_capacity(role));
+    let on_measured = measured.iter().filter(|role| is_optional(role));
     let all = plain
         .iter()
         .map(|role| ("plain", role))

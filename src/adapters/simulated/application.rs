@@ -53,6 +53,8 @@ pub(super) struct Application {
     pub(super) uid: ObjectUid,
     labels: BTreeMap<String, String>,
     submission_id: Option<SubmissionId>,
+    #[serde(default)]
+    two_phase: bool,
     pub(super) created_at: Timestamp,
     time_to_live: Option<i64>,
     pub(super) behaviour: Behaviour,
@@ -70,15 +72,13 @@ impl Application {
             Stage::Suspended
         } else {
             Stage::New {
-                submit_at: now
-                    .saturating_add(behaviour.submit_delay)
-                    .unwrap_or(Timestamp::MAX),
+                submit_at: behaviour.submits_at(now),
             }
         };
-        let annotation = format!(
-            "/metadata/annotations/{}",
-            marks::SUBMISSION_ID.replace('/', "~1")
-        );
+        let annotation = |name: &str| {
+            let path = format!("/metadata/annotations/{}", name.replace('/', "~1"));
+            object.pointer(&path).and_then(Value::as_str)
+        };
         Ok(Self {
             name: name
                 .filter(|n| is_name(n))
@@ -86,10 +86,8 @@ impl Application {
                 .to_owned(),
             uid: uuid::Uuid::new_v4().to_string().parse().map_err(|_| "no UID")?,
             labels: texts(object.pointer("/metadata/labels")),
-            submission_id: object
-                .pointer(&annotation)
-                .and_then(Value::as_str)
-                .and_then(|id| id.parse().ok()),
+            submission_id: annotation(marks::SUBMISSION_ID).and_then(|id| id.parse().ok()),
+            two_phase: annotation(marks::COMMIT) == Some(marks::TWO_PHASE),
             created_at: now,
             time_to_live: object.pointer("/spec/timeToLiveSeconds").and_then(Value::as_i64),
             behaviour,
@@ -151,6 +149,7 @@ impl Application {
             driver_pod: submitted.then(|| self.driver_name()),
             execution_attempts: u32::from(submitted),
             terminated_at: ended.map(|(at, _)| *at),
+            two_phase: self.two_phase,
             suspended: matches!(self.stage, Stage::Suspended),
             deleting: false,
             created_at: Some(self.created_at),

@@ -1,6 +1,6 @@
 //! What a simulated job does, told by annotations of the object or of its driver.
 
-use jiff::SignedDuration;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 use serde_json::Value;
 
@@ -67,6 +67,11 @@ impl Behaviour {
             }
         }
         Ok(behaviour)
+    }
+
+    /// When the operator has made the driver's pod of what it takes up at `now`.
+    pub(super) fn submits_at(&self, now: Timestamp) -> Timestamp {
+        now.saturating_add(self.submit_delay).unwrap_or(Timestamp::MAX)
     }
 
     fn set(&mut self, key: &str, text: &str) -> Result<(), &'static str> {

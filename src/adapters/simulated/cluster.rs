@@ -242,6 +242,14 @@ impl Cluster for SimulatedCluster {
         Ok(self.now()?.get(name))
     }
 
+    async fn release(&self, name: &str, uid: &ObjectUid) -> Result<(), ports::Error> {
+        let mut machine = self.now()?;
+        machine.release(name, uid, self.clock.now());
+        self.file
+            .write(&machine)
+            .map_err(|error| ports::Error::transient(error.to_string()))
+    }
+
     async fn delete(&self, name: &str, uid: &ObjectUid) -> Result<Deleted, ports::Error> {
         self.delete_by(|machine, now| machine.delete(name, uid, now))
     }

@@ -81,6 +81,18 @@ impl Machine {
         self.applications.get(name).map(Application::object)
     }
 
+    /// A suspended object is taken up as if it were new.
+    pub(super) fn release(&mut self, name: &str, uid: &ObjectUid, now: Timestamp) {
+        self.advance(now);
+        let Some(application) = self.applications.get(name).filter(|a| a.uid == *uid) else {
+            return;
+        };
+        if application.stage == Stage::Suspended {
+            let submit_at = application.behaviour.submits_at(now);
+            self.enter(name, Stage::New { submit_at });
+        }
+    }
+
     /// The object goes, and its pods with it.
     pub(super) fn delete(&mut self, name: &str, uid: &ObjectUid, now: Timestamp) -> Deleted {
         self.advance(now);

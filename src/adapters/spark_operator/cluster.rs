@@ -107,6 +107,25 @@ impl Cluster for SparkOperatorCluster {
         }
     }
 
+    async fn release(&self, name: &str, uid: &ObjectUid) -> Result<(), Error> {
+        let patch = json!([
+            {"op": "test", "path": "/metadata/uid", "value": uid.as_str()},
+            {"op": "test", "path": "/spec/suspend", "value": true},
+            {"op": "replace", "path": "/spec/suspend", "value": false},
+        ]);
+        let request = Request::patch(format!(
+            "{}/{name}?fieldManager=spark-broker",
+            self.objects_path()
+        ))
+        .header("content-type", "application/json-patch+json")
+        .body(patch.to_string().into_bytes());
+        match self.send(request).await {
+            Ok(_) => Ok(()),
+            Err(failure) if failure.says_absent(name) || failure.says_test_failed() => Ok(()),
+            Err(failure) => Err(failure.into()),
+        }
+    }
+
     async fn delete(&self, name: &str, uid: &ObjectUid) -> Result<Deleted, Error> {
         self.delete_at(&self.objects_path(), name, uid).await
     }

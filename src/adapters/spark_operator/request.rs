@@ -54,6 +54,12 @@ impl Failure {
         matches!(self, Self::Refused(r) if r.code == 404 && r.reason == "NotFound" && r.name == name)
     }
 
+    /// Whether a test of a JSON patch failed: the object isn't what it was taken for. The API server answers that with a
+    /// 422 which, unlike one about the object that would come of it, names nothing.
+    pub(super) fn says_test_failed(&self) -> bool {
+        matches!(self, Self::Refused(r) if r.code == 422 && r.reason == "Invalid" && r.name.is_empty())
+    }
+
     /// Whether the precondition on the UID failed: another object has the name.
     pub(super) fn says_other_uid(&self) -> bool {
         matches!(self, Self::Refused(r) if r.code == 409 && r.message.contains("UID"))

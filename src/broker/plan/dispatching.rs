@@ -55,6 +55,9 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
 /// It isn't known whether a create went through: ask for the object, and create again by the same name while it is absent.
 fn unresolved(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     let memory = &attempt.memory;
+    if let Some(act) = given_up(attempt, at) {
+        return act;
+    }
     let Some(looked) = attempt.sight.looked else {
         return Act::Look;
     };
@@ -90,6 +93,17 @@ fn unresolved(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
             false,
         ),
     }
+}
+
+/// Under `onUnreachable: move`, an attempt whose cluster has given no answer for too long is given up: what it may have
+/// left there is removed when the cluster is back.
+fn given_up(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
+    let silent = at.now.saturating_sub(attempt.memory.silent_since?);
+    if attempt.record.cancel_requested || silent < at.failover? {
+        return None;
+    }
+    let message = format!("its cluster has given no answer for {} s", silent.as_secs());
+    take(&attempt.record, at, Happening::Abandoned { message })
 }
 
 /// A refusal that proves that nothing was made.

@@ -8,6 +8,9 @@ use crate::lifecycle::Happening;
 use crate::submission::{RawState, Reason, Record, State};
 use crate::watch::{DriverPhase, DriverSight};
 
+/// A release that shows no effect is sent again after this.
+const RELEASE_AGAIN: Duration = Duration::from_secs(10);
+
 pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     let record = &attempt.record;
     let seen = attempt.observation();
@@ -32,6 +35,9 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     if !at.in_sight {
         return Act::Rest;
     }
+    if let Some(act) = release(attempt, at) {
+        return act;
+    }
     let failed = seen
         .object
         .as_ref()
@@ -42,6 +48,25 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
         (Some(_), DriverSight::Seen(driver)) if driver.has_ended() => rerun_or_end(attempt, at),
         (Some(_) | None, _) => run_timeout(record, at),
     }
+}
+
+/// Under `commit: two-phase` the write of SUBMITTED was the commit: an object that stands suspended since its creation is
+/// released now, by whoever finds it (the design's §9).
+fn release(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
+    let object = attempt.sight.object.as_ref()?;
+    let held_by_us = object.two_phase && object.suspended && !object.deleting;
+    let committed = attempt.record.state == State::Submitted
+        && attempt.record.object_uid.as_ref() == Some(&object.uid)
+        && attempt.owns(at.installation, object);
+    if !held_by_us || !committed {
+        return None;
+    }
+    Some(
+        match attempt.memory.release_sent.map(|sent| sent + RELEASE_AGAIN) {
+            Some(due) if due > at.now => Act::Wait(due),
+            Some(_) | None => Act::Release(object.uid.clone()),
+        },
+    )
 }
 
 /// The end of a driver that was stopped from outside is judged by the object as it is now.

@@ -32,6 +32,8 @@ pub enum Act {
     Look,
     /// List the attempt's pods, not older than now.
     ListPods,
+    /// Release the object, which was created suspended: the attempt is committed.
+    Release(ObjectUid),
     /// Delete the object.
     DeleteObject(ObjectUid),
     /// Delete these pods of the attempt.
@@ -51,6 +53,8 @@ pub struct Settling {
     pub end: Duration,
     /// From the first absence of an object to `Lost`.
     pub lost: Duration,
+    /// How long a cluster with `onUnreachable: move` may be silent before attempts are given up there.
+    pub failover: Duration,
 }
 
 impl Default for Settling {
@@ -60,6 +64,7 @@ impl Default for Settling {
             submit: Duration::from_secs(180),
             end: Duration::from_secs(600),
             lost: Duration::from_secs(60),
+            failover: Duration::from_secs(600),
         }
     }
 }
@@ -83,6 +88,8 @@ pub struct Circumstances<'a> {
     pub in_sight: bool,
     /// Whether some cluster that the job may use isn't excluded for it, the current one left out.
     pub other_cluster: bool,
+    /// How long its cluster may be silent before the attempt is given up there; absent: for ever.
+    pub failover: Option<Duration>,
     /// A random number of 0 to 1, for jitter.
     pub jitter: f64,
 }

@@ -64,6 +64,7 @@ impl Scheduler {
                     .and_then(|name| self.health.get(name))
                     .is_some_and(Health::is_in_sight),
                 other_cluster: self.has_other_cluster(&attempt.record),
+                failover: cluster.and_then(|name| self.term.failover(name)),
                 jitter: rand::random(),
             },
         )
@@ -89,6 +90,7 @@ impl Scheduler {
         match &act {
             Act::Create => slot.attempt.memory.creates += 1,
             Act::DeleteObject(_) => slot.attempt.memory.delete_sent = Some(now),
+            Act::Release(_) => slot.attempt.memory.release_sent = Some(now),
             _ => {}
         }
         let (hands, attempt) = (self.term.hands.clone(), slot.attempt.clone());
@@ -103,6 +105,7 @@ impl Scheduler {
         match done {
             Ok((id, Done::Act(outcome))) => self.came_to(&id, *outcome),
             Ok((_, Done::Checked(records))) => self.strangers_checked(records),
+            Ok((_, Done::Cleared(clearing, cleared))) => self.cleared(&clearing, cleared),
             Err(error) => {
                 tracing::error!(%error, "an act of the scheduler panicked");
                 return ControlFlow::Break(());
@@ -124,6 +127,7 @@ impl Scheduler {
                 | Outcome::Created(..)
                 | Outcome::Looked(..)
                 | Outcome::Listed(..)
+                | Outcome::Released(..)
                 | Outcome::Deleted(..) => {}
             }
         }
@@ -137,16 +141,18 @@ impl Scheduler {
             }
             Outcome::Created(sent, result) => self.created(id, sent, result),
             Outcome::Looked(asked, Ok(object)) => {
-                slot.attempt.memory.failures = 0;
+                slot.attempt.answered();
                 slot.attempt.looked(object, asked, now);
             }
             Outcome::Listed(asked, Ok(pods)) => {
-                slot.attempt.memory.failures = 0;
+                slot.attempt.answered();
                 slot.attempt.listed(pods, asked, now);
             }
+            Outcome::Released(_, Ok(())) => slot.attempt.answered(),
             Outcome::Deleted(_, Ok(())) => slot.attempt.deleted(now),
             Outcome::Looked(_, Err(error))
             | Outcome::Listed(_, Err(error))
+            | Outcome::Released(_, Err(error))
             | Outcome::Deleted(_, Err(error)) => {
                 tracing::debug!(submission.id = %id, %error, "the cluster gave no answer");
                 slot.attempt.back_off(now);
@@ -203,7 +209,9 @@ impl Scheduler {
             submission.id = %id, state = %record.state, cluster.name = record.cluster.as_ref().map(ClusterName::as_str),
             attempt = record.attempt.0, reason = record.verdict.reason.map(Reason::as_str), "moved"
         );
-        slot.attempt.record = record;
+        slot.attempt.record = record.clone();
+        self.given_up(&record);
+        let Some(slot) = self.live.get_mut(id) else { return };
         if slot.attempt.record.state != State::Dispatching {
             self.probe_is_over(id);
         }
@@ -239,6 +247,9 @@ impl Scheduler {
 
     /// Somebody else wrote before us: what stands now decides.
     pub(super) fn overtaken(&mut self, id: &SubmissionId, stored: Option<Record>) {
+        if let Some(stored) = &stored {
+            self.given_up(stored);
+        }
         let known = self.live.get_mut(id).map(|slot| &mut slot.attempt);
         let Some((known, stored)) = known.zip(stored) else {
             return self.forget(id);

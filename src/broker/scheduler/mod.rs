@@ -16,6 +16,7 @@ use jiff::Timestamp;
 use tokio::sync::mpsc;
 use tokio::task::JoinSet;
 
+use super::abandoned::{Abandonments, Cleared, Clearing};
 use super::attempt::Attempt;
 use super::boards::Boards;
 use super::hands::{Hands, Outcome};
@@ -75,6 +76,12 @@ pub struct Term {
 }
 
 impl Term {
+    /// How long the cluster may be silent before attempts are given up there; absent: for ever.
+    fn failover(&self, name: &ClusterName) -> Option<Duration> {
+        let cluster = self.routing.clusters.iter().find(|c| c.name == *name)?;
+        cluster.moves.then_some(self.settling.failover)
+    }
+
     /// Whether the configuration lets the cluster serve the record's queue and Spark version.
     fn serves(&self, name: &ClusterName, record: &Record) -> bool {
         let Some(cluster) = self.routing.clusters.iter().find(|c| c.name == *name) else {
@@ -108,6 +115,7 @@ pub struct Scheduler {
     by_object: HashMap<(ClusterName, String), SubmissionId>,
     health: HashMap<ClusterName, Health>,
     strangers: Strangers,
+    abandoned: Abandonments,
     boards: Boards,
     acts: JoinSet<(SubmissionId, Done)>,
     chores: JoinSet<()>,
@@ -121,6 +129,7 @@ pub struct Scheduler {
 enum Done {
     Act(Box<Outcome>),
     Checked(Option<Vec<Record>>),
+    Cleared(Box<Clearing>, Cleared),
 }
 
 impl Scheduler {
@@ -141,6 +150,7 @@ impl Scheduler {
             by_object: HashMap::new(),
             health,
             strangers: Strangers::default(),
+            abandoned: Abandonments::default(),
             boards: Boards::default(),
             acts: JoinSet::new(),
             chores: JoinSet::new(),
@@ -202,6 +212,7 @@ impl Scheduler {
     /// A record was read: adopted where it is live and unknown, taken over where it is newer than what is known.
     pub fn found(&mut self, record: Record) {
         let id = record.id.clone();
+        self.given_up(&record);
         match self.live.get_mut(&id) {
             Some(slot) if slot.busy || slot.attempt.record.version >= record.version => {}
             Some(slot) if slot.attempt.record.incarnation == record.incarnation => {
@@ -310,6 +321,7 @@ impl Scheduler {
         recovered.iter().for_each(|name| self.update_health(name));
         self.time_out();
         self.check_strangers();
+        self.clear_abandoned();
         self.cycle_due |= self.backlog.wake(self.wall()) > 0;
         for (name, _) in self.health.iter().filter(|(_, health)| health.is_in_sight()) {
             self.router.still_current(name, now);

@@ -1,11 +1,14 @@
 //! What the clusters' watches show, laid to the attempts that it concerns.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 
-use super::{Scheduler, Slot, record_name};
+use super::{Done, Scheduler, Slot, record_name};
+use crate::broker::abandoned::{Cleared, Clearing};
 use crate::broker::attempt::Attempt;
 use crate::model::{ClusterName, SubmissionId};
 use crate::ports::cluster::ClusterEvent;
+use crate::submission::Record;
 use crate::watch::{Driver, ObjectState};
 
 impl Scheduler {
@@ -101,6 +104,53 @@ impl Scheduler {
             self.cycle_due = true;
         }
         self.dirty.insert(id.clone());
+    }
+
+    /// Notes what a record says of attempts that were given up.
+    pub(super) fn given_up(&mut self, record: &Record) {
+        if self.abandoned.note(record) {
+            self.close_what_is_cleared();
+        }
+    }
+
+    /// Removes what attempts that were given up have left, on clusters that are back.
+    pub(super) fn clear_abandoned(&mut self) {
+        let (now, settling) = (self.now(), &self.term.settling);
+        let settle = settling.submit.max(settling.create);
+        let in_sight = self.health.iter().filter(|(_, health)| health.is_in_sight());
+        let due: Vec<Clearing> = in_sight
+            .flat_map(|(name, _)| self.abandoned.due(name, now, settle))
+            .collect();
+        for clearing in due {
+            let term = Arc::clone(&self.term);
+            self.acts.spawn(async move {
+                let cleared = clearing.carry_out(&term).await;
+                (clearing.id(), Done::Cleared(Box::new(clearing), cleared))
+            });
+        }
+    }
+
+    pub(super) fn cleared(&mut self, clearing: &Clearing, cleared: Cleared) {
+        self.abandoned.came_to(clearing, &cleared, self.now());
+        match cleared {
+            Cleared::Record(record) => self.found(*record),
+            Cleared::NotYet | Cleared::Absent | Cleared::Vanished => self.close_what_is_cleared(),
+        }
+    }
+
+    /// A cluster takes nothing new before what was given up there is removed.
+    fn close_what_is_cleared(&mut self) {
+        let names: Vec<ClusterName> = self.health.keys().cloned().collect();
+        for name in names {
+            let blocked = self.abandoned.blocks(&name);
+            if self
+                .health
+                .get_mut(&name)
+                .is_some_and(|health| health.set_clearing(blocked))
+            {
+                self.update_health(&name);
+            }
+        }
     }
 
     pub(super) fn update_health(&mut self, name: &ClusterName) {

@@ -5,7 +5,7 @@ mod walks;
 use jiff::Timestamp;
 
 use super::*;
-use crate::model::{Epoch, ObjectUid};
+use crate::model::{Attempt, Epoch, ObjectUid};
 use crate::submission::{NewRecord, Placement, RawState, Reason, Record, RestartPolicy, State};
 use crate::watch::{
     Driver, DriverEnd, DriverPhase, DriverSight, DriverStop, ObjectState, Observation, Ownership,
@@ -80,6 +80,7 @@ fn object(raw: &str) -> ObjectState {
         execution_attempts: 0,
         terminated_at: None,
         suspended: false,
+        two_phase: false,
         deleting: false,
         created_at: None,
     }
@@ -163,6 +164,23 @@ fn the_operators_message_and_the_exit_code_reach_the_record() {
     assert_eq!(record.verdict.reason, Some(Reason::ApplicationFailed));
     assert!(record.verdict.message.unwrap().contains("ExitCode: 3"));
     assert_eq!(record.raw_state.as_deref(), Some("FAILED"));
+}
+
+#[test]
+fn what_the_message_was_taken_from_stands_beside_it_until_the_next_transition() {
+    let mut failed = object("FAILED");
+    failed.error_message = Some("failed to run spark-submit: WARN\nError: no such file\n".into());
+    let record = next(&submitted(), sees(Some(failed), DriverSight::Absent));
+    assert_eq!(record.state, State::Retrying);
+    assert_eq!(record.verdict.message.as_deref(), Some("no such file"));
+    let detail = record.verdict.message_detail.as_deref().unwrap();
+    assert!(
+        detail.starts_with("failed to run spark-submit: WARN\n"),
+        "{detail}"
+    );
+    let queued = next(&record, Happening::AttemptOver { not_before: None });
+    assert_eq!(queued.verdict.message.as_deref(), Some("no such file"));
+    assert_eq!(queued.verdict.message_detail, None);
 }
 
 #[test]
@@ -330,5 +348,37 @@ fn a_run_time_out_ends_in_failure() {
     assert_eq!(
         (record.state, record.verdict.reason),
         (State::Failed, Some(Reason::RunTimeout))
+    );
+}
+
+#[test]
+fn a_record_expires_only_once_nothing_that_was_given_up_is_left() {
+    let message = "silent".to_owned();
+    let given_up = next(&placed(), Happening::Abandoned { message });
+    assert_eq!((given_up.state, given_up.abandoned.len()), (State::Queued, 1));
+    let cancelled = next(&given_up, Happening::CancelRequested);
+    assert_eq!((cancelled.state, cancelled.expires_at), (State::Cancelled, None));
+    let gone = |record: &Record, attempt| {
+        happens(
+            record,
+            Happening::AbandonedGone {
+                attempt: Attempt(attempt),
+            },
+        )
+    };
+    assert_eq!(gone(&cancelled, 7), Step::Ignored);
+    let Step::Next(closed) = gone(&cancelled, 1) else {
+        panic!("it is closed")
+    };
+    assert_eq!(
+        (closed.state, closed.version),
+        (State::Cancelled, cancelled.version.next())
+    );
+    assert!(closed.abandoned.is_empty() && closed.expires_at.is_some());
+    assert_eq!(gone(&closed, 1), Step::Ignored);
+    let message = "silent".to_owned();
+    assert_eq!(
+        happens(&submitted(), Happening::Abandoned { message }),
+        Step::Illegal
     );
 }

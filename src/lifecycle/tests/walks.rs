@@ -36,6 +36,10 @@ fn every_happening() -> Vec<Happening> {
             message: String::new(),
         },
         Happening::AttemptOver { not_before: None },
+        Happening::Abandoned {
+            message: String::new(),
+        },
+        Happening::AbandonedGone { attempt: Attempt(1) },
         Happening::QueueTimedOut {
             message: String::new(),
         },

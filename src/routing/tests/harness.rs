@@ -69,6 +69,7 @@ pub(super) fn cluster(name: &str, weight: u32) -> ClusterSettings {
         namespace: "spark-jobs".into(),
         queues: None,
         spark_versions: Vec::new(),
+        moves: false,
         sources: vec![CapacitySource::Nodes],
         provisionable: None,
         pacing: Pacing {

@@ -92,6 +92,11 @@ impl Cluster for CountedCluster {
         self.inner.get(name).await
     }
 
+    async fn release(&self, name: &str, uid: &ObjectUid) -> Result<(), Error> {
+        self.called("release");
+        self.inner.release(name, uid).await
+    }
+
     async fn delete(&self, name: &str, uid: &ObjectUid) -> Result<Deleted, Error> {
         self.called("delete");
         self.inner.delete(name, uid).await

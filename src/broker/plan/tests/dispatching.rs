@@ -169,3 +169,52 @@ fn an_answer_older_than_what_the_watch_has_shown_since_counts_for_nothing() {
     world.attempt.create_came_to(sent, Ok(object("")), world.now);
     assert_eq!(world.attempt.sight.object.as_ref().unwrap().raw, "RUNNING");
 }
+
+/// A world in which the create was ambiguous and the cluster has been silent for `seconds` since.
+fn silent_for(seconds: u64, failover: Option<Duration>) -> World {
+    let mut world = World::own();
+    world.failover = failover;
+    world.create(Err(ambiguous()));
+    world.later(seconds);
+    world
+}
+
+#[test]
+fn an_attempt_on_a_silent_cluster_is_given_up_where_jobs_may_move() {
+    let ten_minutes = Some(Duration::from_secs(600));
+    assert_eq!(silent_for(6_000, None).plan(), Act::Look, "it waits");
+    assert_eq!(silent_for(599, ten_minutes).plan(), Act::Look, "not yet");
+    let mut moved = silent_for(600, ten_minutes);
+    assert_eq!(moved.write(), State::Queued);
+    let record = &moved.attempt.record;
+    assert_eq!((record.attempt.0, record.tries), (2, 0));
+    let left = &record.abandoned[0];
+    assert_eq!((left.attempt.0, left.cluster.as_str()), (1, "a"));
+
+    let mut answered = silent_for(300, ten_minutes);
+    answered.look(None);
+    answered.attempt.answered();
+    answered.create(Err(ambiguous()));
+    answered.later(599);
+    assert_eq!(
+        answered.plan(),
+        Act::Look,
+        "silence is counted from the last answer"
+    );
+
+    let mut cancelled = silent_for(600, ten_minutes);
+    cancelled.attempt.record.cancel_requested = true;
+    assert_eq!(cancelled.plan(), Act::Look, "a cancel waits for its proof");
+}
+
+#[test]
+fn a_committed_attempt_is_never_given_up_for_silence() {
+    let mut world = World::own();
+    world.failover = Some(Duration::from_secs(600));
+    world.create(Ok(object("")));
+    world.write();
+    world.in_sight = false;
+    world.attempt.back_off(world.now);
+    world.later(10_000);
+    assert_eq!(world.plan(), Act::Rest);
+}

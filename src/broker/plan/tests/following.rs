@@ -28,6 +28,78 @@ fn after_a_deletion_that_nobody_watched_the_settling_time_is_waited_for() {
     assert_eq!(world.write(), State::Cancelled);
 }
 
+/// An object as `commit: two-phase` creates it.
+fn suspended(raw: &str) -> ObjectState {
+    ObjectState {
+        suspended: true,
+        two_phase: true,
+        ..object(raw)
+    }
+}
+
+#[test]
+fn under_two_phase_an_object_is_released_only_after_its_record_says_submitted() {
+    let mut world = World::own();
+    world.create(Ok(suspended("")));
+    assert_eq!(world.write(), State::Submitted);
+    let uid = "uid-1".parse().unwrap();
+    assert_eq!(world.plan(), Act::Release(uid));
+    world.attempt.memory.release_sent = Some(world.now);
+    assert!(matches!(world.plan(), Act::Wait(_)));
+    // Suspended in the operator's word too, it isn't HELD: nobody else suspended it.
+    world.attempt.saw_object(suspended("SUSPENDED"), world.now);
+    world.later(11);
+    assert!(
+        matches!(world.plan(), Act::Release(_)),
+        "without effect it is sent again"
+    );
+    let mut released = suspended("SUSPENDED");
+    released.suspended = false;
+    world.attempt.saw_object(released, world.now);
+    assert_eq!(world.plan(), Act::Rest);
+}
+
+#[test]
+fn what_the_record_has_moved_past_is_never_released() {
+    let mut cancelled = World::own();
+    cancelled.create(Ok(suspended("")));
+    cancelled.write();
+    cancelled.attempt.record.cancel_requested = true;
+    assert_eq!(cancelled.write(), State::Cancelling);
+    assert!(matches!(cancelled.plan(), Act::DeleteObject(_)));
+
+    let mut other = World::own();
+    other.create(Ok(suspended("")));
+    other.write();
+    let second = ObjectState {
+        uid: "uid-2".parse().unwrap(),
+        ..suspended("")
+    };
+    other.attempt.saw_object(second, other.now);
+    assert!(
+        !matches!(other.plan(), Act::Release(_)),
+        "another object by the same name"
+    );
+
+    let mut out_of_sight = World::own();
+    out_of_sight.create(Ok(suspended("")));
+    out_of_sight.write();
+    out_of_sight.in_sight = false;
+    assert_eq!(out_of_sight.plan(), Act::Rest);
+}
+
+#[test]
+fn what_another_party_suspended_is_held_and_not_released() {
+    let mut world = World::own();
+    world.create(Ok(object("")));
+    world.write();
+    let mut stopped = object("SUSPENDED");
+    stopped.suspended = true;
+    world.attempt.saw_object(stopped, world.now);
+    assert_eq!(world.write(), State::Held);
+    assert!(!matches!(world.plan(), Act::Release(_)));
+}
+
 #[test]
 fn a_run_time_out_stops_the_driver_and_fails() {
     let mut world = running();

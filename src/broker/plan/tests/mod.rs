@@ -66,6 +66,7 @@ struct World {
     now: Duration,
     in_sight: bool,
     other_cluster: bool,
+    failover: Option<Duration>,
     epoch: Epoch,
 }
 
@@ -76,6 +77,7 @@ impl World {
             now: T0,
             in_sight: true,
             other_cluster: true,
+            failover: None,
             epoch: Epoch(3),
         }
     }
@@ -102,6 +104,7 @@ impl World {
                 now: self.now,
                 in_sight: self.in_sight,
                 other_cluster: self.other_cluster,
+                failover: self.failover,
                 jitter: 0.5,
             },
         )
@@ -158,6 +161,7 @@ fn object(raw: &str) -> ObjectState {
         execution_attempts: 0,
         terminated_at: None,
         suspended: false,
+        two_phase: false,
         deleting: false,
         created_at: None,
     }
