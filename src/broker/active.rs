@@ -104,7 +104,7 @@ impl Candidate {
         for record in persistently("wishes", || reader.open_wishes()).await {
             scheduler.found(record);
         }
-        let mut helpers = self.watch_clusters(&inputs);
+        let mut helpers = self.watch_clusters(epoch, &inputs);
         helpers.spawn(reader.clone().backlog());
         helpers.spawn(reader.clone().live(names));
         helpers.spawn(reader.wishes());
@@ -118,11 +118,12 @@ impl Candidate {
         }
     }
 
-    fn watch_clusters(&self, inputs: &mpsc::Sender<Input>) -> JoinSet<()> {
+    fn watch_clusters(&self, epoch: Epoch, inputs: &mpsc::Sender<Input>) -> JoinSet<()> {
         let mut watches = JoinSet::new();
         for (name, cluster) in self.hands.clusters.iter() {
             let watching = Watching {
                 domain: self.domain.clone(),
+                epoch,
                 name: name.clone(),
                 cluster: Arc::clone(cluster),
                 coordination: Arc::clone(&self.coordination),

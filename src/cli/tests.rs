@@ -2,6 +2,7 @@
 
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::thread::JoinHandle;
 
 use clap::{CommandFactory, Parser};
@@ -96,10 +97,25 @@ fn problem(kind: &str, detail: &str) -> Value {
     })
 }
 
-fn file(name: &str, text: &str) -> std::path::PathBuf {
-    let path = std::env::temp_dir().join(format!("spark-broker-cli-{}-{name}", std::process::id()));
-    std::fs::write(&path, text).unwrap();
-    path
+/// A file that is gone with this value.
+struct TextFile(PathBuf);
+
+impl TextFile {
+    fn new(name: &str, text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("spark-broker-cli-{}-{name}", std::process::id()));
+        std::fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for TextFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 #[test]
@@ -171,8 +187,8 @@ fn an_api_that_isnt_there_is_unavailable() {
 
 #[test]
 fn submit_sends_the_file_as_it_is_and_shows_every_violation() {
-    let spec = file("spec.json", "{\"a\":\n1}");
-    let spec = spec.to_str().unwrap();
+    let file = TextFile::new("spec.json", "{\"a\":\n1}");
+    let spec = file.path();
     let api = Told::to(vec![
         (202, status("QUEUED")),
         (400, problem("invalid-request", "not accepted")),
@@ -264,17 +280,17 @@ fn a_cancel_that_came_too_late_ends_otherwise() {
 
 #[test]
 fn check_config_tells_every_fault_on_a_line_of_its_own() {
-    let faulty = file("faulty.yaml", "queues: [{name: dev, weight: 0}]\nclusters: []\n");
-    let (_, result) = run(&["check-config", "--config", faulty.to_str().unwrap()]);
+    let faulty = TextFile::new("faulty.yaml", "queues: [{name: dev, weight: 0}]\nclusters: []\n");
+    let (_, result) = run(&["check-config", "--config", faulty.path()]);
     assert_eq!(code(&result), 78);
     let text = result.unwrap_err().to_string();
     let paths: Vec<_> = text.lines().map(|line| line.split(':').next().unwrap()).collect();
     assert_eq!(paths, ["queues[0].weight", "clusters"]);
-    let right = file(
+    let right = TextFile::new(
         "right.yaml",
         "queues: [{name: dev}]\nclusters: [{name: a, type: simulated}]\n",
     );
-    let (out, result) = run(&["check-config", "--config", right.to_str().unwrap()]);
+    let (out, result) = run(&["check-config", "--config", right.path()]);
     assert_eq!((code(&result), out.ends_with("is right\n")), (0, true));
 }
 

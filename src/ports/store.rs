@@ -182,13 +182,15 @@ pub trait Coordination: Send + Sync {
         next: &Lease,
     ) -> Result<LeaseWrite, Error>;
 
-    /// Writes what a cluster says of itself; the last writer wins.
+    /// Writes what the scheduler of `epoch` says of a cluster; whether it stands: not where one of a later epoch has
+    /// written the cluster's item.
     async fn write_cluster(
         &self,
         domain: &Domain,
         name: &ClusterName,
         board: &ClusterBoard,
-    ) -> Result<(), Error>;
+        epoch: Epoch,
+    ) -> Result<bool, Error>;
 
     /// What a cluster says of itself.
     async fn cluster(&self, domain: &Domain, name: &ClusterName) -> Result<Option<ClusterBoard>, Error>;
@@ -196,16 +198,23 @@ pub trait Coordination: Send + Sync {
     /// Which cluster stood behind the name last: see [`super::cluster::Cluster::identity`].
     async fn cluster_identity(&self, domain: &Domain, name: &ClusterName) -> Result<Option<String>, Error>;
 
-    /// From now on this cluster stands behind the name.
+    /// From now on this cluster stands behind the name. Fenced as [`Self::write_cluster`].
     async fn set_cluster_identity(
         &self,
         domain: &Domain,
         name: &ClusterName,
         identity: &str,
-    ) -> Result<(), Error>;
+        epoch: Epoch,
+    ) -> Result<bool, Error>;
 
-    /// Writes what a queue says of itself; the last writer wins.
-    async fn write_queue(&self, domain: &Domain, name: &QueueName, board: &QueueBoard) -> Result<(), Error>;
+    /// Writes what the scheduler of `epoch` says of a queue. Fenced as [`Self::write_cluster`].
+    async fn write_queue(
+        &self,
+        domain: &Domain,
+        name: &QueueName,
+        board: &QueueBoard,
+        epoch: Epoch,
+    ) -> Result<bool, Error>;
 
     /// What a queue says of itself.
     async fn queue(&self, domain: &Domain, name: &QueueName) -> Result<Option<QueueBoard>, Error>;

@@ -166,13 +166,6 @@ impl Router {
         }
     }
 
-    /// Closes a cluster to new submissions, with a reason, or opens it.
-    pub fn set_cordon(&mut self, cluster: &ClusterName, cordoned: Option<String>) {
-        if let Some(view) = self.view_mut(cluster) {
-            view.cordoned = cordoned.map(Arc::from);
-        }
-    }
-
     /// A submission occupies a cluster that this router didn't place: after a takeover. A second call for an ID
     /// replaces the first.
     pub fn adopt_live(&mut self, job: LiveJob) {
@@ -228,11 +221,6 @@ impl Router {
         }
     }
 
-    /// Which cluster the submission occupies.
-    pub fn cluster_of(&self, id: &SubmissionId) -> Option<&ClusterName> {
-        self.lives.get(id).map(|live| &live.cluster)
-    }
-
     /// How many submissions occupy the cluster.
     pub fn live(&self, cluster: &ClusterName) -> u64 {
         self.views
@@ -266,12 +254,9 @@ impl Router {
 
     /// Whether a hold on the cluster makes sense: it takes submissions, only not now.
     pub(super) fn takes_jobs(&self, cluster: &ClusterName) -> bool {
-        self.views.iter().any(|view| {
-            view.name == *cluster
-                && view.settings.is_some()
-                && view.unhealthy.is_none()
-                && view.cordoned.is_none()
-        })
+        self.views
+            .iter()
+            .any(|view| view.name == *cluster && view.settings.is_some() && view.unhealthy.is_none())
     }
 
     /// Counts a submission as live; its room is the caller's business.

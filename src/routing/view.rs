@@ -18,7 +18,6 @@ pub(super) struct View {
     pub(super) settings: Option<Arc<ClusterSettings>>,
     /// Absent: healthy.
     pub(super) unhealthy: Option<Arc<str>>,
-    pub(super) cordoned: Option<Arc<str>>,
     /// When its capacity was read.
     pub(super) at: Option<Duration>,
     pub(super) live: u64,
@@ -74,7 +73,6 @@ impl View {
             name,
             settings: None,
             unhealthy: Some("not connected yet".into()),
-            cordoned: None,
             at: None,
             live: 0,
             pending: 0,

@@ -15,5 +15,7 @@ mod lookup;
 mod outage;
 mod shutdown;
 
+#[path = "../support/ports.rs"]
+mod ports;
 #[path = "../support/proxy.rs"]
 mod proxy;

@@ -10,6 +10,10 @@
 #[path = "../support/cluster/mod.rs"]
 mod cluster;
 
+#[allow(dead_code, unused_imports, reason = "the suite of the burst uses more of it")]
+#[path = "../support/burst/mod.rs"]
+mod bursts;
+
 mod bed;
 mod cancel;
 mod clusters;
@@ -22,5 +26,6 @@ mod objects;
 mod operator;
 mod outage;
 mod reach;
+mod restarts;
 mod rights;
 mod status;
