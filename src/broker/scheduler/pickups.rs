@@ -11,7 +11,8 @@ impl Scheduler {
         if !self.router.picked_up(id) {
             return;
         }
-        let Some(name) = self.router.cluster_of(id).cloned() else {
+        let slot = self.live.get(id);
+        let Some(name) = slot.and_then(|slot| slot.attempt.record.cluster.clone()) else {
             return;
         };
         if self.health.get_mut(&name).is_some_and(Health::picked_up) {
