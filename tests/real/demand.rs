@@ -34,9 +34,28 @@ fn incomparable(spec: &Value) -> Option<&'static str> {
     None
 }
 
+/// Gives every container below `value` an image, without which the API server refuses its pod.
+fn with_images(value: &mut Value) {
+    for list in ["containers", "sidecars", "initContainers"] {
+        for container in value
+            .get_mut(list)
+            .and_then(Value::as_array_mut)
+            .into_iter()
+            .flatten()
+        {
+            container["image"] = json!("image");
+        }
+    }
+    let fields = value.as_object_mut().into_iter().flatten();
+    fields
+        .filter(|(_, inner)| inner.is_object())
+        .for_each(|(_, inner)| with_images(inner));
+}
+
 /// The effective spec: a file that needn't be fetched, of the same kind, and what every application must have.
 fn effective(spec: &Value) -> Map<String, Value> {
     let mut spec = spec.clone();
+    with_images(&mut spec);
     let file = spec["mainApplicationFile"].as_str().unwrap();
     spec["mainApplicationFile"] = json!(format!("local:///{}", file.rsplit('/').next().unwrap()));
     let defaults = json!({"sparkVersion": "3.5.6", "image": "spark:3.5.6", "mainClass": "A", "driver": {}, "executor": {}});
@@ -152,8 +171,17 @@ fn executors(properties: &[String]) -> Vec<(Requests, u64)> {
 /// The driver pod of `name`, once spark-submit has made it.
 async fn driver(plane: &ControlPlane, name: &str) -> Pod {
     let pods: Api<Pod> = Api::namespaced(plane.admin().await, NAMESPACE);
+    let applications = plane.applications(NAMESPACE).await;
     let mut found = None;
     eventually(&format!("{name} has a driver"), async || {
+        let object = applications.get(name).await.unwrap();
+        let state = &object.data["status"]["applicationState"];
+        assert!(
+            !state["state"]
+                .as_str()
+                .is_some_and(|word| word.contains("FAILED")),
+            "{name}: {state}"
+        );
         found = pods.get_opt(&format!("{name}-driver")).await.unwrap();
         found.is_some()
     })
