@@ -70,6 +70,8 @@ pub struct Memory {
     pub silent_since: Option<Duration>,
     /// Since when no pod of the attempt has been seen, once its object was gone.
     pub no_pods_since: Option<Duration>,
+    /// Since when the driver has been seen, whatever it did.
+    pub driver_since: Option<Duration>,
     /// When the deletion of the object was last asked for.
     pub delete_sent: Option<Duration>,
     /// When the release of the object was last asked for.
@@ -169,6 +171,14 @@ impl Attempt {
     /// The watch showed the driver.
     pub fn saw_driver(&mut self, driver: Driver, now: Duration) {
         self.memory.no_pods_since = None;
+        if self
+            .sight
+            .driver
+            .as_ref()
+            .is_none_or(|seen| seen.uid != driver.uid)
+        {
+            self.memory.driver_since = Some(now);
+        }
         self.sight.driver_at = Some(now);
         self.sight.driver = Some(driver);
     }

@@ -74,3 +74,25 @@ pub(super) fn fail(
     }
     end(rules, &counted, at, State::Failed, Some(cause), message)
 }
+
+/// Before any driver ran, time was up. An object that isn't picked up is its cluster's fault and doesn't count as a try; a
+/// driver that doesn't start does, and after the last try the attempt is stopped for good.
+pub(super) fn not_started(record: &Record, at: Timestamp, reason: Reason, message: &str) -> Step {
+    match record.state {
+        State::Submitted | State::Held => {}
+        State::Queued
+        | State::Dispatching
+        | State::Running
+        | State::Retrying
+        | State::Cancelling
+        | State::Succeeded
+        | State::Failed
+        | State::Cancelled
+        | State::Rejected => return Step::Illegal,
+    }
+    let mut next = record.clone();
+    next.tries += u32::from(reason != Reason::PickupTimeout);
+    let again = next.tries < next.retry.max_attempts.max(1) && !record.cancel_requested;
+    let to = if again { State::Retrying } else { State::Cancelling };
+    Step::Next(Box::new(moved(&next, at, to, Some(reason), message)))
+}

@@ -72,6 +72,13 @@ pub enum Happening {
         /// For people.
         message: String,
     },
+    /// The attempt didn't get as far as a running driver in time: `PickupTimeout` or `StartTimeout`.
+    NotStarted {
+        /// Which.
+        reason: Reason,
+        /// For people.
+        message: String,
+    },
     /// The attempt is proven over, by the proof of the design's §7.
     AttemptOver {
         /// Where another attempt follows: not before this time.

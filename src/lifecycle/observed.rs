@@ -69,7 +69,7 @@ fn driver_ended(
         RestartPolicy::OnFailure(_) | RestartPolicy::Always => true,
     };
     let object_is_done = seen.object.is_none() || raw.is_some_and(RawState::is_terminal);
-    if rerun_possible && !object_is_done && !waited_enough(rules, ended, at) {
+    if rerun_possible && !object_is_done && !waited_enough(rules.pickup_of(record), ended, at) {
         return Step::Ignored;
     }
     fail(
@@ -82,10 +82,10 @@ fn driver_ended(
     )
 }
 
-fn waited_enough(rules: &Rules, ended: &DriverEnd, at: Timestamp) -> bool {
+fn waited_enough(limit: std::time::Duration, ended: &DriverEnd, at: Timestamp) -> bool {
     ended
         .finished_at
-        .is_some_and(|t| at.duration_since(t).unsigned_abs() >= rules.pickup)
+        .is_some_and(|t| at.duration_since(t).unsigned_abs() >= limit)
 }
 
 fn end_sentence(ended: &DriverEnd) -> String {

@@ -15,7 +15,8 @@ use crate::submission::{Abandoned, HISTORY_MAX, Reason, Record, State, Transitio
 pub struct Rules {
     /// How long an ended record is kept.
     pub retention: Duration,
-    /// How long an end that the operator may rerun waits for the object's word.
+    /// How long the operator may take for an object, and for its word on a driver that has ended, where the job says
+    /// nothing else.
     pub pickup: Duration,
 }
 
@@ -29,6 +30,11 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// How long the operator may take for the object of `record`.
+    pub fn pickup_of(&self, record: &Record) -> Duration {
+        record.timeouts.pickup.map_or(self.pickup, Duration::from_secs)
+    }
+
     /// What comes of `event` for `record`.
     pub fn step(&self, record: &Record, event: &Event) -> Step {
         let at = event.at;
@@ -61,6 +67,7 @@ impl Rules {
             },
             Happening::CancelRequested => self.cancel_requested(record, at),
             Happening::Stopped { reason, message } => stopped(record, at, *reason, message),
+            Happening::NotStarted { reason, message } => ending::not_started(record, at, *reason, message),
             Happening::AttemptOver { not_before } => self.attempt_over(record, at, *not_before),
             Happening::Abandoned { message } => abandoned(record, at, message),
             Happening::AbandonedGone { .. } => Step::Ignored,

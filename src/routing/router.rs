@@ -12,6 +12,9 @@ use super::weights::Counts;
 use super::{Health, LiveJob, Node, Settings};
 use crate::model::{ClusterName, QueueName, Resources, SubmissionId};
 
+/// Of how many submissions it is remembered where their last attempt came to nothing.
+const SHUNNED_MAX: usize = 10_000;
+
 /// The scheduling core of one domain.
 #[derive(Debug)]
 pub struct Router {
@@ -21,6 +24,8 @@ pub struct Router {
     pub(super) lives: HashMap<SubmissionId, Live>,
     /// Object names of live submissions: by them clusters tell what their pods request.
     names: HashMap<String, SubmissionId>,
+    /// Where the last attempt of a waiting submission came to nothing.
+    pub(super) shunned: HashMap<SubmissionId, ClusterName>,
     pub(super) usages: Usages,
     pub(super) counts: Counts,
     pub(super) holds: Holds,
@@ -63,6 +68,7 @@ impl Router {
             views: Vec::new(),
             lives: HashMap::new(),
             names: HashMap::new(),
+            shunned: HashMap::new(),
             usages: Usages::default(),
             counts: Counts::default(),
             holds: Holds::default(),
@@ -178,16 +184,26 @@ impl Router {
         self.enter(&job);
     }
 
-    /// The operator has picked the object up: it leaves the pending window.
-    pub fn picked_up(&mut self, id: &SubmissionId) {
+    /// The operator has picked the object up: it leaves the pending window. Whether it stood there.
+    pub fn picked_up(&mut self, id: &SubmissionId) -> bool {
         let Some(live) = self.lives.get_mut(id).filter(|live| live.pending) else {
-            return;
+            return false;
         };
         live.pending = false;
         let cluster = live.cluster.clone();
         if let Some(view) = self.view_mut(&cluster) {
             view.pending = view.pending.saturating_sub(1);
         }
+        true
+    }
+
+    /// An attempt came to nothing on `cluster`: the next one of the submission goes to another cluster if one fits. It is
+    /// a preference, kept in memory alone, and not for more than some thousands of submissions.
+    pub fn prefer_another(&mut self, id: &SubmissionId, cluster: ClusterName) {
+        if self.shunned.len() >= SHUNNED_MAX {
+            self.shunned.clear();
+        }
+        self.shunned.insert(id.clone(), cluster);
     }
 
     /// The submission occupies its cluster no longer: it has ended, or its intent was never written or did nothing.

@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Act, Circumstances, take};
+use super::{Act, Circumstances, picking_up, take};
 use crate::broker::attempt::Attempt;
 use crate::lifecycle::Happening;
 use crate::submission::{RawState, Reason, Record, State};
@@ -46,7 +46,7 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
         (Some(_), DriverSight::Unseen) if failed => Act::ListPods,
         (None, DriverSight::Unseen | DriverSight::Absent) => missing(attempt, at, &seen.driver),
         (Some(_), DriverSight::Seen(driver)) if driver.has_ended() => rerun_or_end(attempt, at),
-        (Some(_) | None, _) => run_timeout(record, at),
+        (Some(_) | None, _) => picking_up::timed_out(attempt, at).unwrap_or_else(|| run_timeout(record, at)),
     }
 }
 
@@ -99,7 +99,7 @@ fn missing(attempt: &Attempt, at: &Circumstances<'_>, driver: &DriverSight) -> A
 
 /// The driver has ended and the operator may rerun it: its word is waited for, so long and no longer.
 fn rerun_or_end(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
-    let due = attempt.sight.driver_at.unwrap_or(at.now) + at.rules.pickup;
+    let due = attempt.sight.driver_at.unwrap_or(at.now) + at.rules.pickup_of(&attempt.record);
     let due = due.max(at.now + Duration::from_secs(1));
     match run_timeout(&attempt.record, at) {
         Act::Wait(until) => Act::Wait(until.min(due)),

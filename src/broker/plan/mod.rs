@@ -3,6 +3,7 @@
 
 mod dispatching;
 mod following;
+mod picking_up;
 mod stopping;
 pub(super) use stopping::left_alone;
 #[cfg(test)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Act, Circumstances, backoff_secs, take};
+use super::{Act, Circumstances, backoff_secs, picking_up, take};
 use crate::broker::attempt::Attempt;
 use crate::lifecycle::Happening;
 use crate::submission::{RawState, Reason, Record, State};
@@ -30,6 +30,9 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
         }
     }
     if let Some(act) = take(record, at, Happening::Observed(Box::new(attempt.observation()))) {
+        return act;
+    }
+    if let Some(act) = picking_up::started_after_all(attempt, at) {
         return act;
     }
     if !at.in_sight {

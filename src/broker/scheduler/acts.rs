@@ -211,10 +211,8 @@ impl Scheduler {
         );
         slot.attempt.record = record.clone();
         self.given_up(&record);
-        let Some(slot) = self.live.get_mut(id) else { return };
-        if slot.attempt.record.state != State::Dispatching {
-            self.probe_is_over(id);
-        }
+        self.probe_went_on(id);
+        self.left_lying(id, &before);
         let Some(slot) = self.live.get(id) else { return };
         let record = &slot.attempt.record;
         match record.state {
@@ -224,6 +222,9 @@ impl Scheduler {
                 self.unname(&before);
                 self.live.remove(id);
                 self.router.released(id);
+                if let Some(cluster) = before.cluster {
+                    self.router.prefer_another(id, cluster);
+                }
                 self.backlog.insert(&entry);
                 self.cycle_due = true;
             }

@@ -4,6 +4,7 @@
 //! all that is known. At most one act per attempt is under way.
 
 mod acts;
+mod pickups;
 mod placing;
 mod sightings;
 

@@ -6,6 +6,7 @@ use std::sync::Arc;
 use super::{Done, Scheduler, Slot, record_name};
 use crate::broker::abandoned::{Cleared, Clearing};
 use crate::broker::attempt::Attempt;
+use crate::broker::health::Health;
 use crate::model::{ClusterName, SubmissionId};
 use crate::ports::cluster::ClusterEvent;
 use crate::submission::Record;
@@ -100,7 +101,7 @@ impl Scheduler {
                 .as_ref()
                 .is_some_and(ObjectState::is_picked_up);
         if picked_up {
-            self.router.picked_up(id);
+            self.picked_up(id);
             self.cycle_due = true;
         }
         self.dirty.insert(id.clone());
@@ -162,16 +163,10 @@ impl Scheduler {
 
     /// Where `id` was sent as a probe, its cluster may be sent another job: it has come to something, or to nothing.
     pub(super) fn probe_is_over(&mut self, id: &SubmissionId) {
-        let cluster = self
-            .live
-            .get(id)
-            .and_then(|slot| slot.attempt.record.cluster.clone());
-        if let Some(name) = cluster
-            && self
-                .health
-                .get_mut(&name)
-                .is_some_and(|health| health.probe_is_over(id))
-        {
+        // Its record may name no cluster any more.
+        let over =
+            |(name, health): (&ClusterName, &mut Health)| health.probe_is_over(id).then(|| name.clone());
+        if let Some(name) = self.health.iter_mut().find_map(over) {
             self.update_health(&name);
         }
     }

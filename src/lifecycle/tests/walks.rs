@@ -35,6 +35,10 @@ fn every_happening() -> Vec<Happening> {
             reason: Reason::Cancelled,
             message: String::new(),
         },
+        Happening::NotStarted {
+            reason: Reason::PickupTimeout,
+            message: String::new(),
+        },
         Happening::AttemptOver { not_before: None },
         Happening::Abandoned {
             message: String::new(),

@@ -7,7 +7,7 @@ fn the_quiet_path_is_one_create_and_one_write() {
     let mut world = World::own();
     world.create(Ok(object("")));
     assert_eq!(world.write(), State::Submitted);
-    assert_eq!(world.plan(), Act::Rest);
+    assert_eq!(world.plan(), Act::Wait(T0 + Rules::default().pickup));
 }
 
 #[test]

@@ -2,6 +2,7 @@
 
 mod dispatching;
 mod following;
+mod picking_up;
 
 use std::time::Duration;
 
