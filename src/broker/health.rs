@@ -67,10 +67,7 @@ impl Health {
                 self.rests_until = None;
             }
             CreateAnswer::Refused(Refusal::Cluster, why) | CreateAnswer::Unclear(why) => {
-                let rest = REST.0.saturating_mul(1 << self.faults.min(4)).min(REST.1);
-                self.faults += 1;
-                self.rests_until = Some(now + rest);
-                self.why_not = Some(shorten(why, 300));
+                self.faulted(why, now);
             }
             CreateAnswer::Refused(
                 Refusal::NameExists
@@ -85,6 +82,14 @@ impl Health {
                 self.why_not = None;
             }
         }
+    }
+
+    /// It failed at something that jobs need, and rests.
+    pub fn faulted(&mut self, why: &str, now: Duration) {
+        let rest = REST.0.saturating_mul(1 << self.faults.min(4)).min(REST.1);
+        self.faults += 1;
+        self.rests_until = Some(now + rest);
+        self.why_not = Some(shorten(why, 300));
     }
 
     /// Whether a rest has just ended: a single probe may go.

@@ -7,6 +7,7 @@ mod observed;
 mod step;
 
 pub use event::{Event, Happening, Step};
+pub use observed::is_spent;
 pub use step::Rules;
 
 #[cfg(test)]
