@@ -260,7 +260,9 @@ impl Attempt {
         };
         self.sight.pods = None;
         self.sight.driver_gone = true;
-        if last.has_ended() {
+        if is_spent(&self.record, last) {
+            self.sight.driver = None;
+        } else if last.has_ended() {
             self.sight.driver = Some(last.clone());
         } else if !seen.has_ended() {
             self.sight.driver = None;

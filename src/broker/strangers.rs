@@ -243,7 +243,11 @@ impl Removal {
 impl Stranger {
     fn id(&self) -> Option<SubmissionId> {
         let by_object = self.object.as_ref().and_then(|o| o.submission_id.clone());
-        by_object.or_else(|| self.driver.as_ref()?.submission_id.clone())
+        let driver = self.driver.as_ref();
+        // Operators may leave annotations off the pod, labels they carry over; of some IDs the label is the ID itself.
+        by_object
+            .or_else(|| driver?.submission_id.clone())
+            .or_else(|| driver?.owner.submission.as_ref()?.parse().ok())
     }
 
     /// What of it stands under another UID than that of the record, which has ended.

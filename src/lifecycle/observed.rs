@@ -34,9 +34,23 @@ pub(super) fn observe(rules: &Rules, record: &Record, seen: &Observation, at: Ti
 /// Whether it is the driver whose stop made the record HELD: that end has been taken in, and what is resumed has a driver
 /// of its own.
 pub fn is_spent(record: &Record, driver: &Driver) -> bool {
-    let same = record.driver_uid.as_ref().is_none_or(|uid| *uid == driver.uid);
+    let known = record.driver_uid.as_ref();
+    let same = match record.state {
+        State::Held => known.is_none_or(|uid| *uid == driver.uid),
+        // Of a record that wasn't held before, no driver is known yet.
+        State::Submitted => known == Some(&driver.uid),
+        State::Queued
+        | State::Dispatching
+        | State::Running
+        | State::Retrying
+        | State::Cancelling
+        | State::Succeeded
+        | State::Failed
+        | State::Cancelled
+        | State::Rejected => false,
+    };
     let stopped = driver.stop.is_some() && matches!(&driver.phase, DriverPhase::Ended(end) if !end.success);
-    record.state == State::Held && same && stopped
+    same && stopped
 }
 
 /// The driver's word goes before the object's, whose status lags and can be wrong.

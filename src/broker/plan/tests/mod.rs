@@ -2,6 +2,7 @@
 
 mod dispatching;
 mod following;
+mod shapes;
 
 use std::time::Duration;
 
