@@ -3,12 +3,18 @@
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::refusal::{Refusal, refusal};
 use crate::error::shorten;
-use crate::model::InstallationId;
+use crate::lifecycle::is_spent;
+use crate::model::{InstallationId, ObjectUid};
 use crate::ports::cluster::{CreateError, PodSight};
-use crate::submission::{Record, State};
-use crate::watch::{Driver, DriverSight, ObjectState, Observation};
+use crate::submission::{Record, RestartPolicy, State};
+use crate::watch::{Driver, DriverPhase, DriverSight, ObjectState, Observation};
+
+/// How long a watch that died silently may go unnoticed: the server ends each sooner.
+const UNNOTICED: Duration = Duration::from_secs(30);
 
 /// One live attempt.
 #[derive(Debug, Clone)]
@@ -30,6 +36,10 @@ pub struct Sight {
     pub driver: Option<Driver>,
     /// When `driver` last changed.
     pub driver_at: Option<Duration>,
+    /// Whether `driver`, which had ended, has gone since: what stands there is its word.
+    pub driver_gone: bool,
+    /// An object and a driver under other UIDs than the record's.
+    pub second: Second,
     /// The last consistent list of pods: when it was asked for, and what it showed.
     pub pods: Option<(Duration, Vec<PodSight>)>,
     /// The last consistent look at the object by name: when it was asked for; the result stands in `object`.
@@ -38,6 +48,15 @@ pub struct Sight {
     pub object_at: Option<Duration>,
     /// Since when the object, once known, has been absent.
     pub object_gone: Option<Gone>,
+}
+
+/// What isn't the record's own, though all its labels are: somebody made the object anew, or the operator ran the job again.
+#[derive(Debug, Clone, Default)]
+pub struct Second {
+    /// An object by the same name.
+    pub object: Option<ObjectState>,
+    /// A driver of such an object, or one that turned up after the end.
+    pub driver: Option<Driver>,
 }
 
 /// How an object went.
@@ -76,6 +95,10 @@ pub struct Memory {
     pub delete_sent: Option<Duration>,
     /// When the release of the object was last asked for.
     pub release_sent: Option<Duration>,
+    /// Until when the attempt's pods were watched last, where they aren't now.
+    pub watched_until: Option<Timestamp>,
+    /// Whether they went unwatched for too long to know whether a driver ran.
+    pub unwatched: bool,
     /// Deletions that were answered: the pause after each grows, since what was deleted may take long to go.
     pub deletes: u32,
 }
@@ -118,9 +141,28 @@ impl Attempt {
     /// An attempt found in the store.
     pub fn found(record: Record) -> Self {
         Self {
-            record,
             sight: Sight::default(),
-            memory: Memory::default(),
+            memory: Memory {
+                // The scheduler before this one watched until its last transition at least.
+                watched_until: record.history.last().map(|last| last.at),
+                ..Memory::default()
+            },
+            record,
+        }
+    }
+
+    /// The cluster is out of sight, and may have been for a while.
+    pub fn out_of_sight(&mut self, wall: Timestamp) {
+        let noticed_late = SignedDuration::try_from(UNNOTICED).unwrap_or(SignedDuration::ZERO);
+        self.memory
+            .watched_until
+            .get_or_insert(wall.saturating_sub(noticed_late).unwrap_or(wall));
+    }
+
+    /// The cluster was listed and is watched from now on.
+    pub fn in_sight(&mut self, wall: Timestamp) {
+        if let Some(until) = self.memory.watched_until.take() {
+            self.memory.unwatched |= wall.duration_since(until) > SignedDuration::from_secs(60);
         }
     }
 
@@ -138,23 +180,46 @@ impl Attempt {
     /// Object and driver as one observation. Absence of the driver is said only by a list that is newer than the object.
     pub fn observation(&self) -> Observation {
         let listed_after = |at: Duration| self.sight.object_at.is_none_or(|seen| at >= seen);
-        let driver = match (&self.sight.driver, &self.sight.pods) {
+        let spent = |driver: &Driver| is_spent(&self.record, driver);
+        let shows_driver = |pod: &PodSight| {
+            let counts = |driver: &Driver| !spent(driver) && !self.is_second(driver);
+            pod.driver.as_ref().is_some_and(counts) && self.made(pod)
+        };
+        let seen = self.sight.driver.as_ref().filter(|driver| !spent(driver));
+        let driver = match (seen, &self.sight.pods) {
             (Some(driver), _) => DriverSight::Seen(Box::new(driver.clone())),
-            (None, Some((at, pods)))
-                if listed_after(*at) && !pods.iter().any(|pod| pod.driver.is_some() && self.made(pod)) =>
-            {
+            (None, Some((at, pods))) if listed_after(*at) && !pods.iter().any(shows_driver) => {
                 DriverSight::Absent
             }
-            (None, _) => DriverSight::Unseen,
+            (None, Some(_) | None) => DriverSight::Unseen,
         };
         Observation {
             object: self.sight.object.clone(),
             driver,
+            unwatched: self.memory.unwatched,
         }
     }
 
-    /// The watch showed the object.
+    /// Whether `driver` is of another object than the record's, or turned up after the driver that ended the record.
+    fn is_second(&self, driver: &Driver) -> bool {
+        let (object, own) = (&self.record.object_uid, &self.record.driver_uid);
+        let others =
+            |known: &Option<ObjectUid>, seen: &ObjectUid| known.as_ref().is_some_and(|uid| uid != seen);
+        driver.object_uid.as_ref().is_some_and(|uid| others(object, uid))
+            || self.record.state.is_terminal() && others(own, &driver.uid)
+    }
+
+    /// The watch showed the object. One by its name under another UID says that the record's own is gone.
     pub fn saw_object(&mut self, object: ObjectState, now: Duration) {
+        if self
+            .record
+            .object_uid
+            .as_ref()
+            .is_some_and(|uid| *uid != object.uid)
+        {
+            self.sight.second.object = Some(object);
+            return self.object_went(None, now);
+        }
         self.sight.object = Some(object);
         self.sight.object_at = Some(now);
         self.sight.object_gone = None;
@@ -162,6 +227,12 @@ impl Attempt {
 
     /// The object is gone; `last` where the watch's own event said so.
     pub fn object_went(&mut self, last: Option<ObjectState>, now: Duration) {
+        if let (Some(last), Some(second)) = (&last, &self.sight.second.object)
+            && last.uid == second.uid
+        {
+            self.sight.second.object = None;
+            return;
+        }
         if self.sight.object.take().is_some() || self.sight.object_gone.is_none() {
             self.sight.object_at = Some(now);
             self.sight.object_gone = Some(Gone { at: now, last });
@@ -170,6 +241,15 @@ impl Attempt {
 
     /// The watch showed the driver.
     pub fn saw_driver(&mut self, driver: Driver, now: Duration) {
+        if self.is_second(&driver) {
+            self.sight.second.driver = Some(driver);
+            return;
+        }
+        // Under `Never` there is no other driver before one that hasn't started.
+        let waiting = matches!(driver.phase, DriverPhase::Waiting { .. });
+        if waiting && self.record.restart_policy == RestartPolicy::Never {
+            self.memory.unwatched = false;
+        }
         self.memory.no_pods_since = None;
         if self
             .sight
@@ -179,17 +259,22 @@ impl Attempt {
         {
             self.memory.driver_since = Some(now);
         }
+        self.sight.driver_gone = false;
         self.sight.driver_at = Some(now);
         self.sight.driver = Some(driver);
     }
 
     /// The driver pod `last` is gone. One that had ended stays the driver's word; else nothing is known of it now.
     pub fn driver_went(&mut self, last: &Driver) {
+        self.sight.second.driver.take_if(|second| second.uid == last.uid);
         let Some(seen) = self.sight.driver.as_ref().filter(|seen| seen.uid == last.uid) else {
             return;
         };
         self.sight.pods = None;
-        if last.has_ended() {
+        self.sight.driver_gone = true;
+        if is_spent(&self.record, last) {
+            self.sight.driver = None;
+        } else if last.has_ended() {
             self.sight.driver = Some(last.clone());
         } else if !seen.has_ended() {
             self.sight.driver = None;
@@ -230,7 +315,10 @@ impl Attempt {
         match driver {
             Some(driver) => self.saw_driver(driver, now),
             // One that had ended is still the driver's word, its pod gone or not.
-            None => self.sight.driver = self.sight.driver.take().filter(Driver::has_ended),
+            None => {
+                self.sight.driver = self.sight.driver.take().filter(Driver::has_ended);
+                self.sight.driver_gone = true;
+            }
         }
         self.sight.pods = Some((asked, pods));
     }

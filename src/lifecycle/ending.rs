@@ -54,9 +54,17 @@ pub(super) fn fail(
     message: &str,
     may_have_started: bool,
 ) -> Step {
-    if cause == Reason::NoCapacity {
+    if cause == Reason::NoCapacity && !may_have_started {
         // A full quota is the cluster's state, not the job's fault: it waits, uncounted.
-        return Step::Next(Box::new(moved(record, at, State::Retrying, Some(cause), message)));
+        let mut uncounted = record.clone();
+        uncounted.finished_at = None;
+        return Step::Next(Box::new(moved(
+            &uncounted,
+            at,
+            State::Retrying,
+            Some(cause),
+            message,
+        )));
     }
     let tries = record.tries + 1;
     let allowed = !may_have_started || record.retry.on.contains(&cause);

@@ -8,6 +8,7 @@ mod sentence;
 mod step;
 
 pub use event::{Event, Happening, Step};
+pub use observed::is_spent;
 pub use step::Rules;
 
 #[cfg(test)]

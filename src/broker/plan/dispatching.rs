@@ -138,10 +138,10 @@ fn nothing_done(
     message: String,
     counted: bool,
 ) -> Act {
-    let waits = match reason {
-        Reason::NoCapacity => Some(15),
-        Reason::InvalidSpec => Some(backoff_secs(attempt.record.tries, at.jitter)),
-        _ => None,
+    let waits = if reason == Reason::NoCapacity {
+        Some(15)
+    } else {
+        (reason == Reason::InvalidSpec).then(|| backoff_secs(attempt.record.tries, at.jitter))
     };
     let not_before = waits.and_then(|secs| at.wall.checked_add(SignedDuration::from_secs(secs)).ok());
     let exclude_cluster = reason == Reason::UnsupportedField;

@@ -150,8 +150,17 @@ impl Scheduler {
             }
             Outcome::Released(_, Ok(())) => slot.attempt.answered(),
             Outcome::Deleted(_, Ok(())) => slot.attempt.deleted(now),
+            Outcome::Listed(_, Err(error)) => {
+                slot.attempt.back_off(now);
+                let cluster = slot.attempt.record.cluster.clone();
+                if let Some(name) = cluster
+                    && let Some(health) = self.health.get_mut(&name)
+                {
+                    health.faulted(&format!("its pods can't be listed: {error}"), now);
+                    self.update_health(&name);
+                }
+            }
             Outcome::Looked(_, Err(error))
-            | Outcome::Listed(_, Err(error))
             | Outcome::Released(_, Err(error))
             | Outcome::Deleted(_, Err(error)) => {
                 tracing::debug!(submission.id = %id, %error, "the cluster gave no answer");
@@ -302,7 +311,7 @@ impl Scheduler {
             self.term.metrics.leftover_removed(removal.cluster.as_str());
             let term = Arc::clone(&self.term);
             self.chores
-                .spawn(async move { removal.carry_out(&term.hands).await });
+                .spawn(async move { removal.carry_out(&term.hands, &term.metrics).await });
         }
     }
 }

@@ -276,6 +276,9 @@ impl Scheduler {
         self.by_object
             .insert((cluster.clone(), record.intended_object_name()), id.clone());
         let mut attempt = attempt;
+        if self.health.get(&cluster).is_some_and(Health::is_in_sight) {
+            attempt.in_sight(self.wall());
+        }
         self.claim(&mut attempt);
         self.backlog.known_gone(
             &id,
@@ -292,7 +295,25 @@ impl Scheduler {
             self.router.released(id);
             self.unname(&slot.attempt.record);
             self.cycle_due = true;
+            self.hand_over(slot.attempt);
         }
+    }
+
+    /// What still stands on the cluster under the name of a forgotten attempt is checked against its record.
+    fn hand_over(&mut self, attempt: Attempt) {
+        let (Some(cluster), sight) = (attempt.record.cluster, attempt.sight) else {
+            return;
+        };
+        let objects = [sight.object, sight.second.object];
+        let drivers = [sight.driver.filter(|_| !sight.driver_gone), sight.second.driver];
+        objects
+            .into_iter()
+            .flatten()
+            .for_each(|o| self.strangers.object(&cluster, o));
+        drivers
+            .into_iter()
+            .flatten()
+            .for_each(|d| self.strangers.driver(&cluster, d));
     }
 
     fn unname(&mut self, record: &Record) {

@@ -5,7 +5,7 @@ use std::sync::Arc;
 
 use super::{Done, Scheduler, Slot, record_name};
 use crate::broker::abandoned::{Cleared, Clearing};
-use crate::broker::attempt::Attempt;
+use crate::broker::attempt::{Attempt, Second};
 use crate::broker::health::Health;
 use crate::model::{ClusterName, SubmissionId};
 use crate::ports::cluster::ClusterEvent;
@@ -45,6 +45,10 @@ impl Scheduler {
                 if let Some(health) = self.health.get_mut(name) {
                     health.out_of_sight(&why);
                 }
+                let wall = self.wall();
+                let on_cluster = |slot: &&mut Slot| slot.attempt.record.cluster.as_ref() == Some(name);
+                let slots = self.live.values_mut().filter(on_cluster);
+                slots.for_each(|slot| slot.attempt.out_of_sight(wall));
                 self.update_health(name);
             }
         }
@@ -52,12 +56,14 @@ impl Scheduler {
 
     /// A full list: what isn't in it doesn't exist.
     pub(super) fn listed(&mut self, name: &ClusterName, objects: Vec<ObjectState>, drivers: Vec<Driver>) {
-        let now = self.now();
+        let (now, wall) = (self.now(), self.wall());
         let objects_by_name: HashSet<String> = objects.iter().map(|o| o.name.clone()).collect();
         let driver_uids: HashSet<_> = drivers.iter().map(|d| d.uid.clone()).collect();
         self.strangers.relisted(name);
         let on_cluster = |slot: &&mut Slot| slot.attempt.record.cluster.as_ref() == Some(name);
         for slot in self.live.values_mut().filter(on_cluster) {
+            slot.attempt.in_sight(wall);
+            slot.attempt.sight.second = Second::default();
             if !objects_by_name.contains(&record_name(&slot.attempt.record))
                 && slot.attempt.sight.object.is_some()
             {

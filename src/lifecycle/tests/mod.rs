@@ -93,6 +93,7 @@ fn driver(phase: DriverPhase) -> Driver {
         owner: Ownership::default(),
         submission_id: None,
         object_name: None,
+        object_uid: None,
         spark_application_id: None,
         phase,
         stop: None,
@@ -105,13 +106,18 @@ fn ended(code: i32, cause: Reason) -> DriverPhase {
         word: Some("Error".into()),
         cause,
         success: code == 0,
+        ran: true,
         started_at: Some(at(10)),
         finished_at: Some(at(20)),
     })
 }
 
 fn sees(object: Option<ObjectState>, driver: DriverSight) -> Happening {
-    Happening::Observed(Box::new(Observation { object, driver }))
+    Happening::Observed(Box::new(Observation {
+        object,
+        driver,
+        unwatched: false,
+    }))
 }
 
 fn raw(word: &str) -> Happening {

@@ -3,6 +3,7 @@
 mod dispatching;
 mod following;
 mod picking_up;
+mod shapes;
 
 use std::time::Duration;
 
@@ -188,12 +189,14 @@ fn ended_driver(code: i32) -> Driver {
         owner: object("").owner,
         submission_id: None,
         object_name: Some("sb-job-1-a1".into()),
+        object_uid: None,
         spark_application_id: None,
         phase: DriverPhase::Ended(DriverEnd {
             exit_code: Some(code),
             word: None,
             cause: Reason::ApplicationFailed,
             success: code == 0,
+            ran: true,
             started_at: None,
             finished_at: None,
         }),
