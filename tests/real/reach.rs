@@ -45,7 +45,10 @@ async fn quota(plane: &ControlPlane, namespace: &str, hard: &Value) {
     let quotas: Api<ResourceQuota> = Api::namespaced(plane.admin().await, namespace);
     eventually("the quota is in force", async || {
         let status = quotas.get("room").await.unwrap().status.unwrap_or_default();
+        let counted = status.used.unwrap_or_default();
+        let is_counted = |name: &String| counted.contains_key(name);
         serde_json::to_value(status.hard).unwrap() == *hard
+            && hard.as_object().unwrap().keys().all(is_counted)
     })
     .await;
 }

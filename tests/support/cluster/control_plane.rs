@@ -272,6 +272,8 @@ impl ControlPlane {
                 format!("--service-account-private-key-file={}", key.display()),
                 "--leader-elect=false".to_owned(),
                 "--secure-port=0".to_owned(),
+                // A quota on objects of a kind that is new would else stay uncounted for five minutes.
+                "--resource-quota-sync-period=5s".to_owned(),
             ],
             Tool::Scheduler => vec!["--leader-elect=false".to_owned(), "--secure-port=0".to_owned()],
             Tool::Kwok => kwok::arguments(self.folder()),
