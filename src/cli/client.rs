@@ -60,6 +60,24 @@ impl Failure {
     }
 }
 
+impl Failure {
+    /// The same, told of `what`.
+    #[must_use]
+    pub fn about(self, what: &str) -> Self {
+        let told = |why: String| format!("{what}: {why}");
+        match self {
+            Self::Unavailable(why) => Self::Unavailable(told(why)),
+            Self::Unknown(why) => Self::Unknown(told(why)),
+            Self::Refused { detail, violations } => Self::Refused {
+                detail: told(detail),
+                violations,
+            },
+            Self::Usage(why) => Self::Usage(told(why)),
+            other @ (Self::Config(_) | Self::Output(_)) => other,
+        }
+    }
+}
+
 fn listed(violations: &[Violation]) -> String {
     violations.iter().map(|v| format!("\n  {v}")).collect()
 }

@@ -3,9 +3,12 @@
 mod arguments;
 mod client;
 mod commands;
+mod documents;
 mod exit;
 mod follow;
+mod kinds;
 mod offline;
+mod submit;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -32,7 +35,7 @@ pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Serve(serve) => crate::app::serve(&serve.options(log, log_format)),
         Command::Dev(dev) => crate::app::dev(&dev.options(log, log_format), &mut View::on_stdout()),
-        Command::Submit(submit) => answered(|out| commands::submit(&submit, out)),
+        Command::Submit(arguments) => answered(|out| submit::submit(&arguments, out)),
         Command::Status(status) => answered(|out| commands::status(&status, out)),
         Command::List(list) => answered(|out| commands::list(&list, out)),
         Command::Cancel(cancel) => answered(|out| commands::cancel(&cancel, out)),

@@ -64,7 +64,11 @@ pub(super) fn of_one(status: &Status) -> String {
     for violation in &status.violations {
         table.add_row(["violation", &violation.to_string()]);
     }
-    text(table)
+    // Below the table: a stack trace has lines of its own.
+    match &status.message_detail {
+        Some(detail) => format!("{}\n\n{detail}", text(table)),
+        None => text(table),
+    }
 }
 
 /// Reason, message and exit code in one text.

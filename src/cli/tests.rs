@@ -9,7 +9,7 @@ use clap::{CommandFactory, Parser};
 use serde_json::{Value, json};
 
 use super::client::Failure;
-use super::{Cli, Command, Exit, commands, offline};
+use super::{Cli, Command, Exit, commands, offline, submit};
 
 /// An API that gives each request the next answer, then tells what it was asked.
 struct Told {
@@ -62,7 +62,7 @@ fn run(arguments: &[&str]) -> (String, Result<Exit, Failure>) {
     let cli = Cli::try_parse_from(["spark-broker"].iter().chain(arguments)).unwrap();
     let mut out = Vec::new();
     let result = match cli.command {
-        Command::Submit(submit) => commands::submit(&submit, &mut out),
+        Command::Submit(arguments) => submit::submit(&arguments, &mut out),
         Command::Status(status) => commands::status(&status, &mut out),
         Command::List(list) => commands::list(&list, &mut out),
         Command::Cancel(cancel) => commands::cancel(&cancel, &mut out),
@@ -206,6 +206,53 @@ fn submit_sends_the_file_as_it_is_and_shows_every_violation() {
     );
     let (_, nothing) = run(&["submit", "-f", "/nowhere/spec.json"]);
     assert_eq!(code(&nothing), 2);
+}
+
+#[test]
+fn several_documents_are_sent_in_order_until_one_is_refused() {
+    let jobs = file(
+        "jobs.yaml",
+        "mainApplicationFile: a\n---\nmainApplicationFile: b\n---\nmainApplicationFile: c\n",
+    );
+    let one = file("one.json", "{\"mainApplicationFile\": \"d\"}");
+    let (jobs, one) = (jobs.to_str().unwrap(), one.to_str().unwrap());
+    let accepted = (202, status("QUEUED"));
+    let api = Told::to(vec![
+        accepted.clone(),
+        accepted.clone(),
+        accepted.clone(),
+        accepted.clone(),
+    ]);
+    let (out, result) = run(&["submit", "-f", jobs, "-f", one, "-o", "json", "--api", &api.url]);
+    assert_eq!(code(&result), 0);
+    let listed: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(listed["submissions"].as_array().unwrap().len(), 4);
+    let sent: Vec<_> = api
+        .asked()
+        .into_iter()
+        .map(|(_, body)| serde_json::from_str::<Value>(&body).unwrap())
+        .collect();
+    let files: Vec<_> = sent
+        .iter()
+        .map(|body| body["mainApplicationFile"].as_str().unwrap())
+        .collect();
+    assert_eq!(files, ["a", "b", "c", "d"]);
+
+    let api = Told::to(vec![accepted, (400, problem("invalid-request", "not accepted"))]);
+    let (out, result) = run(&["submit", "-f", jobs, "-o", "json", "--api", &api.url]);
+    assert_eq!(code(&result), 1);
+    assert_eq!(
+        serde_json::from_str::<Value>(&out).unwrap()["submissions"][0],
+        status("QUEUED")
+    );
+    let told = result.unwrap_err().to_string();
+    assert!(
+        told.contains(
+            "document 2; 1 before it were accepted, 1 after it weren't sent: not accepted\n  driver.memory"
+        ),
+        "{told}"
+    );
+    assert_eq!(api.asked().len(), 2);
 }
 
 #[test]

@@ -4,6 +4,7 @@
 mod ending;
 mod event;
 mod observed;
+mod sentence;
 mod step;
 
 pub use event::{Event, Happening, Step};

@@ -5,13 +5,10 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::event::{Event, Happening, Step};
+use super::sentence::sentence;
 use super::{ending, observed};
-use crate::error::shorten;
 use crate::model::Epoch;
 use crate::submission::{Abandoned, HISTORY_MAX, Reason, Record, State, Transition, Verdict};
-
-/// The longest sentence that a record carries for people, in characters.
-const MESSAGE_MAX: usize = 512;
 
 /// The rules of the lifecycle with what they depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
@@ -298,11 +295,13 @@ pub(super) fn moved(
     message: &str,
 ) -> Record {
     let mut next = touched(record, at);
-    let message = (!message.is_empty()).then(|| shorten(message, MESSAGE_MAX));
+    let (message, message_detail) = sentence(message);
+    let message = (!message.is_empty()).then_some(message);
     next.state = to;
     next.verdict = Verdict {
         reason,
         message: message.clone(),
+        message_detail,
         reason_at: reason.map(|_| at),
     };
     next.history.push(Transition {

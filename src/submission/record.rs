@@ -168,6 +168,9 @@ pub struct Verdict {
     /// For people: one sentence, at most 512 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// What the message was taken from, where that says more: at most 8 KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_detail: Option<String>,
     /// Since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason_at: Option<Timestamp>,

@@ -12,6 +12,7 @@ mod example_jobs;
 mod identity;
 mod kill;
 mod lookup;
+mod manifests;
 mod outage;
 mod shutdown;
 

@@ -16,6 +16,15 @@ const BEATS: [&str; 6] = [
     "lease.write",
     "boards.write",
 ];
+/// Calls that change something for a job.
+const WRITES: [&str; 6] = [
+    "cluster.create",
+    "cluster.delete",
+    "cluster.release",
+    "queue.delete",
+    "store.create",
+    "store.update",
+];
 /// How many calls of a beat are hit.
 const OF_A_BEAT: usize = 12;
 
@@ -23,12 +32,7 @@ const OF_A_BEAT: usize = 12;
 pub fn every(calls: &BTreeMap<&'static str, usize>) -> Vec<Fault> {
     let mut faults = Vec::new();
     for (call, count) in calls {
-        let most = if BEATS.contains(call) {
-            OF_A_BEAT
-        } else {
-            usize::MAX
-        };
-        for nth in 1..=(*count).min(most) {
+        for nth in 1..=(*count).min(most(call)) {
             faults.extend(modes(call).iter().map(|mode| Fault {
                 call,
                 nth,
@@ -39,11 +43,29 @@ pub fn every(calls: &BTreeMap<&'static str, usize>) -> Vec<Fault> {
     faults
 }
 
-/// As many of them, spread evenly, the first and the last of each call among them where there is room.
-pub fn spread(calls: &BTreeMap<&'static str, usize>, most: usize) -> Vec<Fault> {
-    let every = every(calls);
-    let step = every.len().div_ceil(most).max(1);
-    every.into_iter().step_by(step).collect()
+/// A few of them: each mode at one call of each method, at an early and the last one of those that write.
+pub fn spread(calls: &BTreeMap<&'static str, usize>) -> Vec<Fault> {
+    let few = |call: &str, count: usize| {
+        let writes = WRITES.contains(&call);
+        let middle = count.div_ceil(2);
+        if writes {
+            vec![2.min(count), count]
+        } else {
+            vec![middle]
+        }
+    };
+    let mut faults = every(calls);
+    faults.retain(|fault| few(fault.call, calls[fault.call].min(most(fault.call))).contains(&fault.nth));
+    faults
+}
+
+/// The most calls of a method that are hit.
+fn most(call: &str) -> usize {
+    if BEATS.contains(&call) {
+        OF_A_BEAT
+    } else {
+        usize::MAX
+    }
 }
 
 /// The modes that differ for this call.

@@ -17,7 +17,7 @@ mod store;
 #[test]
 fn a_fault_at_any_call_loses_doubles_leaks_and_holds_up_nothing() {
     let calls = run::run(None);
-    let faults = campaign::spread(&calls, 40);
+    let faults = campaign::spread(&calls);
     let failed = campaign::carry_out(&faults);
     assert!(
         failed.is_empty(),

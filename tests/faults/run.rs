@@ -129,6 +129,7 @@ async fn audited(faults: &Faults) {
     let watching = async {
         ended(&store, &queue, &ends).await;
         tokio::time::sleep(SETTLED).await;
+        assert_eq!(ledger.doubled(), Vec::<String>::new(), "doubled");
         for submission in ledger.submissions() {
             let open = ledger.unfinished(&submission).await;
             assert!(open.is_empty(), "leaked: {open:?}");

@@ -167,6 +167,23 @@ fn the_operators_message_and_the_exit_code_reach_the_record() {
 }
 
 #[test]
+fn what_the_message_was_taken_from_stands_beside_it_until_the_next_transition() {
+    let mut failed = object("FAILED");
+    failed.error_message = Some("failed to run spark-submit: WARN\nError: no such file\n".into());
+    let record = next(&submitted(), sees(Some(failed), DriverSight::Absent));
+    assert_eq!(record.state, State::Retrying);
+    assert_eq!(record.verdict.message.as_deref(), Some("no such file"));
+    let detail = record.verdict.message_detail.as_deref().unwrap();
+    assert!(
+        detail.starts_with("failed to run spark-submit: WARN\n"),
+        "{detail}"
+    );
+    let queued = next(&record, Happening::AttemptOver { not_before: None });
+    assert_eq!(queued.verdict.message.as_deref(), Some("no such file"));
+    assert_eq!(queued.verdict.message_detail, None);
+}
+
+#[test]
 fn failed_is_not_believed_while_a_driver_has_not_ended() {
     let mut failed = object("FAILED");
     failed.error_message = Some("driver pod already exist".into());
