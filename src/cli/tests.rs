@@ -210,12 +210,12 @@ fn submit_sends_the_file_as_it_is_and_shows_every_violation() {
 
 #[test]
 fn several_documents_are_sent_in_order_until_one_is_refused() {
-    let jobs = file(
+    let jobs = TextFile::new(
         "jobs.yaml",
         "mainApplicationFile: a\n---\nmainApplicationFile: b\n---\nmainApplicationFile: c\n",
     );
-    let one = file("one.json", "{\"mainApplicationFile\": \"d\"}");
-    let (jobs, one) = (jobs.to_str().unwrap(), one.to_str().unwrap());
+    let one = TextFile::new("one.json", "{\"mainApplicationFile\": \"d\"}");
+    let (jobs, one) = (jobs.path(), one.path());
     let accepted = (202, status("QUEUED"));
     let api = Told::to(vec![
         accepted.clone(),

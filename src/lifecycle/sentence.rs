@@ -46,9 +46,7 @@ fn why_of(text: &str) -> &str {
         .next_back();
     let thrown = lines().find_map(|line| line.strip_prefix("Exception in thread \"main\" "));
     let error = lines().find_map(|line| line.strip_prefix("Error: "));
-    let last = lines()
-        .filter(|line| !is_frame(line) && !is_chatter(line))
-        .next_back();
+    let last = lines().rfind(|line| !is_frame(line) && !is_chatter(line));
     let found = cause.or(thrown).or(error).or(last).or_else(|| lines().next());
     found.map_or(text, within_answer)
 }
