@@ -198,11 +198,11 @@ async fn webhook_down(bed: &Bed<'_>, operator: &mut Operator) {
 /// No operator runs: what it doesn't pick up goes to another cluster, uncounted, and where there is none it waits.
 async fn operator_down(bed: &Bed<'_>, operator: &mut Operator) {
     operator.kill();
-    let timeout = |mut spec: Value| {
-        spec["timeouts"] = json!({"pickup": "4s"});
+    let timeout = |mut spec: Value, pickup: &str| {
+        spec["timeouts"] = json!({"pickup": pickup});
         spec
     };
-    let moved = bed.send(&timeout(job_with_one_try(&[PLAIN, OTHER]))).await;
+    let moved = bed.send(&timeout(job_with_one_try(&[PLAIN, OTHER]), "4s")).await;
     let end = bed.in_state(&moved, "SUCCEEDED").await;
     assert_eq!((&end["cluster"], &end["attempt"]), (&json!(OTHER), &json!(2)));
     assert_eq!(
@@ -211,7 +211,8 @@ async fn operator_down(bed: &Bed<'_>, operator: &mut Operator) {
     );
     bed.cluster_is(PLAIN, false, "hasn't picked").await;
 
-    let alone = bed.send(&timeout(job_with_one_try(&[PLAIN]))).await;
+    // Long enough for spark-submit on a slow machine: until it returns nothing tells of a pick-up.
+    let alone = bed.send(&timeout(job_with_one_try(&[PLAIN]), "30s")).await;
     bed.until(&alone, "it was taken back", |status| {
         status["attempt"].as_u64() >= Some(2)
     })
