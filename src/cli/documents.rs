@@ -187,5 +187,4 @@ fn at(place: &impl fmt::Display, fault: Violation) -> Violation {
 }
 
 #[cfg(test)]
-#[path = "documents_tests.rs"]
 mod tests;

@@ -90,5 +90,4 @@ fn cut(text: &str) -> &str {
 }
 
 #[cfg(test)]
-#[path = "tests/sentence.rs"]
 mod tests;

@@ -188,6 +188,7 @@ pub fn shapes() -> Vec<Shape> {
 }
 
 /// The driver is a container, not a phase.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn containers() -> Vec<Shape> {
     let beside = |driver: Value, phase: &str, sidecar: Value| {
         PodIs::There(pod(phase, &[(DRIVER, driver), ("sidecar", sidecar)]))
@@ -270,6 +271,7 @@ fn containers() -> Vec<Shape> {
 }
 
 /// Killed while it ran.
+#[expect(clippy::too_many_lines, reason = "a table")]
 fn killed() -> Vec<Shape> {
     let dies = |name, pod: Value, object: ObjectIs| {
         shape(

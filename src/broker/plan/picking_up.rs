@@ -9,6 +9,9 @@ use crate::lifecycle::Happening;
 use crate::submission::{Reason, Record, State};
 use crate::watch::{DriverPhase, ObjectState};
 
+/// Why an attempt whose pods went unwatched isn't run again.
+const UNWATCHED: &str = "its pods went unwatched for more than a minute, so a driver may have run";
+
 /// What to do about an attempt without a running driver: wait, make sure, or stop it because its time is up. `None` where
 /// neither time-out is running.
 pub(super) fn timed_out(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
@@ -58,6 +61,12 @@ fn pickup(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
         cluster(record),
         waited.as_secs()
     );
+    if attempt.memory.unwatched && !record.retry.on.contains(&Reason::Lost) {
+        // A driver may have run unseen: what it wrote must not be written again.
+        let message = format!("{message}; not run again: {UNWATCHED}");
+        let reason = Reason::PickupTimeout;
+        return take(record, at, Happening::Stopped { reason, message }).unwrap_or(Act::Rest);
+    }
     not_started(attempt, at, Reason::PickupTimeout, message)
 }
 

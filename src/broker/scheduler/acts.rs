@@ -153,12 +153,7 @@ impl Scheduler {
             Outcome::Listed(_, Err(error)) => {
                 slot.attempt.back_off(now);
                 let cluster = slot.attempt.record.cluster.clone();
-                if let Some(name) = cluster
-                    && let Some(health) = self.health.get_mut(&name)
-                {
-                    health.faulted(&format!("its pods can't be listed: {error}"), now);
-                    self.update_health(&name);
-                }
+                self.pods_unlisted(cluster.as_ref(), &error.to_string());
             }
             Outcome::Looked(_, Err(error))
             | Outcome::Released(_, Err(error))
@@ -167,6 +162,17 @@ impl Scheduler {
                 slot.attempt.back_off(now);
             }
             Outcome::Lapsed => slot.attempt.back_off(now),
+        }
+    }
+
+    /// While pods can't be listed nothing is decided, and the cluster is unhealthy.
+    fn pods_unlisted(&mut self, cluster: Option<&ClusterName>, error: &str) {
+        let now = self.now();
+        if let Some(name) = cluster
+            && let Some(health) = self.health.get_mut(name)
+        {
+            health.faulted(&format!("its pods can't be listed: {error}"), now);
+            self.update_health(name);
         }
     }
 

@@ -149,3 +149,21 @@ fn nothing_is_timed_out_while_its_cluster_is_out_of_sight() {
     world.later(10_000);
     assert_eq!(world.plan(), Act::Rest);
 }
+
+#[test]
+fn an_object_that_nobody_picks_up_is_not_run_again_where_a_driver_may_have_run_unseen() {
+    let lying_unwatched = || {
+        let mut world = submitted();
+        world.attempt.memory.unwatched = true;
+        world.later(900).list_no_pods();
+        world
+    };
+    let mut world = lying_unwatched();
+    assert_eq!(world.write(), State::Cancelling);
+    let verdict = &world.attempt.record.verdict;
+    assert_eq!(verdict.reason, Some(Reason::PickupTimeout));
+    assert!(verdict.message.as_ref().unwrap().contains("may have run"));
+    let mut named = lying_unwatched();
+    named.attempt.record.retry.on = vec![Reason::Lost];
+    assert_eq!(named.write(), State::Retrying);
+}
