@@ -55,8 +55,6 @@ pub enum Look {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub enum Action {
     Takeover(usize),
-    /// A scheduler learns that its term is over.
-    Notice(usize),
     Crash(usize),
     Read(usize),
     Place(usize, usize),
@@ -105,16 +103,10 @@ impl Action {
 impl Dispatch {
     fn enabled(&self, world: &World) -> Vec<Action> {
         let mut all = vec![Action::Cancel, Action::Duplicate, Action::Resend];
-        for (b, broker) in world.brokers.iter().enumerate() {
-            if broker.epoch.is_none() {
-                all.push(Action::Takeover(b));
-                continue;
-            }
+        // The two are alike: of those without a term the first takes over.
+        all.extend(world.brokers.iter().position(|b| b.epoch.is_none()).map(Action::Takeover));
+        for b in world.holder {
             all.push(Action::Crash(b));
-            if broker.lapsed {
-                all.push(Action::Notice(b));
-                continue;
-            }
             all.extend([Action::Read(b), Action::Act(b), Action::Silence(b)]);
             for c in 0..self.clusters {
                 all.extend([Action::Place(b, c), Action::Sweep(b, c)]);
@@ -144,7 +136,6 @@ impl Dispatch {
         }
         let happened = match action {
             Action::Takeover(b) => take_over(&mut next, b),
-            Action::Notice(b) => notice(&mut next, b),
             Action::Crash(b) => crash(&mut next, b),
             Action::Read(b) => scheduler::read(self, &mut next, b),
             Action::Place(b, c) => scheduler::place(self, &mut next, b, c),
@@ -248,8 +239,9 @@ impl Dispatch {
 }
 
 fn take_over(world: &mut World, b: usize) -> bool {
+    // By its own clock the term of the one before is over (see `lease.rs`): it begins nothing more. What it has begun goes on.
     if let Some(other) = world.holder {
-        world.brokers[other].lapsed = true;
+        leave(world, other);
     }
     world.epoch += 1;
     world.holder = Some(b);
@@ -257,22 +249,15 @@ fn take_over(world: &mut World, b: usize) -> bool {
     true
 }
 
-fn notice(world: &mut World, b: usize) -> bool {
-    world.brokers[b] = Broker::default();
-    leave(world, b);
-    true
-}
-
 fn crash(world: &mut World, b: usize) -> bool {
-    notice(world, b);
-    if world.holder == Some(b) {
-        world.holder = None;
-    }
+    leave(world, b);
+    world.holder = None;
     true
 }
 
 /// Calls of `b` go on without it.
 fn leave(world: &mut World, b: usize) {
+    world.brokers[b] = Broker::default();
     world.calls.retain(|call| call.from != Some(b) || call.answer.is_none());
     world.calls.iter_mut().filter(|call| call.from == Some(b)).for_each(|call| call.from = None);
     keep_what_matters(world);
@@ -301,7 +286,7 @@ fn time_out(model: &Dispatch, world: &mut World, i: usize) -> bool {
     if call.answer.is_none() {
         world.calls.push(call);
     }
-    if retried && !world.brokers[b].lapsed {
+    if retried {
         // The intent is written again until an answer comes.
         world.calls.push(Call { from: Some(b), ask, answer: None });
     } else {
@@ -378,6 +363,11 @@ impl Model for Dispatch {
         self.after(world, action)
     }
 
+    /// What is at rest, with nothing under way and nothing to come, stays at rest.
+    fn within_boundary(&self, world: &World) -> bool {
+        !world.is_over()
+    }
+
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always("one run at most", |_, world: &World| world.one_run_at_most()),
@@ -392,6 +382,9 @@ impl Model for Dispatch {
 impl Dispatch {
     /// What follows without a fault and without anybody's wish: of these alone an end must be reachable.
     pub fn fair_steps(&self, world: &World) -> Vec<(Action, bool, World)> {
+        if world.is_over() {
+            return Vec::new();
+        }
         let step = |action: Action| {
             let fair = !action.is_fault(world) && !action.is_wish();
             self.after(world, action).map(|next| (action, fair, next))

@@ -9,7 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use spark_broker::broker::attempt::Attempt;
-use spark_broker::submission::Record;
+use spark_broker::submission::{Record, State};
 use spark_broker::watch::{Driver, ObjectState};
 
 /// The time of every step.
@@ -73,6 +73,7 @@ impl Mind {
         (memory.pause_until, memory.delete_sent, memory.release_sent) = (None, None, None);
         (memory.failures, memory.deletes) = (0, 0);
         memory.creates = memory.creates.min(1);
+        forget_what_is_over(&mut attempt, asked);
         settle_times(&mut times(&mut attempt, &mut asked));
         let digest = digest(&attempt, asked);
         Self { attempt: Arc::new(attempt), asked, digest }
@@ -83,6 +84,25 @@ impl Mind {
         let (mut attempt, mut asked) = ((*self.attempt).clone(), self.asked);
         times(&mut attempt, &mut asked).into_iter().for_each(|time| *time -= SETTLE);
         Self::with(attempt, asked)
+    }
+}
+
+/// What no decision looks at in this state, and what only guards the answer of a call under way.
+fn forget_what_is_over(attempt: &mut Attempt, asked: Option<Duration>) {
+    let (state, sight, memory) = (attempt.record.state, &mut attempt.sight, &mut attempt.memory);
+    if state != State::Dispatching {
+        (memory.own_intent, memory.creates, memory.create_error) = (false, 0, None);
+        (memory.ambiguous_at, memory.absent_at, memory.silent_since) = (None, None, None);
+    }
+    if matches!(state, State::Retrying | State::Cancelling) {
+        sight.looked = None;
+    }
+    if state.is_terminal() {
+        (sight.pods, sight.looked, sight.object_gone, memory.no_pods_since) = (None, None, None, None);
+    }
+    if asked.is_none() {
+        sight.driver_at = None;
+        sight.object_at = sight.object_at.filter(|_| sight.pods.is_some());
     }
 }
 

@@ -13,8 +13,6 @@ use super::store::Written;
 pub struct Broker {
     /// The epoch of its term, while it believes in one.
     pub epoch: Option<u64>,
-    /// Its term has run out by its own clock: it begins nothing.
-    pub lapsed: bool,
     /// Of the backlog, as once read.
     pub entry: Option<Rec>,
     pub slot: Option<Slot>,
@@ -118,32 +116,41 @@ impl World {
         (record.incarnation.as_str()[1..].parse().unwrap(), record.attempt.0)
     }
 
-    /// UIDs of objects that an operator may start or has started and not finished, and of those whose driver runs.
-    fn runs(&self) -> Vec<(usize, u8)> {
-        let mut runs = Vec::new();
-        for (c, cluster) in self.clusters.iter().enumerate() {
-            let open = |o: &&Object| !o.gone && !o.suspended && !is_done(o.raw);
-            runs.extend(cluster.objects.iter().filter(open).map(|o| (c, o.uid)));
-            let started = cluster.pods.iter().filter(|pod| pod.phase == Phase::Running);
-            runs.extend(started.map(|pod| (c, pod.object)));
-        }
-        runs.sort_unstable();
-        runs.dedup();
-        runs
+    /// Objects that an operator may start, or has started and not finished.
+    fn open(&self) -> impl Iterator<Item = (usize, &Object)> {
+        let open = |o: &&Object| !o.gone && !o.suspended && !is_done(o.raw);
+        let all = self.clusters.iter().enumerate();
+        all.flat_map(move |(c, cluster)| cluster.objects.iter().filter(open).map(move |o| (c, o)))
     }
 
-    /// The first promise: never two runs.
+    fn started(&self) -> impl Iterator<Item = (usize, &Pod)> {
+        let all = self.clusters.iter().enumerate();
+        let started = |pod: &&Pod| pod.phase == Phase::Running;
+        all.flat_map(move |(c, cluster)| cluster.pods.iter().filter(started).map(move |pod| (c, pod)))
+    }
+
+    /// The first promise: never two released, unfinished objects, never two running drivers, never both of two attempts.
     pub fn one_run_at_most(&self) -> bool {
-        self.runs().len() <= 1
+        let mut runs: Vec<_> = self.open().map(|(c, o)| (c, o.owner)).collect();
+        runs.extend(self.started().map(|(c, pod)| (c, pod.owner)));
+        runs.dedup();
+        self.open().count() <= 1 && self.started().count() <= 1 && runs.len() <= 1
     }
 
     /// A record that tells of success had a driver of its own that ended with 0, and a cancelled one has none running.
     pub fn tells_the_truth(&self) -> bool {
         match self.record.0.state {
             State::Succeeded => self.succeeded.contains(&self.record.0.attempt.0),
-            State::Cancelled => self.runs().is_empty(),
+            State::Cancelled => self.open().next().is_none() && self.started().next().is_none(),
             _ => true,
         }
+    }
+
+    /// At rest, with nothing under way and nothing to come.
+    pub fn is_over(&self) -> bool {
+        let idle = |slot: &Slot| slot.mind.attempt.record.state.is_terminal();
+        let idle = self.brokers.iter().all(|b| b.slot.as_ref().is_none_or(idle));
+        self.is_at_rest() && self.calls.is_empty() && self.resends == 0 && idle
     }
 
     /// Ended, and nothing of it is left that isn't finished.
