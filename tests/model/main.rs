@@ -17,7 +17,7 @@ use std::time::Instant;
 
 use dispatch::Dispatch;
 use lease::Election;
-use stateright::{Checker, HasDiscoveries, Model};
+use stateright::{Checker, DiscoveryClassification, HasDiscoveries, Model};
 pub use world::wall;
 
 /// One submission, two schedulers, one cluster, one fault.
@@ -47,7 +47,8 @@ where
     let (states, took) = (checker.unique_state_count(), started.elapsed().as_secs());
     println!("{told}: {states} states, depth {}, {took} s", checker.max_depth());
     let found = checker.discoveries();
-    let failed = found.into_iter().find(|(name, _)| checker.discovery_classification(name) != stateright::DiscoveryClassification::Example);
+    let fails = |name: &str| matches!(checker.discovery_classification(name), DiscoveryClassification::Counterexample);
+    let failed = found.into_iter().find(|(name, _)| fails(name));
     let (name, path) = failed?;
     println!("{name} fails:");
     path.into_actions().iter().for_each(|action| println!("    {action:?}"));
