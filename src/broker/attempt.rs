@@ -8,7 +8,7 @@ use crate::error::shorten;
 use crate::model::InstallationId;
 use crate::ports::cluster::{CreateError, PodSight};
 use crate::submission::{Record, State};
-use crate::watch::{Driver, DriverSight, ObjectState, Observation};
+use crate::watch::{Driver, DriverSight, ObjectState, Observation, Ownership};
 
 /// One live attempt.
 #[derive(Debug, Clone)]
@@ -47,6 +47,8 @@ pub struct Gone {
     pub at: Duration,
     /// Its last state, where the watch's own event showed it.
     pub last: Option<ObjectState>,
+    /// As it was last seen, whoever showed it: that it has existed.
+    pub seen: Option<ObjectState>,
 }
 
 /// What this scheduler has done for an attempt.
@@ -129,8 +131,12 @@ impl Attempt {
 
     /// Whether `pod` is of this attempt. Those of earlier ones may stand beside it until their objects go.
     pub fn made(&self, pod: &PodSight) -> bool {
-        pod.owner.attempt == Some(self.record.attempt)
-            && pod.owner.incarnation.as_ref() == Some(&self.record.incarnation)
+        self.is_owner(&pod.owner)
+    }
+
+    fn is_owner(&self, owner: &Ownership) -> bool {
+        owner.attempt == Some(self.record.attempt)
+            && owner.incarnation.as_ref() == Some(&self.record.incarnation)
     }
 
     /// Object and driver as one observation. Absence of the driver is said only by a list that is newer than the object.
@@ -160,14 +166,19 @@ impl Attempt {
 
     /// The object is gone; `last` where the watch's own event said so.
     pub fn object_went(&mut self, last: Option<ObjectState>, now: Duration) {
-        if self.sight.object.take().is_some() || self.sight.object_gone.is_none() {
+        let known = self.sight.object.take();
+        if known.is_some() || self.sight.object_gone.is_none() {
+            let seen = last.clone().or(known);
             self.sight.object_at = Some(now);
-            self.sight.object_gone = Some(Gone { at: now, last });
+            self.sight.object_gone = Some(Gone { at: now, last, seen });
         }
     }
 
-    /// The watch showed the driver.
+    /// The watch showed the driver. One of an earlier incarnation, which has the same name, says nothing of this attempt.
     pub fn saw_driver(&mut self, driver: Driver, now: Duration) {
+        if !self.is_owner(&driver.owner) {
+            return;
+        }
         self.memory.no_pods_since = None;
         self.sight.driver_at = Some(now);
         self.sight.driver = Some(driver);

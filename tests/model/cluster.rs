@@ -156,7 +156,8 @@ impl Cluster {
                 let made = self.driver_appears(uid, next);
                 self.object(uid, |o| {
                     o.submits -= 1;
-                    if o.raw == RawState::New && !o.gone {
+                    // Of an operator that began again the last call writes: by then the earlier ones have returned.
+                    if o.raw == RawState::New && !o.gone && o.submits == 0 {
                         o.raw = if made { RawState::Submitted } else { RawState::Failed };
                         o.already = !made;
                     }
@@ -168,7 +169,7 @@ impl Cluster {
             }
             Own::SubmitFails(uid) => self.object(uid, |o| {
                 o.submits -= 1;
-                if o.raw == RawState::New && !o.gone {
+                if o.raw == RawState::New && !o.gone && o.submits == 0 {
                     o.raw = RawState::Failed;
                 }
             }),

@@ -41,6 +41,8 @@ pub struct Dispatch {
     pub moves: bool,
     /// Whether a create may land after `createSettle`: one-phase's stated exception.
     pub late_creates: bool,
+    /// Whether operator, pods and strangers commit faults too.
+    pub cluster_faults: bool,
     pub without: Option<Rule>,
 }
 
@@ -105,7 +107,7 @@ impl Dispatch {
         let mut all = vec![Action::Cancel, Action::Duplicate, Action::Resend];
         // The two are alike: of those without a term the first takes over.
         all.extend(world.brokers.iter().position(|b| b.epoch.is_none()).map(Action::Takeover));
-        for b in world.holder {
+        if let Some(b) = world.holder {
             all.push(Action::Crash(b));
             all.extend([Action::Read(b), Action::Act(b), Action::Silence(b)]);
             for c in 0..self.clusters {
@@ -123,7 +125,8 @@ impl Dispatch {
         }
         for (c, cluster) in world.clusters.iter().enumerate() {
             all.push(if cluster.cut_off { Action::Back(c) } else { Action::CutOff(c) });
-            all.extend(cluster.own_steps().into_iter().map(|(own, _)| Action::Operator(c, own)));
+            let steps = cluster.own_steps().into_iter().filter(|(_, fault)| !fault || self.cluster_faults);
+            all.extend(steps.map(|(own, _)| Action::Operator(c, own)));
         }
         all
     }

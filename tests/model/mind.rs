@@ -144,14 +144,14 @@ fn digest(attempt: &Attempt, asked: Option<Duration>) -> u64 {
     sight.object.as_ref().map(object).hash(&mut hasher);
     sight.driver.as_ref().map(driver).hash(&mut hasher);
     (sight.driver_at, sight.looked, sight.object_at, asked).hash(&mut hasher);
-    for (at, pods) in &sight.pods {
+    if let Some((at, pods)) = &sight.pods {
         at.hash(&mut hasher);
         for pod in pods {
             (pod.uid.as_str(), pod.driver.as_ref().map(driver)).hash(&mut hasher);
         }
     }
     let gone = sight.object_gone.as_ref();
-    gone.map(|gone| (gone.at, gone.last.as_ref().map(object))).hash(&mut hasher);
+    gone.map(|gone| (gone.at, gone.last.as_ref().map(object), gone.seen.as_ref().map(object))).hash(&mut hasher);
     (memory.own_intent, memory.creates, memory.ambiguous_at, memory.absent_at).hash(&mut hasher);
     (memory.silent_since, memory.no_pods_since).hash(&mut hasher);
     memory.create_error.as_ref().map(ToString::to_string).hash(&mut hasher);

@@ -23,15 +23,15 @@ fn without_the_deterministic_name_a_repeated_create_runs_it_twice() {
 
 #[test]
 fn without_the_restamp_a_late_write_of_the_old_scheduler_starts_another_attempt() {
-    let model = Dispatch { faults: 2, ..without(Rule::Restamp) };
+    let model = Dispatch { faults: 2, cluster_faults: false, ..without(Rule::Restamp) };
     assert_eq!(broken(model).as_deref(), Some(ONE_RUN));
 }
 
 #[test]
 fn without_the_reply_lost_rule_a_submission_is_left_by_everybody() {
-    let reached = graph::reach(&without(Rule::ReplyLost));
+    let reached = graph::reach(&Dispatch { cluster_faults: false, ..without(Rule::ReplyLost) });
     assert!(reached.stuck > 0);
-    let held = graph::reach(&bound());
+    let held = graph::reach(&Dispatch { cluster_faults: false, ..bound() });
     assert_eq!(held.stuck, 0);
 }
 
