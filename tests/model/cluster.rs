@@ -158,7 +158,11 @@ impl Cluster {
                     o.submits -= 1;
                     // Of an operator that began again the last call writes: by then the earlier ones have returned.
                     if o.raw == RawState::New && !o.gone && o.submits == 0 {
-                        o.raw = if made { RawState::Submitted } else { RawState::Failed };
+                        o.raw = if made {
+                            RawState::Submitted
+                        } else {
+                            RawState::Failed
+                        };
                         o.already = !made;
                     }
                 });
@@ -174,7 +178,11 @@ impl Cluster {
                 }
             }),
             Own::Status(uid) => {
-                let raw = self.objects.iter().find(|o| o.uid == uid).and_then(|o| self.status_of(o));
+                let raw = self
+                    .objects
+                    .iter()
+                    .find(|o| o.uid == uid)
+                    .and_then(|o| self.status_of(o));
                 self.object(uid, |o| o.raw = raw.unwrap_or(o.raw));
             }
             Own::Succeeds(uid) => self.pod(uid, Phase::Succeeded),
@@ -193,7 +201,13 @@ impl Cluster {
         }
         *next += 1;
         let (name, owner) = (object.name, object.owner);
-        self.pods.push(Pod { uid: *next, object: uid, name, owner, phase: Phase::Running });
+        self.pods.push(Pod {
+            uid: *next,
+            object: uid,
+            name,
+            owner,
+            phase: Phase::Running,
+        });
         true
     }
 
@@ -204,7 +218,10 @@ impl Cluster {
     }
 
     fn pod(&mut self, uid: u8, phase: Phase) {
-        self.pods.iter_mut().filter(|pod| pod.uid == uid).for_each(|pod| pod.phase = phase);
+        self.pods
+            .iter_mut()
+            .filter(|pod| pod.uid == uid)
+            .for_each(|pod| pod.phase = phase);
     }
 }
 
@@ -269,7 +286,9 @@ pub fn driver(pod: &Pod) -> Driver {
         object_name: Some(object_name(pod.name)),
         spark_application_id: None,
         phase: match pod.phase {
-            Phase::Running => DriverPhase::Running { since: Some(super::wall()) },
+            Phase::Running => DriverPhase::Running {
+                since: Some(super::wall()),
+            },
             Phase::Succeeded => ended(true),
             Phase::Failed => ended(false),
         },

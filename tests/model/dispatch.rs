@@ -87,7 +87,10 @@ impl Action {
         match self {
             Self::Crash(_) | Self::Refuse(_) | Self::CutOff(_) => true,
             // A cluster that is cut off answers nobody: that was the fault.
-            Self::TimeOut(i) => !world.calls[i].ask.cluster().is_some_and(|c| world.clusters[c].cut_off),
+            Self::TimeOut(i) => !world.calls[i]
+                .ask
+                .cluster()
+                .is_some_and(|c| world.clusters[c].cut_off),
             Self::Takeover(_) => world.holder.is_some(),
             Self::Operator(c, own) => {
                 let steps = world.clusters[c].own_steps();
@@ -106,7 +109,13 @@ impl Dispatch {
     fn enabled(&self, world: &World) -> Vec<Action> {
         let mut all = vec![Action::Cancel, Action::Duplicate, Action::Resend];
         // The two are alike: of those without a term the first takes over.
-        all.extend(world.brokers.iter().position(|b| b.epoch.is_none()).map(Action::Takeover));
+        all.extend(
+            world
+                .brokers
+                .iter()
+                .position(|b| b.epoch.is_none())
+                .map(Action::Takeover),
+        );
         if let Some(b) = world.holder {
             all.push(Action::Crash(b));
             all.extend([Action::Read(b), Action::Act(b), Action::Silence(b)]);
@@ -124,8 +133,15 @@ impl Dispatch {
             all.extend([Action::TimeOut(i), Action::Refuse(i)]);
         }
         for (c, cluster) in world.clusters.iter().enumerate() {
-            all.push(if cluster.cut_off { Action::Back(c) } else { Action::CutOff(c) });
-            let steps = cluster.own_steps().into_iter().filter(|(_, fault)| !fault || self.cluster_faults);
+            all.push(if cluster.cut_off {
+                Action::Back(c)
+            } else {
+                Action::CutOff(c)
+            });
+            let steps = cluster
+                .own_steps()
+                .into_iter()
+                .filter(|(_, fault)| !fault || self.cluster_faults);
             all.extend(steps.map(|(own, _)| Action::Operator(c, own)));
         }
         all
@@ -158,7 +174,8 @@ impl Dispatch {
             Action::Resend => self.arrives_again(&mut next, true),
             Action::Operator(c, own) => operator(&mut next, c, own),
         };
-        next.calls.sort_by_key(|call| (call.from.is_none(), call.from, format!("{call:?}")));
+        next.calls
+            .sort_by_key(|call| (call.from.is_none(), call.from, format!("{call:?}")));
         (happened && next != *world).then_some(next)
     }
 
@@ -188,9 +205,12 @@ impl Dispatch {
                 }
                 Answer::Written(written)
             }
-            Ask::Create { cluster, name, owner, two_phase } => {
-                scheduler::create(world, *cluster, *name, *owner, *two_phase)
-            }
+            Ask::Create {
+                cluster,
+                name,
+                owner,
+                two_phase,
+            } => scheduler::create(world, *cluster, *name, *owner, *two_phase),
             Ask::Look { cluster, name } => Answer::Seen(world.clusters[*cluster].named(*name).cloned()),
             Ask::List { cluster } => Answer::Pods(world.clusters[*cluster].pods.clone()),
             Ask::Release { cluster, uid } => {
@@ -202,12 +222,16 @@ impl Dispatch {
                 Answer::Done
             }
             Ask::DeletePods { cluster, uids } => {
-                world.clusters[*cluster].pods.retain(|pod| !uids.contains(&pod.uid));
+                world.clusters[*cluster]
+                    .pods
+                    .retain(|pod| !uids.contains(&pod.uid));
                 Answer::Done
             }
             Ask::Remove { cluster, object, pod } => {
                 let cluster = &mut world.clusters[*cluster];
-                object.iter().for_each(|uid| cluster.object(*uid, |o| o.gone = true));
+                object
+                    .iter()
+                    .for_each(|uid| cluster.object(*uid, |o| o.gone = true));
                 cluster.pods.retain(|p| Some(p.uid) != *pod);
                 Answer::Done
             }
@@ -248,7 +272,10 @@ fn take_over(world: &mut World, b: usize) -> bool {
     }
     world.epoch += 1;
     world.holder = Some(b);
-    world.brokers[b] = Broker { epoch: Some(world.epoch), ..Broker::default() };
+    world.brokers[b] = Broker {
+        epoch: Some(world.epoch),
+        ..Broker::default()
+    };
     true
 }
 
@@ -261,14 +288,22 @@ fn crash(world: &mut World, b: usize) -> bool {
 /// Calls of `b` go on without it.
 fn leave(world: &mut World, b: usize) {
     world.brokers[b] = Broker::default();
-    world.calls.retain(|call| call.from != Some(b) || call.answer.is_none());
-    world.calls.iter_mut().filter(|call| call.from == Some(b)).for_each(|call| call.from = None);
+    world
+        .calls
+        .retain(|call| call.from != Some(b) || call.answer.is_none());
+    world
+        .calls
+        .iter_mut()
+        .filter(|call| call.from == Some(b))
+        .for_each(|call| call.from = None);
     keep_what_matters(world);
 }
 
 /// A read that nobody waits for is nothing.
 fn keep_what_matters(world: &mut World) {
-    world.calls.retain(|call| call.from.is_some() || !matches!(call.ask, Ask::Look { .. } | Ask::List { .. }));
+    world
+        .calls
+        .retain(|call| call.from.is_some() || !matches!(call.ask, Ask::Look { .. } | Ask::List { .. }));
     world.calls.dedup();
 }
 
@@ -285,13 +320,21 @@ fn time_out(model: &Dispatch, world: &mut World, i: usize) -> bool {
     let mut call = world.calls.remove(i);
     let Some(b) = call.from.take() else { return false };
     let ask = call.ask.clone();
-    let retried = matches!(ask, Ask::Write { .. }) && world.brokers[b].slot.as_ref().is_some_and(|s| s.unconfirmed.is_some());
+    let retried = matches!(ask, Ask::Write { .. })
+        && world.brokers[b]
+            .slot
+            .as_ref()
+            .is_some_and(|s| s.unconfirmed.is_some());
     if call.answer.is_none() {
         world.calls.push(call);
     }
     if retried {
         // The intent is written again until an answer comes.
-        world.calls.push(Call { from: Some(b), ask, answer: None });
+        world.calls.push(Call {
+            from: Some(b),
+            ask,
+            answer: None,
+        });
     } else {
         scheduler::came_to(model, world, b, &ask, None);
     }
@@ -315,7 +358,10 @@ fn cut_off(cluster: &mut Cluster, cut_off: bool) -> bool {
 
 fn cancel(world: &mut World) -> bool {
     let at = wall();
-    let event = Event { at, happening: Happening::CancelRequested };
+    let event = Event {
+        at,
+        happening: Happening::CancelRequested,
+    };
     let (true, Step::Next(next)) = (world.cancels > 0, Rules::default().step(&world.record.0, &event)) else {
         return false;
     };
@@ -329,7 +375,11 @@ fn cancel(world: &mut World) -> bool {
 
 fn operator(world: &mut World, c: usize, own: Own) -> bool {
     if let Own::Succeeds(uid) = own {
-        let attempt = world.clusters[c].pods.iter().find(|pod| pod.uid == uid).map(|pod| pod.owner.1);
+        let attempt = world.clusters[c]
+            .pods
+            .iter()
+            .find(|pod| pod.uid == uid)
+            .map(|pod| pod.owner.1);
         world.succeeded.extend(attempt);
         world.succeeded.sort_unstable();
         world.succeeded.dedup();
@@ -374,7 +424,9 @@ impl Model for Dispatch {
     fn properties(&self) -> Vec<Property<Self>> {
         vec![
             Property::always("one run at most", |_, world: &World| world.one_run_at_most()),
-            Property::always("the record tells the truth", |_, world: &World| world.tells_the_truth()),
+            Property::always("the record tells the truth", |_, world: &World| {
+                world.tells_the_truth()
+            }),
             Property::sometimes("a job succeeds", |_, world: &World| {
                 world.record.0.state == State::Succeeded && world.is_at_rest()
             }),

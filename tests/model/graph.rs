@@ -85,10 +85,21 @@ pub fn reach(model: &Dispatch) -> Reached {
     }
     let (states, count) = (graph.met.len(), ends.len());
     let stuck = graph.stuck(ends);
-    let example = stuck.iter().map(|n| graph.way_to(*n)).min_by_key(Vec::len).map(|way| {
-        let first = model.init_states().remove(0);
-        let world = way.iter().fold(first, |world, action| model.after(&world, *action).unwrap_or(world));
-        (way, Box::new(world))
-    });
-    Reached { states, ends: count, stuck: stuck.len(), example }
+    let example = stuck
+        .iter()
+        .map(|n| graph.way_to(*n))
+        .min_by_key(Vec::len)
+        .map(|way| {
+            let first = model.init_states().remove(0);
+            let world = way.iter().fold(first, |world, action| {
+                model.after(&world, *action).unwrap_or(world)
+            });
+            (way, Box::new(world))
+        });
+    Reached {
+        states,
+        ends: count,
+        stuck: stuck.len(),
+        example,
+    }
 }

@@ -25,6 +25,8 @@ pub struct Election {
 pub struct Pod {
     keeper: Keeper,
     held: Option<Held>,
+    /// When it last renewed or looked: once a second at most.
+    begun: Option<u64>,
     /// The write under way, and what came of it once it was carried out.
     write: Option<(Option<Version>, Lease, Option<bool>)>,
 }
@@ -50,7 +52,12 @@ pub enum Turn {
 }
 
 fn pod(name: String) -> Pod {
-    Pod { keeper: Keeper::new(name, DURATION), held: None, write: None }
+    Pod {
+        keeper: Keeper::new(name, DURATION),
+        held: None,
+        begun: None,
+        write: None,
+    }
 }
 
 impl Pods {
@@ -60,11 +67,14 @@ impl Pods {
     }
 
     fn acting(&self, p: usize) -> Option<Held> {
-        self.pods[p].held.filter(|held| held.rest(self.clock(p)).is_some())
+        self.pods[p]
+            .held
+            .filter(|held| held.rest(self.clock(p)).is_some())
     }
 
     fn begin(&mut self, p: usize) {
         let (now, stored) = (self.clock(p), self.stored.clone());
+        self.pods[p].begun = Some(self.second);
         let keeper = &mut self.pods[p].keeper;
         let write = keeper.renewal().or_else(|| keeper.looked(stored.as_ref(), now));
         if let Some((seen, lease)) = write {
@@ -74,7 +84,9 @@ impl Pods {
     }
 
     fn deliver(&mut self, p: usize) {
-        let Some((seen, lease, answer)) = &mut self.pods[p].write else { return };
+        let Some((seen, lease, answer)) = &mut self.pods[p].write else {
+            return;
+        };
         let stands = self.stored.as_ref().map(|stored| stored.version) == *seen;
         *answer = Some(stands || self.stored.as_ref() == Some(lease));
         if stands {
@@ -85,14 +97,20 @@ impl Pods {
     fn answer(&mut self, p: usize, count_from_answer: bool) {
         let now = self.clock(p);
         let pod = &mut self.pods[p];
-        let Some((_, lease, Some(done))) = pod.write.take() else { return };
+        let Some((_, lease, Some(done))) = pod.write.take() else {
+            return;
+        };
         if !done {
             pod.keeper.lost();
             pod.held = None;
             return;
         }
         let held = pod.keeper.written(lease, now);
-        let until = if count_from_answer { now + DURATION * 2 / 3 } else { held.until };
+        let until = if count_from_answer {
+            now + DURATION * 2 / 3
+        } else {
+            held.until
+        };
         pod.held = Some(Held { until, ..held });
     }
 }
@@ -103,7 +121,12 @@ impl Model for Election {
 
     fn init_states(&self) -> Vec<Pods> {
         let pods = [pod("a".into()), pod("b".into())];
-        vec![Pods { second: 0, stored: None, pods, crashes: self.crashes }]
+        vec![Pods {
+            second: 0,
+            stored: None,
+            pods,
+            crashes: self.crashes,
+        }]
     }
 
     fn actions(&self, pods: &Pods, turns: &mut Vec<Turn>) {
@@ -111,11 +134,12 @@ impl Model for Election {
             turns.push(Turn::Second);
         }
         for (p, pod) in pods.pods.iter().enumerate() {
-            turns.push(match &pod.write {
-                None => Turn::Begin(p),
-                Some((_, _, None)) => Turn::Deliver(p),
-                Some((_, _, Some(_))) => Turn::Answer(p),
-            });
+            match &pod.write {
+                None if pod.begun == Some(pods.second) => {}
+                None => turns.push(Turn::Begin(p)),
+                Some((_, _, None)) => turns.push(Turn::Deliver(p)),
+                Some((_, _, Some(_))) => turns.push(Turn::Answer(p)),
+            }
             if pod.write.is_some() {
                 turns.push(Turn::Lose(p));
             }

@@ -76,13 +76,19 @@ impl Mind {
         forget_what_is_over(&mut attempt, asked);
         settle_times(&mut times(&mut attempt, &mut asked));
         let digest = digest(&attempt, asked);
-        Self { attempt: Arc::new(attempt), asked, digest }
+        Self {
+            attempt: Arc::new(attempt),
+            asked,
+            digest,
+        }
     }
 
     /// The same after a settling time.
     pub fn later(&self) -> Self {
         let (mut attempt, mut asked) = ((*self.attempt).clone(), self.asked);
-        times(&mut attempt, &mut asked).into_iter().for_each(|time| *time -= SETTLE);
+        times(&mut attempt, &mut asked)
+            .into_iter()
+            .for_each(|time| *time -= SETTLE);
         Self::with(attempt, asked)
     }
 }
@@ -130,7 +136,11 @@ fn settle_times(times: &mut [&mut Duration]) {
     for time in times {
         let gap = was.unwrap_or(NOW).saturating_sub(**time);
         if was.is_none() || !gap.is_zero() {
-            becomes -= if gap > Duration::from_millis(500) { SETTLE } else { SHORT };
+            becomes -= if gap > Duration::from_millis(500) {
+                SETTLE
+            } else {
+                SHORT
+            };
         }
         was = Some(**time);
         **time = becomes;
@@ -151,15 +161,37 @@ fn digest(attempt: &Attempt, asked: Option<Duration>) -> u64 {
         }
     }
     let gone = sight.object_gone.as_ref();
-    gone.map(|gone| (gone.at, gone.last.as_ref().map(object), gone.seen.as_ref().map(object))).hash(&mut hasher);
-    (memory.own_intent, memory.creates, memory.ambiguous_at, memory.absent_at).hash(&mut hasher);
+    gone.map(|gone| {
+        (
+            gone.at,
+            gone.last.as_ref().map(object),
+            gone.seen.as_ref().map(object),
+        )
+    })
+    .hash(&mut hasher);
+    (
+        memory.own_intent,
+        memory.creates,
+        memory.ambiguous_at,
+        memory.absent_at,
+    )
+        .hash(&mut hasher);
     (memory.silent_since, memory.no_pods_since).hash(&mut hasher);
-    memory.create_error.as_ref().map(ToString::to_string).hash(&mut hasher);
+    memory
+        .create_error
+        .as_ref()
+        .map(ToString::to_string)
+        .hash(&mut hasher);
     hasher.finish()
 }
 
 fn object(object: &ObjectState) -> (&str, &str, bool, bool) {
-    (object.uid.as_str(), &object.raw, object.suspended, object.error_message.is_some())
+    (
+        object.uid.as_str(),
+        &object.raw,
+        object.suspended,
+        object.error_message.is_some(),
+    )
 }
 
 fn driver(driver: &Driver) -> (&str, String) {
@@ -180,8 +212,21 @@ impl Hash for Rec {
 impl std::fmt::Debug for Rec {
     fn fmt(&self, f: &mut std::fmt::Formatter<'_>) -> std::fmt::Result {
         let (r, epoch) = (&self.0, self.0.epoch.map(|e| e.0));
-        write!(f, "{}#{} v{} e{epoch:?} a{} on {:?}", r.state, r.incarnation, r.version, r.attempt, r.cluster.as_ref().map(|c| c.as_str()))?;
-        write!(f, " cancel={} abandoned={}", r.cancel_requested, r.abandoned.len())
+        write!(
+            f,
+            "{}#{} v{} e{epoch:?} a{} on {:?}",
+            r.state,
+            r.incarnation,
+            r.version,
+            r.attempt,
+            r.cluster.as_ref().map(|c| c.as_str())
+        )?;
+        write!(
+            f,
+            " cancel={} abandoned={}",
+            r.cancel_requested,
+            r.abandoned.len()
+        )
     }
 }
 

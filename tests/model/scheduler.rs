@@ -29,7 +29,12 @@ fn place_of(record: &Record) -> Option<usize> {
 }
 
 fn slot(attempt: Attempt) -> Slot {
-    Slot { mind: Mind::new(attempt), busy: false, unconfirmed: None, aged: false }
+    Slot {
+        mind: Mind::new(attempt),
+        busy: false,
+        unconfirmed: None,
+        aged: false,
+    }
 }
 
 /// Reads backlog, live records and wishes: what stands now.
@@ -63,7 +68,13 @@ pub fn place(model: &Dispatch, world: &mut World, b: usize, c: usize) -> bool {
     let cluster = &world.clusters[c];
     let left = |o: &Object| {
         let name = cluster_name(c);
-        world.record.0.abandoned.iter().any(|a| a.cluster == name && a.attempt.0 == o.owner.1) && !o.gone
+        world
+            .record
+            .0
+            .abandoned
+            .iter()
+            .any(|a| a.cluster == name && a.attempt.0 == o.owner.1)
+            && !o.gone
     };
     let broker = &mut world.brokers[b];
     if cluster.cut_off || cluster.objects.iter().any(left) || broker.slot.is_some() {
@@ -79,17 +90,36 @@ pub fn place(model: &Dispatch, world: &mut World, b: usize, c: usize) -> bool {
         view_age_ms: 0,
         others: Default::default(),
     });
-    let happening = Happening::Placed { cluster: cluster_name(c), namespace: "spark".into(), epoch: Epoch(epoch), placement };
-    let Step::Next(next) = Rules::default().step(&outline, &Event { at: wall(), happening }) else {
+    let happening = Happening::Placed {
+        cluster: cluster_name(c),
+        namespace: "spark".into(),
+        epoch: Epoch(epoch),
+        placement,
+    };
+    let Step::Next(next) = Rules::default().step(
+        &outline,
+        &Event {
+            at: wall(),
+            happening,
+        },
+    ) else {
         return false;
     };
     let (known, next) = (Rec::new(outline), Rec::new(*next));
     let intended = Attempt::intended((*next.0).clone());
-    let mut slot = Slot { unconfirmed: Some(known.clone()), busy: true, ..slot(intended) };
+    let mut slot = Slot {
+        unconfirmed: Some(known.clone()),
+        busy: true,
+        ..slot(intended)
+    };
     if model.without == Some(Rule::Intent) {
         slot.busy = false;
     } else {
-        world.calls.push(Call { from: Some(b), ask: Ask::Write { known, next }, answer: None });
+        world.calls.push(Call {
+            from: Some(b),
+            ask: Ask::Write { known, next },
+            answer: None,
+        });
     }
     world.brokers[b].slot = Some(slot);
     true
@@ -154,7 +184,11 @@ pub fn act(model: &Dispatch, world: &mut World, b: usize) -> bool {
     slot.mind = Mind::with(attempt, Some(NOW));
     slot.busy = true;
     world.brokers[b].slot = Some(slot);
-    world.calls.push(Call { from: Some(b), ask, answer: None });
+    world.calls.push(Call {
+        from: Some(b),
+        ask,
+        answer: None,
+    });
     true
 }
 
@@ -167,23 +201,48 @@ fn write(model: &Dispatch, slot: &mut Slot, record: &Record, next: Record) -> Op
         slot.mind = Mind::new(attempt);
         return None;
     }
-    let known = slot.unconfirmed.clone().filter(|_| model.without == Some(Rule::Intent));
+    let known = slot
+        .unconfirmed
+        .clone()
+        .filter(|_| model.without == Some(Rule::Intent));
     let known = known.unwrap_or_else(|| Rec::new(record.clone()));
-    Some(Ask::Write { known, next: Rec::new(next) })
+    Some(Ask::Write {
+        known,
+        next: Rec::new(next),
+    })
 }
 
 fn call(model: &Dispatch, world: &World, record: &Record, cluster: usize, act: Act) -> Ask {
     let (owner, name) = (World::owner_of(record), (record.attempt.0, 0));
     match act {
         Act::Create => {
-            let copies = world.clusters[cluster].objects.iter().filter(|o| o.name.0 == name.0).count();
-            let copy = if model.without == Some(Rule::Name) { u8::try_from(copies).unwrap() } else { 0 };
-            Ask::Create { cluster, name: (name.0, copy), owner, two_phase: model.two_phase }
+            let copies = world.clusters[cluster]
+                .objects
+                .iter()
+                .filter(|o| o.name.0 == name.0)
+                .count();
+            let copy = if model.without == Some(Rule::Name) {
+                u8::try_from(copies).unwrap()
+            } else {
+                0
+            };
+            Ask::Create {
+                cluster,
+                name: (name.0, copy),
+                owner,
+                two_phase: model.two_phase,
+            }
         }
         Act::Look => Ask::Look { cluster, name },
         Act::ListPods => Ask::List { cluster },
-        Act::Release(uid) => Ask::Release { cluster, uid: number(&uid) },
-        Act::DeleteObject(uid) => Ask::Delete { cluster, uid: number(&uid) },
+        Act::Release(uid) => Ask::Release {
+            cluster,
+            uid: number(&uid),
+        },
+        Act::DeleteObject(uid) => Ask::Delete {
+            cluster,
+            uid: number(&uid),
+        },
         Act::DeletePods(pods) => {
             let uids = pods.iter().map(|(_, uid)| number(uid)).collect();
             Ask::DeletePods { cluster, uids }
@@ -212,7 +271,9 @@ fn wait(model: &Dispatch, world: &mut World, b: usize, mut slot: Slot) -> bool {
 
 fn creates_expire(world: &mut World, owner: Owner) {
     let landing = |call: &Call| matches!(&call.ask, Ask::Create { owner: of, .. } if *of == owner);
-    world.calls.retain(|call| call.answer.is_some() || call.from.is_some() || !landing(call));
+    world
+        .calls
+        .retain(|call| call.answer.is_some() || call.from.is_some() || !landing(call));
 }
 
 /// The attempt's cluster has given no answer for `failoverAfter`.
@@ -221,7 +282,10 @@ pub fn silence(world: &mut World, b: usize) -> bool {
         return false;
     };
     let attempt = &slot.mind.attempt;
-    let silent = attempt.memory.silent_since.is_some_and(|since| NOW - since < SETTLE);
+    let silent = attempt
+        .memory
+        .silent_since
+        .is_some_and(|since| NOW - since < SETTLE);
     let cut_off = place_of(&attempt.record).is_some_and(|c| world.clusters[c].cut_off);
     if slot.busy || !silent || !cut_off || attempt.record.state != State::Dispatching {
         return false;
@@ -242,7 +306,9 @@ pub fn see(world: &mut World, b: usize, c: usize, look: Look) -> bool {
     let (mut attempt, asked) = ((*slot.mind.attempt).clone(), slot.mind.asked);
     let known = attempt.sight.object.as_ref().map(|o| number(&o.uid));
     let name = (attempt.record.attempt.0, 0);
-    let stands = cluster.named(name).filter(|_| known.is_none_or(|uid| cluster.named(name).is_some_and(|o| o.uid == uid)));
+    let stands = cluster
+        .named(name)
+        .filter(|_| known.is_none_or(|uid| cluster.named(name).is_some_and(|o| o.uid == uid)));
     let gone = cluster.objects.iter().find(|o| Some(o.uid) == known && o.gone);
     match (look, stands, gone) {
         (Look::Object, Some(object), _) if attempt.sight.object.as_ref() != Some(&shown(object)) => {
@@ -254,7 +320,9 @@ pub fn see(world: &mut World, b: usize, c: usize, look: Look) -> bool {
             let pod = cluster.pods.iter().find(|pod| pod.name == name).map(driver);
             match (pod, attempt.sight.driver.clone()) {
                 (Some(pod), seen) if seen.as_ref() != Some(&pod) => attempt.saw_driver(pod, NOW),
-                (None, Some(seen)) if attempt.sight.pods.is_some() || !seen.has_ended() => attempt.driver_went(&seen),
+                (None, Some(seen)) if attempt.sight.pods.is_some() || !seen.has_ended() => {
+                    attempt.driver_went(&seen)
+                }
                 (Some(_) | None, _) => return false,
             }
         }
@@ -267,7 +335,10 @@ pub fn see(world: &mut World, b: usize, c: usize, look: Look) -> bool {
 /// Leftovers, by the program's own judgement of what no attempt accounts for.
 pub fn sweep(world: &mut World, b: usize, c: usize) -> bool {
     let cluster = &world.clusters[c];
-    let own = world.brokers[b].slot.as_ref().map(|slot| &slot.mind.attempt.record);
+    let own = world.brokers[b]
+        .slot
+        .as_ref()
+        .map(|slot| &slot.mind.attempt.record);
     let claimed = own.filter(|r| place_of(r) == Some(c)).map(|r| (r.attempt.0, 0));
     if cluster.cut_off {
         return false;
@@ -288,7 +359,15 @@ pub fn sweep(world: &mut World, b: usize, c: usize) -> bool {
     for removal in strangers.removals(record, &installation(), SETTLE, late) {
         let object = removal.object.as_ref().map(|(_, uid)| number(uid));
         let pod = removal.driver.as_ref().map(|(_, uid)| number(uid));
-        let call = Call { from: None, ask: Ask::Remove { cluster: c, object, pod }, answer: None };
+        let call = Call {
+            from: None,
+            ask: Ask::Remove {
+                cluster: c,
+                object,
+                pod,
+            },
+            answer: None,
+        };
         if !world.calls.contains(&call) {
             world.calls.push(call);
         }
@@ -307,7 +386,10 @@ pub fn clear(model: &Dispatch, world: &mut World, b: usize, k: usize) -> bool {
         return false;
     };
     let cluster = &mut world.clusters[c];
-    let submitting = cluster.objects.iter().any(|o| o.owner == owner && o.gone && o.submits > 0);
+    let submitting = cluster
+        .objects
+        .iter()
+        .any(|o| o.owner == owner && o.gone && o.submits > 0);
     if cluster.cut_off || submitting {
         return false;
     }
@@ -322,8 +404,16 @@ pub fn clear(model: &Dispatch, world: &mut World, b: usize, k: usize) -> bool {
     if !model.late_creates {
         creates_expire(world, owner);
     }
-    let happening = Happening::AbandonedGone { attempt: abandoned.attempt };
-    let Step::Next(mut next) = Rules::default().step(&record, &Event { at: wall(), happening }) else {
+    let happening = Happening::AbandonedGone {
+        attempt: abandoned.attempt,
+    };
+    let Step::Next(mut next) = Rules::default().step(
+        &record,
+        &Event {
+            at: wall(),
+            happening,
+        },
+    ) else {
         return false;
     };
     next.epoch = world.brokers[b].epoch.map(Epoch);
@@ -366,7 +456,9 @@ pub fn came_to(model: &Dispatch, world: &mut World, b: usize, ask: &Ask, answer:
     match (answer, ask) {
         (Some(Answer::Written(written)), _) => return wrote(model, world, b, slot, written),
         (Some(Answer::Created(object)), _) => _ = attempt.create_came_to(asked, Ok(shown(&object)), NOW),
-        (Some(Answer::AlreadyExists), _) => _ = attempt.create_came_to(asked, Err(answered(409, "AlreadyExists", "exists")), NOW),
+        (Some(Answer::AlreadyExists), _) => {
+            _ = attempt.create_came_to(asked, Err(answered(409, "AlreadyExists", "exists")), NOW)
+        }
         (Some(Answer::OverQuota), _) => {
             _ = attempt.create_came_to(asked, Err(answered(403, "Forbidden", "exceeded quota")), NOW);
         }
@@ -380,7 +472,9 @@ pub fn came_to(model: &Dispatch, world: &mut World, b: usize, ask: &Ask, answer:
         }
         (Some(Answer::Done), Ask::Release { .. }) => attempt.answered(),
         (Some(Answer::Done), _) => attempt.deleted(NOW),
-        (None, Ask::Create { .. }) => _ = attempt.create_came_to(asked, Err(CreateError::Ambiguous("lost".into())), NOW),
+        (None, Ask::Create { .. }) => {
+            _ = attempt.create_came_to(asked, Err(CreateError::Ambiguous("lost".into())), NOW)
+        }
         (None, _) => attempt.back_off(NOW),
     }
     slot.mind = Mind::new(attempt);
@@ -388,7 +482,12 @@ pub fn came_to(model: &Dispatch, world: &mut World, b: usize, ask: &Ask, answer:
 }
 
 fn answered(status: u16, reason: &str, message: &str) -> CreateError {
-    CreateError::Answered { status, reason: reason.into(), message: message.into(), retry_after: None }
+    CreateError::Answered {
+        status,
+        reason: reason.into(),
+        message: message.into(),
+        retry_after: None,
+    }
 }
 
 /// The record stands as planned, or somebody else wrote before (`written` and `overtaken` of the scheduler).
@@ -414,7 +513,9 @@ fn wrote(model: &Dispatch, world: &mut World, b: usize, mut slot: Slot, written:
     } else if record.epoch.is_some_and(|epoch| Some(epoch.0) > broker.epoch) {
     } else if record.state == State::Queued && !record.cancel_requested {
         broker.entry = Some(stored);
-    } else if record.state.is_live() && model.without != Some(Rule::ReplyLost) || record.state == State::Queued {
+    } else if record.state.is_live() && model.without != Some(Rule::ReplyLost)
+        || record.state == State::Queued
+    {
         broker.slot = Some(self::slot(Attempt::found((**record).clone())));
     }
 }

@@ -58,6 +58,10 @@ fn work_out(stored: &Record, known: &Record, next: &Record) -> Written {
 
 /// The rule of the adapter: what the next writer changes in any case isn't compared.
 fn shows(item: &Map<String, Value>, change: &Change) -> bool {
-    let mut set = change.set.iter().filter(|(name, _)| *name != "version" && *name != "updatedAt");
-    set.all(|(name, value)| item.get(name) == Some(value)) && change.remove.iter().all(|name| !item.contains_key(name))
+    let mut set = change
+        .set
+        .iter()
+        .filter(|(name, _)| *name != "version" && *name != "updatedAt");
+    set.all(|(name, value)| item.get(name) == Some(value))
+        && change.remove.iter().all(|name| !item.contains_key(name))
 }

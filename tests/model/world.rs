@@ -40,22 +40,50 @@ pub struct Call {
 
 #[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub enum Ask {
-    Write { known: Rec, next: Rec },
-    Create { cluster: usize, name: (u32, u8), owner: Owner, two_phase: bool },
-    Look { cluster: usize, name: (u32, u8) },
-    List { cluster: usize },
-    Release { cluster: usize, uid: u8 },
-    Delete { cluster: usize, uid: u8 },
-    DeletePods { cluster: usize, uids: Vec<u8> },
+    Write {
+        known: Rec,
+        next: Rec,
+    },
+    Create {
+        cluster: usize,
+        name: (u32, u8),
+        owner: Owner,
+        two_phase: bool,
+    },
+    Look {
+        cluster: usize,
+        name: (u32, u8),
+    },
+    List {
+        cluster: usize,
+    },
+    Release {
+        cluster: usize,
+        uid: u8,
+    },
+    Delete {
+        cluster: usize,
+        uid: u8,
+    },
+    DeletePods {
+        cluster: usize,
+        uids: Vec<u8>,
+    },
     /// A leftover, the object before its driver.
-    Remove { cluster: usize, object: Option<u8>, pod: Option<u8> },
+    Remove {
+        cluster: usize,
+        object: Option<u8>,
+        pod: Option<u8>,
+    },
 }
 
 impl Ask {
     pub fn cluster(&self) -> Option<usize> {
         match self {
             Self::Write { .. } => None,
-            Self::Create { cluster, .. } | Self::Look { cluster, .. } | Self::List { cluster } => Some(*cluster),
+            Self::Create { cluster, .. } | Self::Look { cluster, .. } | Self::List { cluster } => {
+                Some(*cluster)
+            }
             Self::Release { cluster, .. } | Self::Delete { cluster, .. } => Some(*cluster),
             Self::DeletePods { cluster, .. } | Self::Remove { cluster, .. } => Some(*cluster),
         }
@@ -113,7 +141,10 @@ pub fn accepted(incarnation: u8, tries: u32) -> Record {
 
 impl World {
     pub fn owner_of(record: &Record) -> Owner {
-        (record.incarnation.as_str()[1..].parse().unwrap(), record.attempt.0)
+        (
+            record.incarnation.as_str()[1..].parse().unwrap(),
+            record.attempt.0,
+        )
     }
 
     /// Objects that an operator may start, or has started and not finished.
@@ -157,7 +188,8 @@ impl World {
     pub fn is_at_rest(&self) -> bool {
         let left = |c: &Cluster| {
             let open = c.objects.iter().any(|o| !o.gone && !is_done(o.raw));
-            open || c.objects.iter().any(|o| o.submits > 0) || c.pods.iter().any(|pod| pod.phase == Phase::Running)
+            open || c.objects.iter().any(|o| o.submits > 0)
+                || c.pods.iter().any(|pod| pod.phase == Phase::Running)
         };
         let record = &self.record.0;
         record.state.is_terminal() && record.abandoned.is_empty() && !self.clusters.iter().any(left)
