@@ -6,12 +6,13 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 
 use super::refusal::{Refusal, refusal};
+pub use super::sight::{Gone, Second, Sight};
 use crate::error::shorten;
 use crate::lifecycle::is_spent;
 use crate::model::{InstallationId, ObjectUid};
 use crate::ports::cluster::{CreateError, PodSight};
 use crate::submission::{Record, RestartPolicy, State};
-use crate::watch::{Driver, DriverPhase, DriverSight, ObjectState, Observation};
+use crate::watch::{Driver, DriverPhase, DriverSight, ObjectState, Observation, Ownership};
 
 /// How long a watch that died silently may go unnoticed: the server ends each sooner.
 const UNNOTICED: Duration = Duration::from_secs(30);
@@ -25,47 +26,6 @@ pub struct Attempt {
     pub sight: Sight,
     /// What was done.
     pub memory: Memory,
-}
-
-/// What the cluster's watches and lists show of an attempt.
-#[derive(Debug, Clone, Default)]
-pub struct Sight {
-    /// The object, as last seen.
-    pub object: Option<ObjectState>,
-    /// The driver, as last seen.
-    pub driver: Option<Driver>,
-    /// When `driver` last changed.
-    pub driver_at: Option<Duration>,
-    /// Whether `driver`, which had ended, has gone since: what stands there is its word.
-    pub driver_gone: bool,
-    /// An object and a driver under other UIDs than the record's.
-    pub second: Second,
-    /// The last consistent list of pods: when it was asked for, and what it showed.
-    pub pods: Option<(Duration, Vec<PodSight>)>,
-    /// The last consistent look at the object by name: when it was asked for; the result stands in `object`.
-    pub looked: Option<Duration>,
-    /// When `object` last changed.
-    pub object_at: Option<Duration>,
-    /// Since when the object, once known, has been absent.
-    pub object_gone: Option<Gone>,
-}
-
-/// What isn't the record's own, though all its labels are: somebody made the object anew, or the operator ran the job again.
-#[derive(Debug, Clone, Default)]
-pub struct Second {
-    /// An object by the same name.
-    pub object: Option<ObjectState>,
-    /// A driver of such an object, or one that turned up after the end.
-    pub driver: Option<Driver>,
-}
-
-/// How an object went.
-#[derive(Debug, Clone)]
-pub struct Gone {
-    /// When that was noticed.
-    pub at: Duration,
-    /// Its last state, where the watch's own event showed it.
-    pub last: Option<ObjectState>,
 }
 
 /// What this scheduler has done for an attempt.
@@ -173,8 +133,12 @@ impl Attempt {
 
     /// Whether `pod` is of this attempt. Those of earlier ones may stand beside it until their objects go.
     pub fn made(&self, pod: &PodSight) -> bool {
-        pod.owner.attempt == Some(self.record.attempt)
-            && pod.owner.incarnation.as_ref() == Some(&self.record.incarnation)
+        self.is_owner(&pod.owner)
+    }
+
+    fn is_owner(&self, owner: &Ownership) -> bool {
+        owner.attempt == Some(self.record.attempt)
+            && owner.incarnation.as_ref() == Some(&self.record.incarnation)
     }
 
     /// Object and driver as one observation. Absence of the driver is said only by a list that is newer than the object.
@@ -233,14 +197,19 @@ impl Attempt {
             self.sight.second.object = None;
             return;
         }
-        if self.sight.object.take().is_some() || self.sight.object_gone.is_none() {
+        let known = self.sight.object.take();
+        if known.is_some() || self.sight.object_gone.is_none() {
+            let seen = last.clone().or(known);
             self.sight.object_at = Some(now);
-            self.sight.object_gone = Some(Gone { at: now, last });
+            self.sight.object_gone = Some(Gone { at: now, last, seen });
         }
     }
 
-    /// The watch showed the driver.
+    /// The watch showed the driver. One of an earlier incarnation, which has the same name, says nothing of this attempt.
     pub fn saw_driver(&mut self, driver: Driver, now: Duration) {
+        if !self.is_owner(&driver.owner) {
+            return;
+        }
         if self.is_second(&driver) {
             self.sight.second.driver = Some(driver);
             return;

@@ -4,6 +4,7 @@ pub mod supervise;
 pub mod gate;
 pub mod lease;
 pub mod storing;
+pub mod sight;
 pub mod attempt;
 pub mod refusal;
 pub mod plan;

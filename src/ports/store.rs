@@ -99,7 +99,7 @@ pub trait Store: Send + Sync {
 }
 
 /// The lease of a domain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// Who holds it; absent after a clean stop.
     pub holder: Option<String>,
