@@ -91,14 +91,13 @@ fn a_cancel_and_an_id_sent_again_are_each_one_outcome() {
     });
 }
 
+/// The whole of it, with a cancel, is the large bound `two-phase-late`.
 #[test]
 fn two_phase_never_commits_what_lands_late() {
     holds(Dispatch {
         two_phase: true,
         late_creates: true,
         cluster_faults: false,
-        cancels: 1,
-        tries: 1,
         ..bound()
     });
 }
@@ -148,6 +147,21 @@ fn the_large_bound_holds() {
         "two-faults" => Dispatch {
             faults: 2,
             cluster_faults: false,
+            ..one
+        },
+        "two-phase-late" => Dispatch {
+            two_phase: true,
+            late_creates: true,
+            cluster_faults: false,
+            cancels: 1,
+            tries: 1,
+            ..one
+        },
+        "two-faults-cancel" => Dispatch {
+            faults: 2,
+            cancels: 1,
+            cluster_faults: false,
+            tries: 1,
             ..one
         },
         "two-clusters" => Dispatch {
