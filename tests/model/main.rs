@@ -5,11 +5,13 @@
 mod cluster;
 mod dispatch;
 mod graph;
+mod happening;
 mod lease;
 mod mind;
 mod rules;
 mod scheduler;
 mod store;
+mod watching;
 mod world;
 
 use std::hash::Hash;
