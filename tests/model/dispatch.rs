@@ -1,14 +1,13 @@
 //! The dispatch protocol as a model: what can happen in a world, and what comes of it.
 
-use spark_broker::lifecycle::{Event, Happening, Rules, Step};
 use spark_broker::submission::{Arrival, Record, State, arrive};
 use stateright::{Model, Property};
 
 use super::cluster::{Cluster, Own};
 use super::mind::Rec;
-use super::scheduler;
 use super::store::{self, Written};
-use super::world::{Answer, Ask, Broker, Call, World, accepted, wall};
+use super::world::{Answer, Ask, World, accepted, wall};
+use super::{happening, scheduler, watching};
 
 /// A rule that can be taken out, in the model's wiring alone.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
@@ -154,25 +153,25 @@ impl Dispatch {
             next.faults = world.faults.checked_sub(1)?;
         }
         let happened = match action {
-            Action::Takeover(b) => take_over(&mut next, b),
-            Action::Crash(b) => crash(&mut next, b),
+            Action::Takeover(b) => happening::take_over(&mut next, b),
+            Action::Crash(b) => happening::crash(&mut next, b),
             Action::Read(b) => scheduler::read(self, &mut next, b),
             Action::Place(b, c) => scheduler::place(self, &mut next, b, c),
             Action::Act(b) => scheduler::act(self, &mut next, b),
             Action::Silence(b) => self.moves && scheduler::silence(&mut next, b),
-            Action::See(b, c, look) => scheduler::see(&mut next, b, c, look),
-            Action::Sweep(b, c) => scheduler::sweep(&mut next, b, c),
-            Action::Clear(b, k) => scheduler::clear(self, &mut next, b, k),
+            Action::See(b, c, look) => watching::see(&mut next, b, c, look),
+            Action::Sweep(b, c) => watching::sweep(&mut next, b, c),
+            Action::Clear(b, k) => watching::clear(self, &mut next, b, k),
             Action::Deliver(i) => self.deliver(&mut next, i),
-            Action::Answer(i) => answer(self, &mut next, i),
-            Action::TimeOut(i) => time_out(self, &mut next, i),
-            Action::Refuse(i) => refuse(&mut next, i),
-            Action::CutOff(c) => cut_off(&mut next.clusters[c], true),
-            Action::Back(c) => cut_off(&mut next.clusters[c], false),
-            Action::Cancel => cancel(&mut next),
+            Action::Answer(i) => happening::answer(self, &mut next, i),
+            Action::TimeOut(i) => happening::time_out(self, &mut next, i),
+            Action::Refuse(i) => happening::refuse(&mut next, i),
+            Action::CutOff(c) => happening::cut_off(&mut next.clusters[c], true),
+            Action::Back(c) => happening::cut_off(&mut next.clusters[c], false),
+            Action::Cancel => happening::cancel(&mut next),
             Action::Duplicate => self.arrives_again(&mut next, false),
             Action::Resend => self.arrives_again(&mut next, true),
-            Action::Operator(c, own) => operator(&mut next, c, own),
+            Action::Operator(c, own) => happening::operator(&mut next, c, own),
         };
         next.calls
             .sort_by_key(|call| (call.from.is_none(), call.from, format!("{call:?}")));
@@ -263,129 +262,6 @@ impl Dispatch {
             Arrival::Conflict | Arrival::Cancelled => unreachable!("the same message"),
         }
     }
-}
-
-fn take_over(world: &mut World, b: usize) -> bool {
-    // By its own clock the term of the one before is over (see `lease.rs`): it begins nothing more. What it has begun goes on.
-    if let Some(other) = world.holder {
-        leave(world, other);
-    }
-    world.epoch += 1;
-    world.holder = Some(b);
-    world.brokers[b] = Broker {
-        epoch: Some(world.epoch),
-        ..Broker::default()
-    };
-    true
-}
-
-fn crash(world: &mut World, b: usize) -> bool {
-    leave(world, b);
-    world.holder = None;
-    true
-}
-
-/// Calls of `b` go on without it.
-fn leave(world: &mut World, b: usize) {
-    world.brokers[b] = Broker::default();
-    world
-        .calls
-        .retain(|call| call.from != Some(b) || call.answer.is_none());
-    world
-        .calls
-        .iter_mut()
-        .filter(|call| call.from == Some(b))
-        .for_each(|call| call.from = None);
-    keep_what_matters(world);
-}
-
-/// A read that nobody waits for is nothing.
-fn keep_what_matters(world: &mut World) {
-    world
-        .calls
-        .retain(|call| call.from.is_some() || !matches!(call.ask, Ask::Look { .. } | Ask::List { .. }));
-    world.calls.dedup();
-}
-
-fn answer(model: &Dispatch, world: &mut World, i: usize) -> bool {
-    let call = world.calls.remove(i);
-    let (Some(b), Some(answer)) = (call.from, call.answer) else {
-        return false;
-    };
-    scheduler::came_to(model, world, b, &call.ask, Some(answer));
-    true
-}
-
-fn time_out(model: &Dispatch, world: &mut World, i: usize) -> bool {
-    let mut call = world.calls.remove(i);
-    let Some(b) = call.from.take() else { return false };
-    let ask = call.ask.clone();
-    let retried = matches!(ask, Ask::Write { .. })
-        && world.brokers[b]
-            .slot
-            .as_ref()
-            .is_some_and(|s| s.unconfirmed.is_some());
-    if call.answer.is_none() {
-        world.calls.push(call);
-    }
-    if retried {
-        // The intent is written again until an answer comes.
-        world.calls.push(Call {
-            from: Some(b),
-            ask,
-            answer: None,
-        });
-    } else {
-        scheduler::came_to(model, world, b, &ask, None);
-    }
-    keep_what_matters(world);
-    true
-}
-
-fn refuse(world: &mut World, i: usize) -> bool {
-    let call = &mut world.calls[i];
-    let refused = call.answer.is_none() && call.from.is_some() && matches!(call.ask, Ask::Create { .. });
-    if refused {
-        call.answer = Some(Answer::OverQuota);
-    }
-    refused
-}
-
-fn cut_off(cluster: &mut Cluster, cut_off: bool) -> bool {
-    cluster.cut_off = cut_off;
-    true
-}
-
-fn cancel(world: &mut World) -> bool {
-    let at = wall();
-    let event = Event {
-        at,
-        happening: Happening::CancelRequested,
-    };
-    let (true, Step::Next(next)) = (world.cancels > 0, Rules::default().step(&world.record.0, &event)) else {
-        return false;
-    };
-    world.cancels -= 1;
-    let Written::Done(record) = store::update(&world.record, &world.record, &Rec::new(*next)) else {
-        return false;
-    };
-    world.record = record;
-    true
-}
-
-fn operator(world: &mut World, c: usize, own: Own) -> bool {
-    if let Own::Succeeds(uid) = own {
-        let attempt = world.clusters[c]
-            .pods
-            .iter()
-            .find(|pod| pod.uid == uid)
-            .map(|pod| pod.owner.1);
-        world.succeeded.extend(attempt);
-        world.succeeded.sort_unstable();
-        world.succeeded.dedup();
-    }
-    world.clusters[c].does(own, &mut world.uid);
-    true
 }
 
 impl Model for Dispatch {
