@@ -78,7 +78,11 @@ fn within_answer(line: &str) -> &str {
         .strip_prefix("Forbidden!")
         .and_then(|rest| rest.split_once("doesn't have permission. "));
     let answer = guess.map_or(answer, |(_, answer)| answer);
-    answer.strip_suffix('.').unwrap_or(answer)
+    match answer.strip_suffix('.').unwrap_or(answer) {
+        // Said nothing at all.
+        "" => line,
+        answer => answer,
+    }
 }
 
 /// The beginning of `text`, as many whole characters as fit.

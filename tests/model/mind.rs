@@ -153,6 +153,9 @@ fn digest(attempt: &Attempt, asked: Option<Duration>) -> u64 {
     digest_of(&attempt.record).hash(&mut hasher);
     sight.object.as_ref().map(object).hash(&mut hasher);
     sight.driver.as_ref().map(driver).hash(&mut hasher);
+    sight.second.object.as_ref().map(object).hash(&mut hasher);
+    sight.second.driver.as_ref().map(driver).hash(&mut hasher);
+    sight.driver_gone.hash(&mut hasher);
     (sight.driver_at, sight.looked, sight.object_at, asked).hash(&mut hasher);
     if let Some((at, pods)) = &sight.pods {
         at.hash(&mut hasher);
