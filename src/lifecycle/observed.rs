@@ -80,6 +80,7 @@ fn driver_ended(
     if record.restart_policy == RestartPolicy::Always && seen.object.is_some() {
         return Step::Ignored;
     }
+    let mut unseen = record.clone();
     let record = &with_end(record, driver, ended);
     if ended.success {
         return end(rules, record, at, State::Succeeded, None, "");
@@ -96,6 +97,11 @@ fn driver_ended(
         RestartPolicy::OnFailure(_) | RestartPolicy::Always => true,
     };
     let raw = seen.object.as_ref().and_then(ObjectState::known_raw);
+    if rerun_possible && raw == Some(RawState::Completed) {
+        // Another driver, which nobody saw, has ended with 0 since.
+        unseen.driver_uid = None;
+        return by_object(rules, &unseen, seen, false, at);
+    }
     let object_is_done = seen.object.is_none() || raw.is_some_and(RawState::is_terminal);
     if rerun_possible && !object_is_done && !waited_enough(rules.pickup_of(record), ended, at) {
         return Step::Ignored;

@@ -3,11 +3,14 @@
 use std::time::Duration;
 
 use futures::future::join_all;
+use k8s_openapi::api::authorization::v1::SelfSubjectAccessReview;
+use kube::Api;
+use kube::api::PostParams;
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, spark_pi};
 use crate::by_hand::ByHand;
-use crate::cluster::User;
+use crate::cluster::{User, eventually, typed};
 use crate::clusters::{real, rights};
 use crate::table::{ObjectIs, PodIs, Shape, shapes};
 
@@ -127,6 +130,15 @@ async fn let_list_pods(bed: &Bed<'_>, allowed: bool) {
         }
         bed.plane.apply(&role, Some(&bed.namespace)).await;
     }
+    // The API server learns of roles by a watch of its own.
+    let reviews: Api<SelfSubjectAccessReview> = Api::all(bed.plane.client(User::Broker).await);
+    let attributes = json!({"resource": "pods", "verb": "list", "namespace": bed.namespace});
+    let review = typed(json!({"metadata": {}, "spec": {"resourceAttributes": attributes}}));
+    eventually("the role is known", async || {
+        let answer = reviews.create(&PostParams::default(), &review).await.unwrap();
+        answer.status.unwrap().allowed == allowed
+    })
+    .await;
 }
 
 #[tokio::test]

@@ -32,6 +32,9 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     if needs_consistent_look(attempt) {
         return if at.in_sight { Act::Look } else { Act::Rest };
     }
+    if needs_consistent_list(attempt) {
+        return if at.in_sight { Act::ListPods } else { Act::Rest };
+    }
     if let Some(act) = take(record, at, Happening::Observed(Box::new(seen.clone()))) {
         return act;
     }
@@ -100,6 +103,18 @@ fn needs_consistent_look(attempt: &Attempt) -> bool {
     }
     let seen_at = attempt.sight.driver_at.unwrap_or(Duration::ZERO);
     stopped && attempt.sight.looked.is_none_or(|looked| looked < seen_at)
+}
+
+/// COMPLETED beside a driver that failed tells of another one, run by the operator since: its word is looked for first.
+fn needs_consistent_list(attempt: &Attempt) -> bool {
+    let sight = &attempt.sight;
+    let failed = |phase: &DriverPhase| matches!(phase, DriverPhase::Ended(end) if !end.success);
+    let completed = sight
+        .object
+        .as_ref()
+        .is_some_and(|o| o.known_raw() == Some(RawState::Completed));
+    let listed = sight.pods.as_ref().map(|(asked, _)| *asked);
+    completed && sight.driver.as_ref().is_some_and(|d| failed(&d.phase)) && listed < sight.object_at
 }
 
 /// The object is gone though the record says it should be there.

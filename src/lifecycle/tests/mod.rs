@@ -343,6 +343,22 @@ fn an_end_that_the_operator_may_rerun_waits_for_the_object() {
 }
 
 #[test]
+fn completed_is_believed_beside_a_failed_driver_that_the_operator_may_have_run_again() {
+    let mut record = next(&submitted(), raw("RUNNING"));
+    let end = DriverSight::Seen(Box::new(driver(ended(1, Reason::ApplicationFailed))));
+    let completed = sees(Some(object("COMPLETED")), end);
+    assert_eq!(
+        next(&record, completed.clone()).state,
+        State::Failed,
+        "its word under Never"
+    );
+    record.restart_policy = RestartPolicy::OnFailure(2);
+    let record = next(&record, completed);
+    let told = (record.state, record.exit_code, record.driver_uid);
+    assert_eq!(told, (State::Succeeded, None, None));
+}
+
+#[test]
 fn a_cancel_that_came_too_late_keeps_the_success() {
     let cancelling = next(
         &submitted(),

@@ -166,6 +166,25 @@ fn an_object_that_has_not_finished_goes_as_soon_as_its_driver_has_gone_however_i
 }
 
 #[test]
+fn completed_beside_a_failed_driver_makes_the_broker_look_for_the_driver_that_succeeded() {
+    let mut world = running();
+    world.attempt.record.restart_policy = crate::submission::RestartPolicy::OnFailure(3);
+    world.attempt.saw_driver(ended_driver(1), world.now);
+    world.later(1);
+    world.attempt.driver_went(&ended_driver(1));
+    world.attempt.saw_object(object("COMPLETED"), world.now);
+    world.later(1);
+    assert_eq!(world.plan(), Act::ListPods);
+    let mut second = ended_driver(0);
+    second.uid = "pod-2".parse().unwrap();
+    world
+        .attempt
+        .listed(vec![pod_of(1, second)], world.now, world.now);
+    assert_eq!(world.write(), State::Succeeded);
+    assert_eq!(world.attempt.record.exit_code, Some(0));
+}
+
+#[test]
 fn a_driver_that_appears_while_the_proof_is_waited_for_is_removed_on_sight() {
     let mut world = running();
     world.attempt.record.cancel_requested = true;
