@@ -14,8 +14,17 @@ mod cluster;
 #[path = "../support/burst/mod.rs"]
 mod bursts;
 
+#[path = "../support/shapes.rs"]
+mod table;
+
+#[allow(dead_code, reason = "the port's suite uses more of it")]
+#[path = "../cluster_port/proxy.rs"]
+mod network;
+
 mod bed;
+mod by_hand;
 mod cancel;
+mod cancels;
 mod clusters;
 mod demand;
 mod commit;
@@ -28,4 +37,7 @@ mod outage;
 mod reach;
 mod restarts;
 mod rights;
+mod second;
+mod shapes;
 mod status;
+mod unwatched;
