@@ -94,7 +94,7 @@ async fn ends_cancelled(bed: &Bed<'_>, id: &str, object: &str) {
 /// Cancels a job so long after its object was there.
 async fn cancelled_after(bed: &Bed<'_>, moment: u64) -> (String, String) {
     // Some end by themselves at about the same time.
-    let driver = if moment % 3 == 0 {
+    let driver = if moment.is_multiple_of(3) {
         Driver::succeeds_after("2s")
     } else {
         Driver::default()
