@@ -12,7 +12,7 @@ use crate::bed::{Bed, spark_pi};
 use crate::by_hand::ByHand;
 use crate::cluster::{ControlPlane, User, eventually, typed};
 use crate::clusters::{real, rights};
-use crate::table::{ObjectIs, PodIs, Shape, shapes};
+use crate::table::{ObjectIs, Shape, shapes};
 
 struct Case<'a> {
     shape: &'a Shape,
@@ -174,6 +174,8 @@ async fn while_pods_cannot_be_listed_nothing_is_decided_and_the_cluster_is_unhea
     let_list_pods(&bed, true).await;
     let end = bed.in_state(&failed, "FAILED").await;
     assert_eq!((&end["reason"], &end["attempts"]), (&json!("Lost"), &json!(1)));
-    hand.pod_is(&PodIs::Gone).await;
+    // After a fault it is probed by the next job.
+    let probe = bed.send(&spark_pi()).await;
+    bed.in_state(&probe, "SUBMITTED").await;
     bed.cluster_is("real", true, "").await;
 }
