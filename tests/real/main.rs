@@ -16,10 +16,12 @@ mod bursts;
 
 mod bed;
 mod cancel;
+mod carried;
 mod clusters;
 mod demand;
 mod commit;
 mod dev;
+mod examples;
 mod failover;
 mod kill;
 mod objects;
