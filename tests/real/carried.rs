@@ -163,9 +163,10 @@ async fn waits(bed: &Bed<'_>, id: &str, scheduler: &str) {
 /// Namespace, accounts and what the examples refer to.
 async fn furnish(plane: &ControlPlane) -> Operator {
     for number in 1..=3 {
-        plane
-            .add_node(&Node::new(&format!("node-{number}"), "32", "128Gi"))
-            .await;
+        let mut node = Node::new(&format!("node-{number}"), "32", "128Gi");
+        // As every kubelet labels its node; an example selects it.
+        node.labels = json!({"kubernetes.io/os": "linux"});
+        plane.add_node(&node).await;
     }
     let options = OperatorOptions {
         // Of as many spark-submits at once two cores have enough.
