@@ -1,5 +1,6 @@
 //! The rules, driven through what a cluster may say, in and out of order.
 
+mod endings;
 mod walks;
 
 use jiff::Timestamp;
@@ -289,6 +290,26 @@ fn a_full_quota_is_no_try() {
 }
 
 #[test]
+fn a_full_quota_is_no_excuse_once_a_driver_may_have_run() {
+    let mut full = object("FAILED");
+    full.error_message = Some("pods \"x\" is forbidden: exceeded quota: q".into());
+    full.terminated_at = Some(at(60));
+    let running = next(&submitted(), raw("RUNNING"));
+    let after_a_run = next(&running, sees(Some(full.clone()), DriverSight::Absent));
+    assert_eq!(after_a_run.state, State::Failed);
+    let unwatched = Happening::Observed(Box::new(Observation {
+        object: Some(full.clone()),
+        driver: DriverSight::Absent,
+        unwatched: true,
+    }));
+    let unseen = next(&submitted(), unwatched);
+    assert_eq!(unseen.state, State::Failed);
+    assert!(unseen.verdict.message.unwrap().contains("may have run unseen"));
+    let waits = next(&submitted(), sees(Some(full), DriverSight::Absent));
+    assert_eq!((waits.state, waits.finished_at), (State::Retrying, None));
+}
+
+#[test]
 fn a_stop_by_suspension_holds_the_record_and_a_resumption_lets_it_run_on() {
     let mut stopped = driver(ended(143, Reason::ApplicationFailed));
     stopped.stop = Some(DriverStop::Deleting);
@@ -298,6 +319,7 @@ fn a_stop_by_suspension_holds_the_record_and_a_resumption_lets_it_run_on() {
         sees(Some(object("SUSPENDING")), DriverSight::Seen(Box::new(stopped))),
     );
     assert_eq!(held.state, State::Held);
+    assert_eq!((held.exit_code, held.finished_at), (None, None), "not its end");
     let again = driver(DriverPhase::Running { since: Some(at(50)) });
     let record = next(
         &held,
@@ -318,73 +340,5 @@ fn an_end_that_the_operator_may_rerun_waits_for_the_object() {
     assert_eq!(
         next(&record, sees(Some(object("FAILED")), end)).state,
         State::Failed
-    );
-}
-
-#[test]
-fn a_cancel_that_came_too_late_keeps_the_success() {
-    let cancelling = next(
-        &submitted(),
-        Happening::Stopped {
-            reason: Reason::Cancelled,
-            message: "on request".into(),
-        },
-    );
-    let end = DriverSight::Seen(Box::new(driver(ended(0, Reason::ApplicationFailed))));
-    assert_eq!(
-        next(&cancelling, sees(Some(object("RUNNING")), end)).state,
-        State::Succeeded
-    );
-    assert_eq!(
-        next(&cancelling, Happening::AttemptOver { not_before: None }).state,
-        State::Cancelled
-    );
-}
-
-#[test]
-fn a_run_time_out_ends_in_failure() {
-    let stopping = next(
-        &submitted(),
-        Happening::Stopped {
-            reason: Reason::RunTimeout,
-            message: "too long".into(),
-        },
-    );
-    let record = next(&stopping, Happening::AttemptOver { not_before: None });
-    assert_eq!(
-        (record.state, record.verdict.reason),
-        (State::Failed, Some(Reason::RunTimeout))
-    );
-}
-
-#[test]
-fn a_record_expires_only_once_nothing_that_was_given_up_is_left() {
-    let message = "silent".to_owned();
-    let given_up = next(&placed(), Happening::Abandoned { message });
-    assert_eq!((given_up.state, given_up.abandoned.len()), (State::Queued, 1));
-    let cancelled = next(&given_up, Happening::CancelRequested);
-    assert_eq!((cancelled.state, cancelled.expires_at), (State::Cancelled, None));
-    let gone = |record: &Record, attempt| {
-        happens(
-            record,
-            Happening::AbandonedGone {
-                attempt: Attempt(attempt),
-            },
-        )
-    };
-    assert_eq!(gone(&cancelled, 7), Step::Ignored);
-    let Step::Next(closed) = gone(&cancelled, 1) else {
-        panic!("it is closed")
-    };
-    assert_eq!(
-        (closed.state, closed.version),
-        (State::Cancelled, cancelled.version.next())
-    );
-    assert!(closed.abandoned.is_empty() && closed.expires_at.is_some());
-    assert_eq!(gone(&closed, 1), Step::Ignored);
-    let message = "silent".to_owned();
-    assert_eq!(
-        happens(&submitted(), Happening::Abandoned { message }),
-        Step::Illegal
     );
 }
