@@ -122,6 +122,11 @@ impl<'a> Bed<'a> {
         self.broker = None;
     }
 
+    /// The address of the API.
+    pub fn url(&self) -> String {
+        format!("http://{}", self.api)
+    }
+
     /// Sends `body` to the submission queue; its `MessageId`.
     pub async fn send(&self, body: &Value) -> String {
         let sqs = self.aws.sqs();

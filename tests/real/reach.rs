@@ -134,7 +134,13 @@ async fn unknown_account(bed: &Bed<'_>) {
         (&end["reason"], &end["attempt"]),
         (&json!("SubmissionFailed"), &json!(3))
     );
-    assert!(message(&end).contains("nobody-knows-me"), "{end:#}");
+    let (sentence, account) = (message(&end), "serviceaccount \"nobody-knows-me\" not found");
+    assert!(
+        sentence.starts_with("pods ") && sentence.ends_with(account),
+        "{end:#}"
+    );
+    let detail = end["messageDetail"].as_str().unwrap_or_default();
+    assert!(detail.contains("Exception in thread"), "{end:#}");
 }
 
 /// What hides the driver is refused before anything is sent.

@@ -36,7 +36,7 @@ pub use manifests::documents;
 pub use objects::{
     Node, Outcome, applications, create_strictly, eventually, outcome, set_status, try_set_status, typed,
 };
-pub use operator::{DRIVER_ACCOUNT, Operator, OperatorOptions};
+pub use operator::{DRIVER_ACCOUNT, Operator, OperatorOptions, operator_module};
 pub use ports::free_ports;
 pub use spark::spark_home;
 pub use stand_in::{RawState, Script, StandInOperator, Step, runs_for, runs_pods};

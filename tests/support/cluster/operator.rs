@@ -161,9 +161,14 @@ impl Operator {
     }
 }
 
+/// The folder of the operator's module: CRDs, chart, examples.
+pub fn operator_module() -> PathBuf {
+    module_folder(Tool::SparkOperator, MODULE)
+}
+
 /// The operator exits where one of its CRDs isn't served yet.
 async fn install_crds(plane: &ControlPlane) {
-    let folder = module_folder(Tool::SparkOperator, MODULE).join("config/crd/bases");
+    let folder = operator_module().join("config/crd/bases");
     for kind in ["sparkapplications", "scheduledsparkapplications", "sparkconnects"] {
         let text = fs::read_to_string(folder.join(format!("sparkoperator.k8s.io_{kind}.yaml")));
         plane
@@ -175,7 +180,7 @@ async fn install_crds(plane: &ControlPlane) {
 
 /// The objects of the operator's own chart for these namespaces.
 fn rendered(options: &OperatorOptions) -> Vec<Value> {
-    let chart = module_folder(Tool::SparkOperator, MODULE).join("charts/spark-operator-chart");
+    let chart = operator_module().join("charts/spark-operator-chart");
     let mut helm = Command::new(binary(Tool::Helm));
     helm.args(["template", "spark-operator"])
         .arg(chart)
