@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+pub use super::wishes::{ClusterWish, ClusterWishes, Cordon, Drain, DrainThen, LostConfirmed, WishKind};
 use crate::model::{ClusterName, Domain, Epoch, InstallationId, QueueName, SubmissionId, Version};
 use crate::submission::{BacklogEntry, Change, Reason, Record, RecordKey, SpecTexts};
 
@@ -203,6 +204,26 @@ pub trait Coordination: Send + Sync {
         name: &ClusterName,
         identity: &str,
     ) -> Result<(), Error>;
+
+    /// What people wish of a cluster, strongly consistent.
+    async fn cluster_wishes(&self, domain: &Domain, name: &ClusterName) -> Result<ClusterWishes, Error>;
+
+    /// Sets one wish of a cluster, in the place of an earlier one of its kind. Board, identity and the other wishes stay.
+    async fn set_cluster_wish(
+        &self,
+        domain: &Domain,
+        name: &ClusterName,
+        wish: &ClusterWish,
+    ) -> Result<(), Error>;
+
+    /// Takes one wish away: with `at` only the one of that time. Whether there was such a one.
+    async fn remove_cluster_wish(
+        &self,
+        domain: &Domain,
+        name: &ClusterName,
+        kind: WishKind,
+        at: Option<Timestamp>,
+    ) -> Result<bool, Error>;
 
     /// Writes what a queue says of itself; the last writer wins.
     async fn write_queue(&self, domain: &Domain, name: &QueueName, board: &QueueBoard) -> Result<(), Error>;

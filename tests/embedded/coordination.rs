@@ -2,7 +2,10 @@
 
 use spark_broker::adapters::dynamodb::{CopiedTable, DynamoStore, table};
 use spark_broker::model::{Domain, Epoch, Version};
-use spark_broker::ports::store::{ClusterBoard, Coordination, Lease, LeaseWrite, QueueBoard, WaitingHead};
+use spark_broker::ports::store::{
+    ClusterBoard, ClusterWish, ClusterWishes, Coordination, Cordon, Drain, DrainThen, Lease, LeaseWrite,
+    LostConfirmed, QueueBoard, WaitingHead, WishKind,
+};
 use spark_broker::submission::Reason;
 
 use crate::Harness;
@@ -107,4 +110,73 @@ async fn boards_say_what_was_written_last() {
     };
     store.write_queue(&domain(), &queue, &board).await.unwrap();
     assert_eq!(store.queue(&domain(), &queue).await.unwrap(), Some(board));
+}
+
+#[tokio::test]
+async fn wishes_of_a_cluster_stand_until_they_are_taken_away_whatever_else_is_written() {
+    let harness = Harness::start().await;
+    let store = store(&harness).await;
+    let (cluster, other) = ("a".parse().unwrap(), "b".parse().unwrap());
+    let at = |second: i64| jiff::Timestamp::from_millisecond(1_800_000_000_123 + second * 1000).unwrap();
+    let read = async || store.cluster_wishes(&domain(), &cluster).await.unwrap();
+    let remove = async |kind, at| {
+        let gone = store.remove_cluster_wish(&domain(), &cluster, kind, at).await;
+        gone.unwrap()
+    };
+    assert_eq!(read().await, ClusterWishes::default());
+    assert!(!remove(WishKind::Cordon, None).await, "there is no item yet");
+
+    let cordon = Cordon {
+        reason: "upgrade".into(),
+        author: Some("ann".into()),
+        at: at(0),
+        until: Some(at(60)),
+    };
+    let drain = Drain {
+        reason: "to be rebuilt".into(),
+        author: None,
+        at: at(1),
+        deadline: at(600),
+        then: DrainThen::Cancel,
+    };
+    let lost = LostConfirmed {
+        reason: "deleted by mistake".into(),
+        author: None,
+        at: at(2),
+    };
+    for wish in [
+        ClusterWish::Cordon(cordon.clone()),
+        ClusterWish::Drain(drain.clone()),
+        ClusterWish::LostConfirmed(lost.clone()),
+    ] {
+        store.set_cluster_wish(&domain(), &cluster, &wish).await.unwrap();
+    }
+    let board = ClusterBoard::default();
+    store.write_cluster(&domain(), &cluster, &board).await.unwrap();
+    let all = ClusterWishes {
+        cordon: Some(cordon.clone()),
+        drain: Some(drain),
+        lost_confirmed: Some(lost),
+    };
+    assert_eq!(read().await, all, "the board leaves them alone");
+    assert_eq!(store.cluster(&domain(), &cluster).await.unwrap(), Some(board));
+    let elsewhere = store.cluster_wishes(&domain(), &other).await.unwrap();
+    assert_eq!(elsewhere, ClusterWishes::default());
+
+    let again = Cordon {
+        until: None,
+        ..cordon
+    };
+    let wish = ClusterWish::Cordon(again.clone());
+    store.set_cluster_wish(&domain(), &cluster, &wish).await.unwrap();
+    assert_eq!(read().await.cordon, Some(again));
+    assert!(
+        !remove(WishKind::LostConfirmed, Some(at(1))).await,
+        "a later one stands"
+    );
+    assert!(remove(WishKind::LostConfirmed, Some(at(2))).await);
+    assert!(remove(WishKind::Drain, None).await);
+    assert!(!remove(WishKind::Drain, None).await, "it is gone already");
+    let left = read().await;
+    assert!(left.cordon.is_some() && left.drain.is_none() && left.lost_confirmed.is_none());
 }
