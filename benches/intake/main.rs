@@ -8,6 +8,8 @@
 mod memory;
 mod throughput;
 
+#[path = "../../tests/support/ports.rs"]
+mod ports;
 #[path = "../../tests/support/proxy.rs"]
 mod proxy;
 #[path = "../../tests/support/spine/mod.rs"]

@@ -1,18 +1,18 @@
 //! Resident memory of `serve` as a process of its own, idle and with many live jobs. The endpoints are in this process;
 //! the simulated clusters, which hold an object for each job too, are in the one that is measured.
 
-use std::net::TcpListener;
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use crate::Row;
+use crate::ports::free_ports;
 use crate::spine::jobs::Job;
 use crate::spine::world::{QUEUE, World};
 
 /// Measures idle and with `live` jobs.
 pub async fn measure(live: usize) -> Vec<Row> {
     let world = World::start().await;
-    let (api, health) = (free_port(), free_port());
+    let [api, health] = free_ports();
     let folder = tempdir();
     let file = folder.join("serve.yaml");
     std::fs::write(&file, configuration(&world, api, health)).unwrap();
@@ -90,11 +90,6 @@ async fn wait_for(port: u16, path: &str, wanted: impl Fn(Option<String>) -> bool
         }
         tokio::time::sleep(Duration::from_millis(500)).await;
     }
-}
-
-fn free_port() -> u16 {
-    let listener = TcpListener::bind("127.0.0.1:0").unwrap();
-    listener.local_addr().unwrap().port()
 }
 
 fn tempdir() -> std::path::PathBuf {

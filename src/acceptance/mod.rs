@@ -233,15 +233,20 @@ impl Acceptor {
 
     /// Overrides over the user's spec over defaults; what depends on the cluster comes at dispatch.
     fn effective(&self, user: &Object, rules: &QueueRules) -> Object {
-        let layers = [
+        let nearer = spec::merge([
+            &rules.layers.defaults,
+            user,
+            &rules.layers.overrides,
+            &self.layers.overrides,
+        ]);
+        let mut effective = spec::merge([
             &self.layers.defaults,
             &rules.layers.defaults,
             user,
             &rules.layers.overrides,
             &self.layers.overrides,
-        ];
-        let mut effective = spec::merge(layers);
-        spec::fill_image(&mut effective, &self.images);
+        ]);
+        spec::fill_image(&mut effective, &nearer, &self.images);
         effective
     }
 

@@ -112,6 +112,9 @@ async fn statuses(api: &Api, records: &[Record]) -> Result<Vec<Status>, Problem>
         }
     }
     let status = |record: &Record| {
+        if record.state != State::Queued {
+            return api.followed(record);
+        }
         let board = boards.get(&record.queue).and_then(Option::as_ref);
         Status::of(record, board.and_then(|board| waiting_reason(record, board)))
     };

@@ -68,13 +68,30 @@ impl Api {
     /// read, the status is told without it.
     pub(super) async fn status_of(&self, record: &Record) -> Status {
         if record.state != State::Queued {
-            return Status::of(record, None);
+            return self.followed(record);
         }
         let board = self.coordination.queue(&record.domain, &record.queue).await;
         let board = board
             .inspect_err(|error| tracing::debug!(%error, "a queue's board can't be read"))
             .unwrap_or(None);
         Status::of(record, board.and_then(|board| waiting_reason(record, &board)))
+    }
+
+    /// The status of a record that isn't QUEUED: one that lives on a cluster which left the configuration stands still.
+    pub(super) fn followed(&self, record: &Record) -> Status {
+        let mut status = Status::of(record, None);
+        let gone = record
+            .cluster
+            .as_ref()
+            .filter(|name| !self.clusters.contains(name));
+        if let Some(name) = gone.filter(|_| record.state.is_live()) {
+            status.reason = Some(Reason::ClusterUnhealthy);
+            status.message = Some(format!(
+                "cluster {name} isn't in the configuration: until it is again, nobody follows this submission"
+            ));
+            status.reason_at = None;
+        }
+        status
     }
 }
 

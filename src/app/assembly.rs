@@ -1,5 +1,6 @@
 //! From a checked configuration to the parts of a pod.
 
+use std::collections::HashMap;
 use std::path::PathBuf;
 use std::sync::Arc;
 use std::time::Duration;
@@ -20,8 +21,9 @@ use crate::broker::plan::Settling;
 use crate::config::{self, AuthSettings, Config, QueueRef};
 use crate::error::{Class, Classify};
 use crate::lifecycle::Rules;
-use crate::model::{Clock, Domain, QueueName};
+use crate::model::{Clock, ClusterName, Domain, InstallationId, QueueName};
 use crate::ports;
+use crate::ports::cluster::Cluster;
 use crate::ports::queue::{QueueFacts, SubmissionQueue};
 use crate::ports::store::{Coordination, Store};
 use crate::telemetry::Metrics;
@@ -83,9 +85,22 @@ impl From<Installation> for CopiedTable {
     }
 }
 
+/// What a pod talks to.
+pub struct Ports {
+    /// Whose objects are ours.
+    pub installation: InstallationId,
+    /// Records.
+    pub store: Arc<dyn Store>,
+    /// Lease and boards.
+    pub coordination: Arc<dyn Coordination>,
+    /// Submission queues, each with the job queue of specs that name none.
+    pub queues: Vec<(Arc<dyn SubmissionQueue>, Option<QueueName>)>,
+    /// The clusters.
+    pub clusters: HashMap<ClusterName, Arc<dyn Cluster>>,
+}
+
 /// Connects everything that `config` names. Services that can't be reached are tried for a minute.
 pub async fn assemble(config: &Config, aws: &Aws, places: Places) -> Result<Parts, StartError> {
-    let record_cycle = places.record_cycles.as_deref().map(recorder).transpose()?;
     let copied = places.installation.into();
     let open = || DynamoStore::open(aws.dynamodb(), &config.store.table, copied);
     let store = Arc::new(patiently(open).await?);
@@ -104,17 +119,30 @@ pub async fn assemble(config: &Config, aws: &Aws, places: Places) -> Result<Part
             intake.default_queue.clone(),
         ));
     }
-    let domain = places.domain.unwrap_or_else(|| config.domain.clone());
-    let acceptor = Arc::new(acceptor(config, &domain, &places.clock));
-    let (object_maker, whose) = (Arc::clone(&acceptor), installation.clone());
-    Ok(Parts {
-        domain,
+    let ports = Ports {
         installation,
-        clock: places.clock,
         store: Arc::clone(&store) as Arc<dyn Store>,
         coordination: store,
         queues,
         clusters,
+    };
+    put_together(config, ports, places).await
+}
+
+/// A pod of `config` that talks to `ports`.
+pub async fn put_together(config: &Config, ports: Ports, places: Places) -> Result<Parts, StartError> {
+    let record_cycle = places.record_cycles.as_deref().map(recorder).transpose()?;
+    let domain = places.domain.unwrap_or_else(|| config.domain.clone());
+    let acceptor = Arc::new(acceptor(config, &domain, &places.clock));
+    let (object_maker, whose) = (Arc::clone(&acceptor), ports.installation.clone());
+    Ok(Parts {
+        domain,
+        installation: ports.installation,
+        clock: places.clock,
+        store: ports.store,
+        coordination: ports.coordination,
+        queues: ports.queues,
+        clusters: ports.clusters,
         routing: config.routing(VIEW_LIMIT),
         acceptor,
         make_object: Arc::new(move |record, specs| object_maker.object(record, specs, &whose)),
@@ -139,8 +167,8 @@ fn settling(timing: &config::Timing) -> Settling {
         create: timing.create_settle,
         submit: timing.submit_settle,
         end: timing.end_settle,
+        lost: timing.lost_settle,
         failover: timing.failover_after,
-        ..Settling::default()
     }
 }
 

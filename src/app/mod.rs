@@ -11,7 +11,7 @@ mod dev;
 
 use std::path::Path;
 
-pub use assembly::{Places, StartError, assemble};
+pub use assembly::{Places, Ports, StartError, assemble, put_together};
 pub use dev::dev;
 pub use options::{DevOptions, Installation, ServeOptions, Viewer};
 pub use run::{Parts, Running};

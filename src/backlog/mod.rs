@@ -202,11 +202,6 @@ impl Backlog {
         woken
     }
 
-    /// When the next entry may be placed that may not be now.
-    pub fn next_due(&self) -> Option<Timestamp> {
-        self.resting.first().map(|(at, _)| at.time())
-    }
-
     /// At most `max` entries whose queue time-out has come, the earliest first. They stay until they are known gone.
     pub fn timed_out(&self, now: Timestamp, max: usize) -> Vec<BacklogEntry> {
         self.timeouts
@@ -215,11 +210,6 @@ impl Backlog {
             .filter_map(|ByTimeout(slot)| self.entry(slot))
             .take(max)
             .collect()
-    }
-
-    /// When the next queue time-out comes.
-    pub fn next_timeout(&self) -> Option<Timestamp> {
-        self.timeouts.first()?.0.timeout().map(Moment::time)
     }
 
     fn line(&self, queue: &QueueName) -> Option<&Line> {

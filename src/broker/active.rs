@@ -18,7 +18,6 @@ use crate::model::{ClusterName, Domain, Epoch, InstallationId};
 use crate::ports::Error;
 use crate::ports::store::Coordination;
 use crate::routing::Settings;
-use crate::submission::Record;
 use crate::telemetry::Metrics;
 
 /// What a term is made from, the same in every term.
@@ -77,6 +76,7 @@ impl Candidate {
         let (inputs, learned) = mpsc::channel(1024);
         let reader = Reader {
             store: Arc::clone(&self.hands.store),
+            coordination: Arc::clone(&self.coordination),
             clock: Arc::clone(&self.hands.clock),
             domain: self.domain.clone(),
             inputs: inputs.clone(),
@@ -104,9 +104,15 @@ impl Candidate {
         for record in persistently("wishes", || reader.open_wishes()).await {
             scheduler.found(record);
         }
-        let mut helpers = self.watch_clusters(&inputs);
+        for name in &names {
+            let what = format!("wishes of {name}");
+            let wishes = persistently(&what, || reader.wishes_of(name)).await;
+            scheduler.wished(name, wishes);
+        }
+        let mut helpers = self.watch_clusters(epoch, &inputs);
         helpers.spawn(reader.clone().backlog());
-        helpers.spawn(reader.clone().live(names));
+        helpers.spawn(reader.clone().live(names.clone()));
+        helpers.spawn(reader.clone().cluster_wishes(names));
         helpers.spawn(reader.wishes());
         helpers.spawn(forward_arrivals(arrivals, inputs));
         tokio::select! {
@@ -118,11 +124,12 @@ impl Candidate {
         }
     }
 
-    fn watch_clusters(&self, inputs: &mpsc::Sender<Input>) -> JoinSet<()> {
+    fn watch_clusters(&self, epoch: Epoch, inputs: &mpsc::Sender<Input>) -> JoinSet<()> {
         let mut watches = JoinSet::new();
         for (name, cluster) in self.hands.clusters.iter() {
             let watching = Watching {
                 domain: self.domain.clone(),
+                epoch,
                 name: name.clone(),
                 cluster: Arc::clone(cluster),
                 coordination: Arc::clone(&self.coordination),
@@ -136,14 +143,14 @@ impl Candidate {
 }
 
 /// What `read` gives, asked for until the store answers.
-async fn persistently<F, R>(what: &str, read: F) -> Vec<Record>
+async fn persistently<F, R, T>(what: &str, read: F) -> T
 where
     F: Fn() -> R,
-    R: Future<Output = Result<Vec<Record>, Error>>,
+    R: Future<Output = Result<T, Error>>,
 {
     loop {
         match read().await {
-            Ok(records) => return records,
+            Ok(found) => return found,
             Err(error) => {
                 tracing::warn!(%error, what, "can't be read");
                 tokio::time::sleep(Duration::from_secs(1)).await;

@@ -3,12 +3,19 @@
 
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
+
 use super::refusal::{Refusal, refusal};
+pub use super::sight::{Gone, Second, Sight};
 use crate::error::shorten;
-use crate::model::InstallationId;
+use crate::lifecycle::is_spent;
+use crate::model::{InstallationId, ObjectUid};
 use crate::ports::cluster::{CreateError, PodSight};
-use crate::submission::{Record, State};
-use crate::watch::{Driver, DriverSight, ObjectState, Observation};
+use crate::submission::{Record, RestartPolicy, State};
+use crate::watch::{Driver, DriverPhase, DriverSight, ObjectState, Observation, Ownership};
+
+/// How long a watch that died silently may go unnoticed: the server ends each sooner.
+const UNNOTICED: Duration = Duration::from_secs(30);
 
 /// One live attempt.
 #[derive(Debug, Clone)]
@@ -19,34 +26,6 @@ pub struct Attempt {
     pub sight: Sight,
     /// What was done.
     pub memory: Memory,
-}
-
-/// What the cluster's watches and lists show of an attempt.
-#[derive(Debug, Clone, Default)]
-pub struct Sight {
-    /// The object, as last seen.
-    pub object: Option<ObjectState>,
-    /// The driver, as last seen.
-    pub driver: Option<Driver>,
-    /// When `driver` last changed.
-    pub driver_at: Option<Duration>,
-    /// The last consistent list of pods: when it was asked for, and what it showed.
-    pub pods: Option<(Duration, Vec<PodSight>)>,
-    /// The last consistent look at the object by name: when it was asked for; the result stands in `object`.
-    pub looked: Option<Duration>,
-    /// When `object` last changed.
-    pub object_at: Option<Duration>,
-    /// Since when the object, once known, has been absent.
-    pub object_gone: Option<Gone>,
-}
-
-/// How an object went.
-#[derive(Debug, Clone)]
-pub struct Gone {
-    /// When that was noticed.
-    pub at: Duration,
-    /// Its last state, where the watch's own event showed it.
-    pub last: Option<ObjectState>,
 }
 
 /// What this scheduler has done for an attempt.
@@ -70,10 +49,16 @@ pub struct Memory {
     pub silent_since: Option<Duration>,
     /// Since when no pod of the attempt has been seen, once its object was gone.
     pub no_pods_since: Option<Duration>,
+    /// Since when the driver has been seen, whatever it did.
+    pub driver_since: Option<Duration>,
     /// When the deletion of the object was last asked for.
     pub delete_sent: Option<Duration>,
     /// When the release of the object was last asked for.
     pub release_sent: Option<Duration>,
+    /// Until when the attempt's pods were watched last, where they aren't now.
+    pub watched_until: Option<Timestamp>,
+    /// Whether they went unwatched for too long to know whether a driver ran.
+    pub unwatched: bool,
     /// Deletions that were answered: the pause after each grows, since what was deleted may take long to go.
     pub deletes: u32,
 }
@@ -116,9 +101,28 @@ impl Attempt {
     /// An attempt found in the store.
     pub fn found(record: Record) -> Self {
         Self {
-            record,
             sight: Sight::default(),
-            memory: Memory::default(),
+            memory: Memory {
+                // The scheduler before this one watched until its last transition at least.
+                watched_until: record.history.last().map(|last| last.at),
+                ..Memory::default()
+            },
+            record,
+        }
+    }
+
+    /// The cluster is out of sight, and may have been for a while.
+    pub fn out_of_sight(&mut self, wall: Timestamp) {
+        let noticed_late = SignedDuration::try_from(UNNOTICED).unwrap_or(SignedDuration::ZERO);
+        self.memory
+            .watched_until
+            .get_or_insert(wall.saturating_sub(noticed_late).unwrap_or(wall));
+    }
+
+    /// The cluster was listed and is watched from now on.
+    pub fn in_sight(&mut self, wall: Timestamp) {
+        if let Some(until) = self.memory.watched_until.take() {
+            self.memory.unwatched |= wall.duration_since(until) > SignedDuration::from_secs(60);
         }
     }
 
@@ -129,30 +133,57 @@ impl Attempt {
 
     /// Whether `pod` is of this attempt. Those of earlier ones may stand beside it until their objects go.
     pub fn made(&self, pod: &PodSight) -> bool {
-        pod.owner.attempt == Some(self.record.attempt)
-            && pod.owner.incarnation.as_ref() == Some(&self.record.incarnation)
+        self.is_owner(&pod.owner)
+    }
+
+    fn is_owner(&self, owner: &Ownership) -> bool {
+        owner.attempt == Some(self.record.attempt)
+            && owner.incarnation.as_ref() == Some(&self.record.incarnation)
     }
 
     /// Object and driver as one observation. Absence of the driver is said only by a list that is newer than the object.
     pub fn observation(&self) -> Observation {
         let listed_after = |at: Duration| self.sight.object_at.is_none_or(|seen| at >= seen);
-        let driver = match (&self.sight.driver, &self.sight.pods) {
+        let spent = |driver: &Driver| is_spent(&self.record, driver);
+        let shows_driver = |pod: &PodSight| {
+            let counts = |driver: &Driver| !spent(driver) && !self.is_second(driver);
+            pod.driver.as_ref().is_some_and(counts) && self.made(pod)
+        };
+        let seen = self.sight.driver.as_ref().filter(|driver| !spent(driver));
+        let driver = match (seen, &self.sight.pods) {
             (Some(driver), _) => DriverSight::Seen(Box::new(driver.clone())),
-            (None, Some((at, pods)))
-                if listed_after(*at) && !pods.iter().any(|pod| pod.driver.is_some() && self.made(pod)) =>
-            {
+            (None, Some((at, pods))) if listed_after(*at) && !pods.iter().any(shows_driver) => {
                 DriverSight::Absent
             }
-            (None, _) => DriverSight::Unseen,
+            (None, Some(_) | None) => DriverSight::Unseen,
         };
         Observation {
             object: self.sight.object.clone(),
             driver,
+            unwatched: self.memory.unwatched,
         }
     }
 
-    /// The watch showed the object.
+    /// Whether `driver` is of another object than the record's, or turned up after the driver that ended the record.
+    fn is_second(&self, driver: &Driver) -> bool {
+        let (object, own) = (&self.record.object_uid, &self.record.driver_uid);
+        let others =
+            |known: &Option<ObjectUid>, seen: &ObjectUid| known.as_ref().is_some_and(|uid| uid != seen);
+        driver.object_uid.as_ref().is_some_and(|uid| others(object, uid))
+            || self.record.state.is_terminal() && others(own, &driver.uid)
+    }
+
+    /// The watch showed the object. One by its name under another UID says that the record's own is gone.
     pub fn saw_object(&mut self, object: ObjectState, now: Duration) {
+        if self
+            .record
+            .object_uid
+            .as_ref()
+            .is_some_and(|uid| *uid != object.uid)
+        {
+            self.sight.second.object = Some(object);
+            return self.object_went(None, now);
+        }
         self.sight.object = Some(object);
         self.sight.object_at = Some(now);
         self.sight.object_gone = None;
@@ -160,26 +191,59 @@ impl Attempt {
 
     /// The object is gone; `last` where the watch's own event said so.
     pub fn object_went(&mut self, last: Option<ObjectState>, now: Duration) {
-        if self.sight.object.take().is_some() || self.sight.object_gone.is_none() {
+        if let (Some(last), Some(second)) = (&last, &self.sight.second.object)
+            && last.uid == second.uid
+        {
+            self.sight.second.object = None;
+            return;
+        }
+        let known = self.sight.object.take();
+        if known.is_some() || self.sight.object_gone.is_none() {
+            let seen = last.clone().or(known);
             self.sight.object_at = Some(now);
-            self.sight.object_gone = Some(Gone { at: now, last });
+            self.sight.object_gone = Some(Gone { at: now, last, seen });
         }
     }
 
-    /// The watch showed the driver.
+    /// The watch showed the driver. One of an earlier incarnation, which has the same name, says nothing of this attempt.
     pub fn saw_driver(&mut self, driver: Driver, now: Duration) {
+        if !self.is_owner(&driver.owner) {
+            return;
+        }
+        if self.is_second(&driver) {
+            self.sight.second.driver = Some(driver);
+            return;
+        }
+        // Under `Never` there is no other driver before one that hasn't started.
+        let waiting = matches!(driver.phase, DriverPhase::Waiting { .. });
+        if waiting && self.record.restart_policy == RestartPolicy::Never {
+            self.memory.unwatched = false;
+        }
         self.memory.no_pods_since = None;
+        if self
+            .sight
+            .driver
+            .as_ref()
+            .is_none_or(|seen| seen.uid != driver.uid)
+        {
+            self.memory.driver_since = Some(now);
+        }
+        self.sight.driver_gone = false;
         self.sight.driver_at = Some(now);
         self.sight.driver = Some(driver);
     }
 
     /// The driver pod `last` is gone. One that had ended stays the driver's word; else nothing is known of it now.
     pub fn driver_went(&mut self, last: &Driver) {
+        self.sight.second.driver.take_if(|second| second.uid == last.uid);
         let Some(seen) = self.sight.driver.as_ref().filter(|seen| seen.uid == last.uid) else {
             return;
         };
         self.sight.pods = None;
-        if last.has_ended() {
+        self.sight.driver_gone = true;
+        if is_spent(&self.record, last) {
+            self.sight.driver = None;
+        } else if last.has_ended() {
             self.sight.driver = Some(last.clone());
         } else if !seen.has_ended() {
             self.sight.driver = None;
@@ -220,7 +284,10 @@ impl Attempt {
         match driver {
             Some(driver) => self.saw_driver(driver, now),
             // One that had ended is still the driver's word, its pod gone or not.
-            None => self.sight.driver = self.sight.driver.take().filter(Driver::has_ended),
+            None => {
+                self.sight.driver = self.sight.driver.take().filter(Driver::has_ended);
+                self.sight.driver_gone = true;
+            }
         }
         self.sight.pods = Some((asked, pods));
     }

@@ -6,6 +6,7 @@ use std::time::Duration;
 use super::health::{Health, Verdict};
 use super::scheduler::Term;
 use crate::model::{ClusterName, QueueName, SubmissionId};
+use crate::ports::Error;
 use crate::ports::store::{ClusterBoard, QueueBoard, WaitingHead};
 use crate::routing::Waiting;
 
@@ -59,6 +60,7 @@ impl Boards {
         counts: &HashMap<QueueName, (u64, u64)>,
         live: &HashMap<ClusterName, u64>,
         health: &HashMap<ClusterName, Health>,
+        brakes: &HashMap<ClusterName, String>,
     ) -> Sheets {
         self.written_at = Some(now);
         let mut sheets = Sheets::default();
@@ -84,6 +86,7 @@ impl Boards {
                 healthy: message.is_none(),
                 message,
                 live,
+                brake: brakes.get(name).cloned(),
                 at: None,
             };
             if self.clusters.insert(name.clone(), board.clone()).as_ref() != Some(&board) {
@@ -109,21 +112,37 @@ impl Boards {
 impl Sheets {
     /// Writes them, until the first that can't be written; whether all were.
     pub async fn write(self, term: &Term) -> bool {
-        let at = Some(term.hands.clock.now());
+        let (at, epoch) = (Some(term.hands.clock.now()), term.epoch);
         for (name, mut board) in self.queues {
             board.at = at;
-            if let Err(error) = term.coordination.write_queue(&term.domain, &name, &board).await {
-                tracing::warn!(%error, queue = %name, "a queue's board can't be written");
+            let written = term.coordination.write_queue(&term.domain, &name, &board, epoch);
+            if !stands(written.await, name.as_str()) {
                 return false;
             }
         }
         for (name, mut board) in self.clusters {
             board.at = at;
-            if let Err(error) = term.coordination.write_cluster(&term.domain, &name, &board).await {
-                tracing::warn!(%error, cluster.name = %name, "a cluster's board can't be written");
+            let written = term
+                .coordination
+                .write_cluster(&term.domain, &name, &board, epoch);
+            if !stands(written.await, name.as_str()) {
                 return false;
             }
         }
         true
+    }
+}
+
+fn stands(written: Result<bool, Error>, name: &str) -> bool {
+    match written {
+        Ok(true) => true,
+        Ok(false) => {
+            tracing::warn!(name, "a scheduler of a later epoch has written this board");
+            false
+        }
+        Err(error) => {
+            tracing::warn!(%error, name, "a board can't be written");
+            false
+        }
     }
 }

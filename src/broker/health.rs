@@ -19,6 +19,8 @@ pub struct Health {
     faults: u32,
     /// Whether attempts that were given up there are still to be removed.
     clearing: bool,
+    /// Whether its operator left an object lying and has picked none up since.
+    asleep: bool,
     rests_until: Option<Duration>,
     /// The job that is under way as a probe.
     probe: Option<SubmissionId>,
@@ -66,18 +68,12 @@ impl Health {
 
     /// A create came to this.
     pub fn create_came_to(&mut self, answer: &CreateAnswer, now: Duration) {
-        self.probe = None;
         match answer {
-            CreateAnswer::Exists => {
-                self.faults = 0;
-                self.why_not = None;
-                self.rests_until = None;
-            }
+            // That it takes objects isn't enough where its operator left one lying.
+            CreateAnswer::Exists if self.asleep => return,
+            CreateAnswer::Exists => self.recovered(),
             CreateAnswer::Refused(Refusal::Cluster, why) | CreateAnswer::Unclear(why) => {
-                let rest = REST.0.saturating_mul(1 << self.faults.min(4)).min(REST.1);
-                self.faults += 1;
-                self.rests_until = Some(now + rest);
-                self.why_not = Some(shorten(why, 300));
+                self.faulted(why, now);
             }
             CreateAnswer::Refused(
                 Refusal::NameExists
@@ -88,10 +84,49 @@ impl Health {
                 _,
             ) => {
                 // It answered, and not about itself: it works.
-                self.faults = 0;
-                self.why_not = None;
+                if !self.asleep {
+                    self.faults = 0;
+                    self.why_not = None;
+                }
             }
         }
+        self.probe = None;
+    }
+
+    /// It failed at something that jobs need, and rests.
+    pub fn faulted(&mut self, why: &str, now: Duration) {
+        let rest = REST.0.saturating_mul(1 << self.faults.min(4)).min(REST.1);
+        self.faults += 1;
+        self.rests_until = Some(now + rest);
+        self.why_not = Some(shorten(why, 300));
+    }
+
+    /// Its operator left an object lying for too long: until it picks one up, one job at a time is sent as a probe.
+    pub fn left_lying(&mut self, why: &str, now: Duration) {
+        self.probe = None;
+        self.asleep = true;
+        self.faulted(why, now);
+    }
+
+    /// Its operator has picked up an object that was waiting for it; whether that is news.
+    pub fn picked_up(&mut self) -> bool {
+        let news = std::mem::take(&mut self.asleep);
+        if news {
+            self.recovered();
+        }
+        news
+    }
+
+    /// Whether a job that was sent as a probe has still to be picked up by its operator.
+    pub fn is_asleep(&self) -> bool {
+        self.asleep
+    }
+
+    fn recovered(&mut self) {
+        self.faults = 0;
+        self.why_not = None;
+        self.rests_until = None;
+        self.probe = None;
     }
 
     /// Whether a rest has just ended: a single probe may go.
@@ -172,5 +207,25 @@ mod tests {
         assert_eq!(health.verdict(later), Verdict::Probing);
         health.create_came_to(&CreateAnswer::Exists, later);
         assert_eq!(health.verdict(later), Verdict::Open);
+    }
+
+    #[test]
+    fn a_cluster_whose_operator_sleeps_is_probed_until_one_object_is_picked_up() {
+        let mut health = Health::default();
+        health.in_sight();
+        let now = Duration::from_secs(100);
+        health.left_lying("the operator of a hasn't picked the application up", now);
+        let later = now + Duration::from_secs(5);
+        assert!(health.probe_due(later));
+        let probe = "probe".parse().unwrap();
+        health.sent(&probe, later);
+        health.create_came_to(&CreateAnswer::Exists, later);
+        assert!(
+            matches!(health.verdict(later), Verdict::Closed(_)),
+            "that it takes objects says nothing of its operator"
+        );
+        assert!(health.picked_up());
+        assert_eq!(health.verdict(later), Verdict::Open);
+        assert!(!health.picked_up(), "no news");
     }
 }

@@ -21,7 +21,7 @@ const RENEW_EVERY: Duration = Duration::from_secs(2);
 const LOOK_EVERY: Duration = Duration::from_secs(1);
 
 /// The lease as its holder may rely on it.
-#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Hash)]
 pub struct Held {
     /// The epoch of this term.
     pub epoch: Epoch,
@@ -37,7 +37,7 @@ impl Held {
 }
 
 /// What one pod knows of the lease: a state machine without IO.
-#[derive(Debug)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Keeper {
     holder: String,
     duration: Duration,

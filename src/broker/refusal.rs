@@ -55,6 +55,8 @@ pub fn refusal(error: &CreateError) -> Option<Refusal> {
         // Quota admission gave up on counting: many creates at once.
         409 => Refusal::NoRoom,
         _ if says("exceeded quota") || says("failed to validate resource quota") => Refusal::NoRoom,
+        // A new quota that the controller manager hasn't counted for yet.
+        _ if says("status unknown for quota") => Refusal::NoRoom,
         _ if says("admission webhook") && says("denied the request") => Refusal::Webhook,
         // `suspend` is the broker's own field, for `commit: two-phase`: the job has nothing to do with it.
         400 | 422 if says("unknown field \"spec.suspend\"") => Refusal::Cluster,
@@ -82,6 +84,8 @@ mod tests {
     fn each_refusal_is_told_apart() {
         let quota = "pods is forbidden: exceeded quota: q, requested: count/sparkapplications=1";
         assert_eq!(answered(403, quota), Some(Refusal::NoRoom));
+        let uncounted = "is forbidden: status unknown for quota: room, resources: count/sparkapplications";
+        assert_eq!(answered(403, uncounted), Some(Refusal::NoRoom));
         let webhook = "admission webhook \"validate\" denied the request: node selector at both";
         assert_eq!(answered(403, webhook), Some(Refusal::Webhook));
         let webhook_quota =

@@ -10,12 +10,12 @@ use super::lease::Held;
 use super::scheduler::Input;
 use super::storing::{Records, Stored};
 use crate::acceptance::{Acceptor, Rejection};
-use crate::error::{Class, Classify};
+use crate::error::{Class, Classify, Violation};
 use crate::message;
 use crate::model::SubmissionId;
 use crate::ports::Error;
 use crate::ports::service::{Cancelled, Readiness, Service, Submitted};
-use crate::submission::{BacklogEntry, State};
+use crate::submission::{BacklogEntry, Reason, State};
 use crate::telemetry::{Metrics, Outcome};
 
 /// The broker behind the API of one pod.
@@ -43,24 +43,11 @@ impl Service for Broker {
     async fn submit(&self, body: &[u8], sender: Option<&str>) -> Result<Submitted, Error> {
         let submission = match message::decode_spec(body, &uuid::Uuid::new_v4().to_string()) {
             Ok(submission) => submission,
-            Err(fault) => {
-                return Ok(Submitted::Rejected {
-                    reason: fault.reason,
-                    id: fault.id,
-                    violations: fault.violations,
-                });
-            }
+            Err(fault) => return Ok(self.rejected(fault.reason, fault.id, fault.violations)),
         };
         let record = match self.acceptor.accept(&submission, None, sender) {
             Ok(record) => record,
-            Err(fault) => {
-                let id = Some(fault.id);
-                return Ok(Submitted::Rejected {
-                    reason: fault.reason,
-                    id,
-                    violations: fault.violations,
-                });
-            }
+            Err(fault) => return Ok(self.rejected(fault.reason, Some(fault.id), fault.violations)),
         };
         match self.records.store(&record).await {
             Ok(Stored::New(record)) => {
@@ -74,15 +61,18 @@ impl Service for Broker {
                 }
                 Ok(Submitted::Accepted(record))
             }
-            Ok(Stored::Duplicate(record)) => Ok(Submitted::Duplicate(record)),
-            Ok(Stored::Conflict(record)) => Ok(Submitted::Conflict(record)),
+            Ok(Stored::Duplicate(record)) => {
+                self.metrics
+                    .submission(Some(record.queue.as_str()), Outcome::Duplicate);
+                Ok(Submitted::Duplicate(record))
+            }
+            Ok(Stored::Conflict(record)) => {
+                self.metrics.submission(None, Outcome::Conflict);
+                Ok(Submitted::Conflict(record))
+            }
             Err(error) if error.is_too_large() => {
                 let fault = Rejection::too_large(&record, &error.to_string());
-                Ok(Submitted::Rejected {
-                    reason: fault.reason,
-                    id: Some(fault.id),
-                    violations: fault.violations,
-                })
+                Ok(self.rejected(fault.reason, Some(fault.id), fault.violations))
             }
             Err(error) => {
                 if matches!(error.class(), Class::Transient { .. }) {
@@ -108,5 +98,16 @@ impl Service for Broker {
             missing.push("no lease has been seen yet".to_owned());
         }
         Readiness { missing }
+    }
+}
+
+impl Broker {
+    fn rejected(&self, reason: Reason, id: Option<SubmissionId>, violations: Vec<Violation>) -> Submitted {
+        self.metrics.submission(None, Outcome::Rejected);
+        Submitted::Rejected {
+            reason,
+            id,
+            violations,
+        }
     }
 }

@@ -9,7 +9,9 @@ use jiff::Timestamp;
 use super::hands::Hands;
 use super::plan::left_alone;
 use crate::model::{ClusterName, InstallationId, ObjectUid, SubmissionId};
+use crate::ports::cluster::Deleted;
 use crate::submission::{RawState, Record};
+use crate::telemetry::Metrics;
 use crate::watch::{Driver, ObjectState};
 
 /// How long a stranger whose record couldn't settle the matter is left before it is checked again.
@@ -22,6 +24,8 @@ struct Stranger {
     object: Option<ObjectState>,
     driver: Option<Driver>,
     checked: Option<Duration>,
+    /// Whether it was said that no record accounts for it.
+    told: bool,
 }
 
 /// Everything unaccounted for, by cluster and object name.
@@ -42,6 +46,17 @@ pub struct Removal {
     pub driver: Option<(String, ObjectUid)>,
     /// The submission.
     pub id: SubmissionId,
+    /// What of it began an ended job again: it has another UID than the record's.
+    pub second: Second,
+}
+
+/// What stands under another UID than the record's.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+pub struct Second {
+    /// The object.
+    pub object: bool,
+    /// The driver.
+    pub driver: bool,
 }
 
 impl Strangers {
@@ -52,7 +67,11 @@ impl Strangers {
             self.by_name.remove(&key);
             return;
         }
-        self.by_name.entry(key).or_default().object = Some(object);
+        let stranger = self.by_name.entry(key).or_default();
+        let known = stranger.object.replace(object.clone());
+        if known.is_none_or(|known| known.uid != object.uid || known.raw != object.raw) {
+            stranger.checked = None;
+        }
     }
 
     /// An object is gone.
@@ -66,19 +85,22 @@ impl Strangers {
         }
     }
 
-    /// A driver was seen. One that has ended needs nothing.
+    /// A driver was seen. One that has ended needs nothing, but tells that its object's operator only lags.
     pub fn driver(&mut self, cluster: &ClusterName, driver: Driver) {
         let Some(name) = driver.object_name.clone() else {
             return;
         };
         let key = (cluster.clone(), name);
-        if driver.has_ended() {
-            if let Some(stranger) = self.by_name.get_mut(&key) {
-                stranger.driver = None;
-            }
+        let needs_nothing = |stranger: Option<&Stranger>| stranger.is_none_or(|s| s.object.is_none());
+        if driver.has_ended() && needs_nothing(self.by_name.get(&key)) {
+            self.by_name.remove(&key);
             return;
         }
-        self.by_name.entry(key).or_default().driver = Some(driver);
+        let stranger = self.by_name.entry(key).or_default();
+        let known = stranger.driver.replace(driver.clone());
+        if known.is_none_or(|known| known.uid != driver.uid || known.stop != driver.stop) {
+            stranger.checked = None;
+        }
     }
 
     /// A driver is gone.
@@ -87,11 +109,14 @@ impl Strangers {
             return;
         };
         let key = (cluster.clone(), name);
-        if let Some(stranger) = self.by_name.get_mut(&key) {
-            stranger.driver = None;
-            if stranger.object.is_none() {
-                self.by_name.remove(&key);
-            }
+        let Some(stranger) = self.by_name.get_mut(&key) else {
+            return;
+        };
+        stranger.driver.take_if(|known| known.uid == driver.uid);
+        // Its object may be run again now.
+        stranger.checked = None;
+        if stranger.object.is_none() && stranger.driver.is_none() {
+            self.by_name.remove(&key);
         }
     }
 
@@ -144,9 +169,12 @@ impl Strangers {
     ) -> Vec<Removal> {
         self.asked = false;
         let mut removals = Vec::new();
-        for ((cluster, _), stranger) in &self.by_name {
+        for ((cluster, name), stranger) in self.by_name.iter_mut().filter(|(_, s)| s.checked.is_some()) {
             let Some(id) = stranger.id() else { continue };
             let Some(record) = records.iter().find(|r| r.id == id) else {
+                if !std::mem::replace(&mut stranger.told, true) {
+                    tracing::warn!(submission.id = %id, cluster.name = %cluster, object = name, "it has no record here, and is left alone");
+                }
                 continue;
             };
             if stranger.is_left_over(record, cluster, installation)
@@ -157,6 +185,7 @@ impl Strangers {
                     object: stranger.object.as_ref().map(|o| (o.name.clone(), o.uid.clone())),
                     driver: stranger.driver.as_ref().map(|d| (d.pod.clone(), d.uid.clone())),
                     id,
+                    second: stranger.second(record),
                 });
             }
         }
@@ -166,21 +195,47 @@ impl Strangers {
 
 impl Removal {
     /// Removes the object first: a lost pod makes the operator run it again.
-    pub async fn carry_out(self, hands: &Hands) {
+    pub async fn carry_out(self, hands: &Hands, metrics: &Metrics) {
         let Some(cluster) = hands.clusters.get(&self.cluster) else {
             return;
         };
-        tracing::warn!(submission.id = %self.id, cluster.name = %self.cluster, "a leftover is removed");
-        if let Some((name, uid)) = &self.object
-            && let Err(error) = cluster.delete(name, uid).await
-        {
-            tracing::warn!(%error, "a leftover object can't be removed yet");
-            return;
+        if let Some((name, uid)) = &self.object {
+            match cluster.delete(name, uid).await {
+                Ok(deleted) => self.told("object", name, uid, deleted, self.second.object, metrics),
+                Err(error) => {
+                    tracing::warn!(%error, "a leftover object can't be removed yet");
+                    return;
+                }
+            }
         }
-        if let Some((name, uid)) = &self.driver
-            && let Err(error) = cluster.delete_pod(name, uid).await
-        {
-            tracing::warn!(%error, "a leftover driver can't be removed yet");
+        if let Some((name, uid)) = &self.driver {
+            match cluster.delete_pod(name, uid).await {
+                Ok(deleted) => self.told("driver", name, uid, deleted, self.second.driver, metrics),
+                Err(error) => tracing::warn!(%error, "a leftover driver can't be removed yet"),
+            }
+        }
+    }
+
+    /// Counts and reports what was removed; a driver may have gone with its object before we came to it.
+    fn told(
+        &self,
+        what: &str,
+        name: &str,
+        uid: &ObjectUid,
+        deleted: Deleted,
+        second: bool,
+        metrics: &Metrics,
+    ) {
+        if second && (deleted == Deleted::Done || self.object.is_some()) {
+            metrics.second_run_removed(self.cluster.as_str(), what);
+            tracing::warn!(
+                submission.id = %self.id, cluster.name = %self.cluster, what, name, uid = %uid,
+                "a second run of an ended submission was removed"
+            );
+        } else if deleted == Deleted::Done {
+            tracing::warn!(
+                submission.id = %self.id, cluster.name = %self.cluster, what, name, uid = %uid, "a leftover was removed"
+            );
         }
     }
 }
@@ -188,7 +243,25 @@ impl Removal {
 impl Stranger {
     fn id(&self) -> Option<SubmissionId> {
         let by_object = self.object.as_ref().and_then(|o| o.submission_id.clone());
-        by_object.or_else(|| self.driver.as_ref()?.submission_id.clone())
+        let driver = self.driver.as_ref();
+        // Operators may leave annotations off the pod, labels they carry over; of some IDs the label is the ID itself.
+        by_object
+            .or_else(|| driver?.submission_id.clone())
+            .or_else(|| driver?.owner.submission.as_ref()?.parse().ok())
+    }
+
+    /// What of it stands under another UID than that of the record, which has ended.
+    fn second(&self, record: &Record) -> Second {
+        let differs = |own: &Option<ObjectUid>, seen: Option<&ObjectUid>| {
+            record.state.is_terminal() && own.as_ref().zip(seen).is_some_and(|(own, seen)| own != seen)
+        };
+        let object = differs(&record.object_uid, self.object.as_ref().map(|o| &o.uid));
+        let others = self.driver.as_ref().and_then(|d| d.object_uid.as_ref());
+        Second {
+            object,
+            driver: differs(&record.driver_uid, self.driver.as_ref().map(|d| &d.uid))
+                || differs(&record.object_uid, others),
+        }
     }
 
     /// Whether its record has ended while its operator only lags: it has `settle` from the end to finish the object.
@@ -197,6 +270,7 @@ impl Stranger {
             return false;
         };
         object.owner.attempt == Some(record.attempt)
+            && self.second(record) == Second::default()
             && left_alone(object, self.driver.as_ref(), record, wall).is_some_and(|since| since < settle)
     }
 
@@ -215,115 +289,4 @@ impl Stranger {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::submission::{NewRecord, State};
-    use crate::watch::{DriverPhase, Ownership};
-
-    const SETTLE: Duration = Duration::from_secs(600);
-
-    fn wall(second: i64) -> Timestamp {
-        Timestamp::from_second(1_800_000_000 + second).unwrap()
-    }
-
-    fn ended() -> Record {
-        let mut record = Record::queued(NewRecord {
-            id: "job-1".parse().unwrap(),
-            domain: "default".parse().unwrap(),
-            queue: "dev".parse().unwrap(),
-            fingerprint: "f".into(),
-            at: wall(0),
-        });
-        record.incarnation = "inc-1".parse().unwrap();
-        record.state = State::Succeeded;
-        record.cluster = Some("a".parse().unwrap());
-        record.finished_at = Some(wall(0));
-        record
-    }
-
-    fn owner() -> Ownership {
-        Ownership {
-            installation: Some("installation-1".parse().unwrap()),
-            submission: Some("job-1".into()),
-            incarnation: Some("inc-1".parse().unwrap()),
-            attempt: Some(crate::model::Attempt(1)),
-        }
-    }
-
-    fn object() -> ObjectState {
-        ObjectState {
-            name: "sb-job-1-a1".into(),
-            uid: "uid-1".parse().unwrap(),
-            owner: owner(),
-            submission_id: Some("job-1".parse().unwrap()),
-            raw: "RUNNING".into(),
-            error_message: None,
-            spark_application_id: None,
-            driver_pod: None,
-            execution_attempts: 0,
-            terminated_at: None,
-            suspended: false,
-            two_phase: false,
-            deleting: false,
-            created_at: None,
-        }
-    }
-
-    fn driver() -> Driver {
-        Driver {
-            pod: "sb-job-1-a1-driver".into(),
-            uid: "pod-1".parse().unwrap(),
-            owner: owner(),
-            submission_id: Some("job-1".parse().unwrap()),
-            object_name: Some("sb-job-1-a1".into()),
-            spark_application_id: None,
-            phase: DriverPhase::Running { since: None },
-            stop: None,
-        }
-    }
-
-    fn removed(strangers: &mut Strangers, record: &Record, second: i64) -> Vec<Removal> {
-        let asked = strangers.unchecked(Duration::from_secs(1000));
-        assert_eq!(asked, std::slice::from_ref(&record.id));
-        let installation = "installation-1".parse().unwrap();
-        strangers.removals(std::slice::from_ref(record), &installation, SETTLE, wall(second))
-    }
-
-    #[test]
-    fn an_operator_that_only_lags_has_its_time_after_the_end() {
-        let cluster = "a".parse().unwrap();
-        for (second, removals) in [(599, 0), (600, 1)] {
-            let mut strangers = Strangers::default();
-            strangers.object(&cluster, object());
-            strangers.driver(&cluster, driver());
-            assert_eq!(
-                removed(&mut strangers, &ended(), second).len(),
-                removals,
-                "{second}"
-            );
-        }
-    }
-
-    #[test]
-    fn a_driver_left_without_its_object_goes() {
-        let mut strangers = Strangers::default();
-        strangers.driver(&"a".parse().unwrap(), driver());
-        let removals = removed(&mut strangers, &ended(), 0);
-        assert_eq!(removals[0].object, None);
-        assert_eq!(removals[0].driver.as_ref().unwrap().0, "sb-job-1-a1-driver");
-    }
-
-    #[test]
-    fn what_belongs_to_a_record_that_still_lives_or_to_nobody_known_stays() {
-        let mut alive = ended();
-        alive.state = State::Running;
-        let mut strangers = Strangers::default();
-        strangers.object(&"a".parse().unwrap(), object());
-        assert!(removed(&mut strangers, &alive, 10_000).is_empty());
-        let mut later = ended();
-        later.incarnation = "inc-2".parse().unwrap();
-        let mut strangers = Strangers::default();
-        strangers.object(&"a".parse().unwrap(), object());
-        assert!(removed(&mut strangers, &later, 10_000).is_empty());
-    }
-}
+mod tests;

@@ -1,4 +1,5 @@
-//! Tasks with a policy: no task of the program is started anywhere else.
+//! The tasks that live as long as the process, with a policy for their end. A term as active scheduler keeps helpers and
+//! acts of its own, and drops them when it ends.
 
 use std::future::Future;
 use std::sync::{Arc, Mutex, PoisonError};

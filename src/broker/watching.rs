@@ -6,7 +6,7 @@ use std::time::Duration;
 use tokio::sync::mpsc;
 
 use super::scheduler::Input;
-use crate::model::{ClusterName, Domain};
+use crate::model::{ClusterName, Domain, Epoch};
 use crate::ports::Error;
 use crate::ports::cluster::{Cluster, ClusterEvent};
 use crate::ports::store::{Coordination, Store};
@@ -18,6 +18,8 @@ const ASK_AGAIN: Duration = Duration::from_secs(5);
 pub struct Watching {
     /// The domain.
     pub domain: Domain,
+    /// The epoch of the term that watches.
+    pub epoch: Epoch,
     /// The cluster's name.
     pub name: ClusterName,
     /// The cluster.
@@ -86,8 +88,12 @@ impl Watching {
             }
             tracing::warn!(cluster.name = %self.name, %found, %known, "another cluster stands behind this name now");
         }
-        self.coordination
-            .set_cluster_identity(&self.domain, &self.name, &found)
-            .await
+        let set = self
+            .coordination
+            .set_cluster_identity(&self.domain, &self.name, &found, self.epoch);
+        if set.await? {
+            return Ok(());
+        }
+        Err(Error::transient("another pod has begun to schedule"))
     }
 }

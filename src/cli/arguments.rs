@@ -4,8 +4,9 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::clusters::{Clusters, Listing};
 use crate::app::{DevOptions, Installation, ServeOptions};
-use crate::model::SubmissionId;
+use crate::model::{QueueName, SubmissionId};
 use crate::telemetry::Format;
 
 const EXIT_CODES: &str = "Exit codes: 0 done or succeeded, 1 ended otherwise or refused, 2 wrong usage, 3 unknown ID, \
@@ -60,7 +61,7 @@ pub enum Command {
     Serve(Serve),
     /// Run everything in one process, without account or cluster: SQS and DynamoDB endpoints, broker, simulated clusters
     Dev(Dev),
-    /// Submit a job spec
+    /// Submit SparkApplication manifests or job specs
     Submit(Submit),
     /// Look a submission up
     Status(Status),
@@ -68,6 +69,10 @@ pub enum Command {
     List(List),
     /// Ask for a submission's end
     Cancel(Cancel),
+    /// Clusters: list, close, empty or give up one
+    Clusters(Clusters),
+    /// List the job queues and why their heads wait
+    Queues(Listing),
     /// Check a configuration, telling every fault at once
     CheckConfig {
         /// The configuration file
@@ -200,9 +205,13 @@ pub enum Output {
 /// Options of `submit`.
 #[derive(Debug, Args)]
 pub struct Submit {
-    /// A file with the job spec as JSON; `-`: standard input
-    #[arg(long, short, value_name = "FILE")]
-    pub file: PathBuf,
+    /// A file with SparkApplication manifests or job specs, YAML or JSON, parted by `---`; `-`: standard input;
+    /// repeatable
+    #[arg(long = "file", short, value_name = "FILE", required = true)]
+    pub files: Vec<PathBuf>,
+    /// The job queue of those that name none
+    #[arg(long, value_name = "NAME")]
+    pub queue: Option<QueueName>,
     /// Wait for its end
     #[arg(long)]
     pub wait: bool,

@@ -1,11 +1,10 @@
 //! Commands that talk to the API.
 
-use std::io::{self, Read, Write};
-use std::path::Path;
+use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::arguments::{Cancel, List, Output, Status as StatusArguments, Submit};
+use super::arguments::{Cancel, List, Output, Status as StatusArguments};
 use super::client::{Client, Failure};
 use super::exit::Exit;
 use super::view::View;
@@ -15,27 +14,6 @@ use crate::submission::State;
 
 /// The largest page that the API gives.
 const PAGE_MAX: usize = 200;
-
-pub(super) fn submit(arguments: &Submit, out: &mut dyn Write) -> Result<Exit, Failure> {
-    let client = Client::new(&arguments.api)?;
-    let spec = read(&arguments.file)
-        .map_err(|e| Failure::Usage(format!("--file {}: {e}", arguments.file.display())))?;
-    let mut status = client.submit(&spec)?;
-    if arguments.wait {
-        status = follow::wait(&client, &status.submission_id)?;
-    }
-    show(&status, arguments.api.output, out)?;
-    Ok(Exit::of_state(status.state))
-}
-
-fn read(path: &Path) -> io::Result<Vec<u8>> {
-    if path != Path::new("-") {
-        return std::fs::read(path);
-    }
-    let mut bytes = Vec::new();
-    io::stdin().read_to_end(&mut bytes)?;
-    Ok(bytes)
-}
 
 pub(super) fn status(arguments: &StatusArguments, out: &mut dyn Write) -> Result<Exit, Failure> {
     let client = Client::new(&arguments.api)?;
@@ -115,14 +93,14 @@ pub(super) fn cancel(arguments: &Cancel, out: &mut dyn Write) -> Result<Exit, Fa
     Ok(if too_late { Exit::Otherwise } else { Exit::Done })
 }
 
-fn show(status: &Status, output: Output, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn show(status: &Status, output: Output, out: &mut dyn Write) -> io::Result<()> {
     match output {
         Output::Json => json(status, out),
         Output::Table => writeln!(out, "{}", table::of_one(status)),
     }
 }
 
-fn json(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
+pub(super) fn json(value: &impl Serialize, out: &mut dyn Write) -> io::Result<()> {
     serde_json::to_writer_pretty(&mut *out, value)?;
     writeln!(out)
 }

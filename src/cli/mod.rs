@@ -2,10 +2,14 @@
 
 mod arguments;
 mod client;
+mod clusters;
 mod commands;
+mod documents;
 mod exit;
 mod follow;
+mod kinds;
 mod offline;
+mod submit;
 mod table;
 #[cfg(test)]
 mod tests;
@@ -18,6 +22,7 @@ use clap::Parser;
 
 pub use arguments::{ApiOptions, Cli, Command, Output};
 pub use client::{Client, Failure};
+pub use clusters::{ClusterCommand, Clusters, ConfirmLost, Cordon, Drain, Listing, Named, Why};
 pub use exit::Exit;
 pub use view::View;
 
@@ -32,10 +37,12 @@ pub fn run(cli: Cli) -> ExitCode {
     match cli.command {
         Command::Serve(serve) => crate::app::serve(&serve.options(log, log_format)),
         Command::Dev(dev) => crate::app::dev(&dev.options(log, log_format), &mut View::on_stdout()),
-        Command::Submit(submit) => answered(|out| commands::submit(&submit, out)),
+        Command::Submit(arguments) => answered(|out| submit::submit(&arguments, out)),
         Command::Status(status) => answered(|out| commands::status(&status, out)),
         Command::List(list) => answered(|out| commands::list(&list, out)),
         Command::Cancel(cancel) => answered(|out| commands::cancel(&cancel, out)),
+        Command::Clusters(clusters) => answered(|out| clusters::clusters(&clusters, out)),
+        Command::Queues(queues) => answered(|out| clusters::queues(&queues, out)),
         Command::CheckConfig { config } => answered(|out| offline::check_config(&config, out)),
         Command::Openapi => answered(offline::openapi),
         Command::ConfigSchema => answered(offline::config_schema),

@@ -1,14 +1,17 @@
 //! The command line against an API that answers as it is told to.
 
+mod wishes;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
+use std::path::PathBuf;
 use std::thread::JoinHandle;
 
 use clap::{CommandFactory, Parser};
 use serde_json::{Value, json};
 
 use super::client::Failure;
-use super::{Cli, Command, Exit, commands, offline};
+use super::{Cli, Command, Exit, commands, offline, submit};
 
 /// An API that gives each request the next answer, then tells what it was asked.
 struct Told {
@@ -61,10 +64,12 @@ fn run(arguments: &[&str]) -> (String, Result<Exit, Failure>) {
     let cli = Cli::try_parse_from(["spark-broker"].iter().chain(arguments)).unwrap();
     let mut out = Vec::new();
     let result = match cli.command {
-        Command::Submit(submit) => commands::submit(&submit, &mut out),
+        Command::Submit(arguments) => submit::submit(&arguments, &mut out),
         Command::Status(status) => commands::status(&status, &mut out),
         Command::List(list) => commands::list(&list, &mut out),
         Command::Cancel(cancel) => commands::cancel(&cancel, &mut out),
+        Command::Clusters(wished) => super::clusters::clusters(&wished, &mut out),
+        Command::Queues(queues) => super::clusters::queues(&queues, &mut out),
         Command::CheckConfig { config } => offline::check_config(&config, &mut out),
         Command::Openapi => offline::openapi(&mut out),
         Command::ConfigSchema => offline::config_schema(&mut out),
@@ -96,10 +101,25 @@ fn problem(kind: &str, detail: &str) -> Value {
     })
 }
 
-fn file(name: &str, text: &str) -> std::path::PathBuf {
-    let path = std::env::temp_dir().join(format!("spark-broker-cli-{}-{name}", std::process::id()));
-    std::fs::write(&path, text).unwrap();
-    path
+/// A file that is gone with this value.
+struct TextFile(PathBuf);
+
+impl TextFile {
+    fn new(name: &str, text: &str) -> Self {
+        let path = std::env::temp_dir().join(format!("spark-broker-cli-{}-{name}", std::process::id()));
+        std::fs::write(&path, text).unwrap();
+        Self(path)
+    }
+
+    fn path(&self) -> &str {
+        self.0.to_str().unwrap()
+    }
+}
+
+impl Drop for TextFile {
+    fn drop(&mut self) {
+        let _ = std::fs::remove_file(&self.0);
+    }
 }
 
 #[test]
@@ -171,8 +191,8 @@ fn an_api_that_isnt_there_is_unavailable() {
 
 #[test]
 fn submit_sends_the_file_as_it_is_and_shows_every_violation() {
-    let spec = file("spec.json", "{\"a\":\n1}");
-    let spec = spec.to_str().unwrap();
+    let file = TextFile::new("spec.json", "{\"a\":\n1}");
+    let spec = file.path();
     let api = Told::to(vec![
         (202, status("QUEUED")),
         (400, problem("invalid-request", "not accepted")),
@@ -190,6 +210,53 @@ fn submit_sends_the_file_as_it_is_and_shows_every_violation() {
     );
     let (_, nothing) = run(&["submit", "-f", "/nowhere/spec.json"]);
     assert_eq!(code(&nothing), 2);
+}
+
+#[test]
+fn several_documents_are_sent_in_order_until_one_is_refused() {
+    let jobs = TextFile::new(
+        "jobs.yaml",
+        "mainApplicationFile: a\n---\nmainApplicationFile: b\n---\nmainApplicationFile: c\n",
+    );
+    let one = TextFile::new("one.json", "{\"mainApplicationFile\": \"d\"}");
+    let (jobs, one) = (jobs.path(), one.path());
+    let accepted = (202, status("QUEUED"));
+    let api = Told::to(vec![
+        accepted.clone(),
+        accepted.clone(),
+        accepted.clone(),
+        accepted.clone(),
+    ]);
+    let (out, result) = run(&["submit", "-f", jobs, "-f", one, "-o", "json", "--api", &api.url]);
+    assert_eq!(code(&result), 0);
+    let listed: Value = serde_json::from_str(&out).unwrap();
+    assert_eq!(listed["submissions"].as_array().unwrap().len(), 4);
+    let sent: Vec<_> = api
+        .asked()
+        .into_iter()
+        .map(|(_, body)| serde_json::from_str::<Value>(&body).unwrap())
+        .collect();
+    let files: Vec<_> = sent
+        .iter()
+        .map(|body| body["mainApplicationFile"].as_str().unwrap())
+        .collect();
+    assert_eq!(files, ["a", "b", "c", "d"]);
+
+    let api = Told::to(vec![accepted, (400, problem("invalid-request", "not accepted"))]);
+    let (out, result) = run(&["submit", "-f", jobs, "-o", "json", "--api", &api.url]);
+    assert_eq!(code(&result), 1);
+    assert_eq!(
+        serde_json::from_str::<Value>(&out).unwrap()["submissions"][0],
+        status("QUEUED")
+    );
+    let told = result.unwrap_err().to_string();
+    assert!(
+        told.contains(
+            "document 2; 1 before it were accepted, 1 after it weren't sent: not accepted\n  driver.memory"
+        ),
+        "{told}"
+    );
+    assert_eq!(api.asked().len(), 2);
 }
 
 #[test]
@@ -264,17 +331,17 @@ fn a_cancel_that_came_too_late_ends_otherwise() {
 
 #[test]
 fn check_config_tells_every_fault_on_a_line_of_its_own() {
-    let faulty = file("faulty.yaml", "queues: [{name: dev, weight: 0}]\nclusters: []\n");
-    let (_, result) = run(&["check-config", "--config", faulty.to_str().unwrap()]);
+    let faulty = TextFile::new("faulty.yaml", "queues: [{name: dev, weight: 0}]\nclusters: []\n");
+    let (_, result) = run(&["check-config", "--config", faulty.path()]);
     assert_eq!(code(&result), 78);
     let text = result.unwrap_err().to_string();
     let paths: Vec<_> = text.lines().map(|line| line.split(':').next().unwrap()).collect();
     assert_eq!(paths, ["queues[0].weight", "clusters"]);
-    let right = file(
+    let right = TextFile::new(
         "right.yaml",
         "queues: [{name: dev}]\nclusters: [{name: a, type: simulated}]\n",
     );
-    let (out, result) = run(&["check-config", "--config", right.to_str().unwrap()]);
+    let (out, result) = run(&["check-config", "--config", right.path()]);
     assert_eq!((code(&result), out.ends_with("is right\n")), (0, true));
 }
 

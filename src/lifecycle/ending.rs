@@ -54,9 +54,17 @@ pub(super) fn fail(
     message: &str,
     may_have_started: bool,
 ) -> Step {
-    if cause == Reason::NoCapacity {
+    if cause == Reason::NoCapacity && !may_have_started {
         // A full quota is the cluster's state, not the job's fault: it waits, uncounted.
-        return Step::Next(Box::new(moved(record, at, State::Retrying, Some(cause), message)));
+        let mut uncounted = record.clone();
+        uncounted.finished_at = None;
+        return Step::Next(Box::new(moved(
+            &uncounted,
+            at,
+            State::Retrying,
+            Some(cause),
+            message,
+        )));
     }
     let tries = record.tries + 1;
     let allowed = !may_have_started || record.retry.on.contains(&cause);
@@ -73,4 +81,45 @@ pub(super) fn fail(
         )));
     }
     end(rules, &counted, at, State::Failed, Some(cause), message)
+}
+
+/// Its cluster is gone for good with all that ran there, says a person. Whether a driver had started there can't be known
+/// any more, so only a job whose `retry.on` names `Lost` is run again.
+pub(super) fn cluster_gone(rules: &Rules, record: &Record, at: Timestamp, message: &str) -> Step {
+    match record.state {
+        State::Dispatching | State::Submitted | State::Held | State::Running => {
+            fail(rules, record, at, Reason::Lost, message, true)
+        }
+        State::Queued
+        | State::Retrying
+        | State::Cancelling
+        | State::Succeeded
+        | State::Failed
+        | State::Cancelled
+        | State::Rejected => Step::Illegal,
+    }
+}
+
+/// Before any driver ran, time was up. An object that isn't picked up is its cluster's fault and doesn't count as a try; a
+/// driver that doesn't start does, and after the last try the attempt is stopped for good. To be withdrawn from a cluster
+/// that is being emptied doesn't count either.
+pub(super) fn not_started(record: &Record, at: Timestamp, reason: Reason, message: &str) -> Step {
+    match record.state {
+        State::Submitted | State::Held => {}
+        State::Queued
+        | State::Dispatching
+        | State::Running
+        | State::Retrying
+        | State::Cancelling
+        | State::Succeeded
+        | State::Failed
+        | State::Cancelled
+        | State::Rejected => return Step::Illegal,
+    }
+    let mut next = record.clone();
+    let uncounted = [Reason::PickupTimeout, Reason::Drained].contains(&reason);
+    next.tries += u32::from(!uncounted);
+    let again = next.tries < next.retry.max_attempts.max(1) && !record.cancel_requested;
+    let to = if again { State::Retrying } else { State::Cancelling };
+    Step::Next(Box::new(moved(&next, at, to, Some(reason), message)))
 }

@@ -6,7 +6,7 @@ use super::ending::{end, fail};
 use super::event::Step;
 use super::step::{Rules, moved, submitted, touched};
 use crate::submission::{RawState, Reason, Record, RestartPolicy, State};
-use crate::watch::{Driver, DriverEnd, DriverPhase, DriverSight, ObjectState, Observation};
+use crate::watch::{Driver, DriverEnd, DriverPhase, DriverSight, DriverStop, ObjectState, Observation};
 
 pub(super) fn observe(rules: &Rules, record: &Record, seen: &Observation, at: Timestamp) -> Step {
     match record.state {
@@ -17,6 +17,9 @@ pub(super) fn observe(rules: &Rules, record: &Record, seen: &Observation, at: Ti
             (None, DriverSight::Unseen | DriverSight::Absent) => Step::Ignored,
         },
         State::Submitted | State::Held | State::Running => match &seen.driver {
+            DriverSight::Seen(driver) if is_spent(record, driver) => {
+                by_object(rules, record, seen, false, at)
+            }
             DriverSight::Seen(driver) => by_driver(rules, record, seen, driver, at),
             DriverSight::Unseen => by_object(rules, record, seen, false, at),
             DriverSight::Absent => by_object(rules, record, seen, true, at),
@@ -28,6 +31,28 @@ pub(super) fn observe(rules: &Rules, record: &Record, seen: &Observation, at: Ti
     }
 }
 
+/// Whether it is the driver whose stop made the record HELD: that end has been taken in, and what is resumed has a driver
+/// of its own.
+pub fn is_spent(record: &Record, driver: &Driver) -> bool {
+    let known = record.driver_uid.as_ref();
+    let same = match record.state {
+        State::Held => known.is_none_or(|uid| *uid == driver.uid),
+        // Of a record that wasn't held before, no driver is known yet.
+        State::Submitted => known == Some(&driver.uid),
+        State::Queued
+        | State::Dispatching
+        | State::Running
+        | State::Retrying
+        | State::Cancelling
+        | State::Succeeded
+        | State::Failed
+        | State::Cancelled
+        | State::Rejected => false,
+    };
+    let stopped = driver.stop.is_some() && matches!(&driver.phase, DriverPhase::Ended(end) if !end.success);
+    same && stopped
+}
+
 /// The driver's word goes before the object's, whose status lags and can be wrong.
 fn by_driver(rules: &Rules, record: &Record, seen: &Observation, driver: &Driver, at: Timestamp) -> Step {
     let record = &noted(record, seen, Some(driver));
@@ -35,7 +60,11 @@ fn by_driver(rules: &Rules, record: &Record, seen: &Observation, driver: &Driver
         DriverPhase::Running { since } => running(record, at, since.unwrap_or(at)),
         DriverPhase::Ended(ended) => driver_ended(rules, record, seen, driver, ended, at),
         DriverPhase::Waiting { .. } => suspension(record, seen, at),
-        DriverPhase::Unknown => Step::Ignored,
+        // Says nothing; COMPLETED is believed all the same.
+        DriverPhase::Unknown => match seen.object.as_ref().and_then(ObjectState::known_raw) {
+            Some(RawState::Completed) => by_object(rules, record, seen, false, at),
+            Some(_) | None => Step::Ignored,
+        },
     }
 }
 
@@ -47,52 +76,106 @@ fn driver_ended(
     ended: &DriverEnd,
     at: Timestamp,
 ) -> Step {
-    if record.restart_policy == RestartPolicy::Always {
+    // Without its object nobody runs it again: any end is final.
+    if record.restart_policy == RestartPolicy::Always && seen.object.is_some() {
         return Step::Ignored;
     }
     let record = &with_end(record, driver, ended);
     if ended.success {
         return end(rules, record, at, State::Succeeded, None, "");
     }
-    let raw = seen.object.as_ref().and_then(ObjectState::known_raw);
     if driver.stop.is_some() {
-        let suspended = seen.object.as_ref().is_some_and(|o| o.suspended);
-        match raw {
-            Some(RawState::Suspending | RawState::Suspended | RawState::Resuming) => return held(record, at),
-            Some(RawState::Invalidating | RawState::PendingRerun) => return Step::Ignored,
-            _ if suspended => return held(record, at),
-            _ => {}
+        match stopped_for(seen.object.as_ref()) {
+            Stopped::Suspension => return held(record, at),
+            Stopped::Rerun => return Step::Ignored,
+            Stopped::Nothing => {}
         }
     }
     let rerun_possible = match record.restart_policy {
         RestartPolicy::Never | RestartPolicy::OnFailure(0) => false,
         RestartPolicy::OnFailure(_) | RestartPolicy::Always => true,
     };
+    let raw = seen.object.as_ref().and_then(ObjectState::known_raw);
     let object_is_done = seen.object.is_none() || raw.is_some_and(RawState::is_terminal);
-    if rerun_possible && !object_is_done && !waited_enough(rules, ended, at) {
+    if rerun_possible && !object_is_done && !waited_enough(rules.pickup_of(record), ended, at) {
         return Step::Ignored;
     }
-    fail(
-        rules,
-        record,
-        at,
-        ended.cause,
-        &end_sentence(ended),
-        ended.started_at.is_some() || ended.exit_code.is_some(),
-    )
+    let message = end_sentence(driver, ended);
+    failed(rules, record, seen, at, ended.cause, &message, ended.ran)
 }
 
-fn waited_enough(rules: &Rules, ended: &DriverEnd, at: Timestamp) -> bool {
+/// Why a driver was stopped from outside, by its object's word.
+enum Stopped {
+    /// Another party suspends the application.
+    Suspension,
+    /// The operator is about to run it again.
+    Rerun,
+    /// For nothing that the object tells of.
+    Nothing,
+}
+
+fn stopped_for(object: Option<&ObjectState>) -> Stopped {
+    let Some(object) = object else {
+        return Stopped::Nothing;
+    };
+    if object.suspended {
+        return Stopped::Suspension;
+    }
+    match object.known_raw() {
+        Some(RawState::Suspending | RawState::Suspended | RawState::Resuming) => Stopped::Suspension,
+        Some(RawState::Invalidating | RawState::PendingRerun) => Stopped::Rerun,
+        Some(
+            RawState::New
+            | RawState::Submitted
+            | RawState::Running
+            | RawState::Completed
+            | RawState::Failed
+            | RawState::SubmissionFailed
+            | RawState::Succeeding
+            | RawState::Failing
+            | RawState::Unknown,
+        )
+        | None => Stopped::Nothing,
+    }
+}
+
+/// The attempt failed. `ran`: a driver is known to have run, or may have by what is told of it here.
+fn failed(
+    rules: &Rules,
+    record: &Record,
+    seen: &Observation,
+    at: Timestamp,
+    cause: Reason,
+    message: &str,
+    ran: bool,
+) -> Step {
+    let ran = ran || record.started_at.is_some();
+    if ran || !seen.unwatched || record.retry.on.contains(&cause) {
+        return fail(rules, record, at, cause, message, ran);
+    }
+    // First, since a long message is cut at its end.
+    let message = format!(
+        "not run again, since its cluster was out of sight and a driver may have run unseen: {message}"
+    );
+    fail(rules, record, at, cause, &message, true)
+}
+
+fn waited_enough(limit: std::time::Duration, ended: &DriverEnd, at: Timestamp) -> bool {
     ended
         .finished_at
-        .is_some_and(|t| at.duration_since(t).unsigned_abs() >= rules.pickup)
+        .is_some_and(|t| at.duration_since(t).unsigned_abs() >= limit)
 }
 
-fn end_sentence(ended: &DriverEnd) -> String {
+fn end_sentence(driver: &Driver, ended: &DriverEnd) -> String {
     let word = ended.word.as_deref().unwrap_or("no reason given");
+    let stop = match driver.stop {
+        Some(DriverStop::Deleting) => "; its pod was being deleted",
+        Some(DriverStop::Disrupted) | None => "",
+    };
     match ended.exit_code {
-        Some(code) => format!("the driver ended with exit code {code} ({word})"),
-        None => format!("the driver's pod ended without the container's word ({word})"),
+        Some(code) => format!("the driver ended with exit code {code} ({word}){stop}"),
+        None if ended.ran => format!("the driver's pod ended without the container's word ({word}){stop}"),
+        None => format!("the driver's pod ended before the driver started ({word}){stop}"),
     }
 }
 
@@ -111,7 +194,7 @@ fn by_object(rules: &Rules, record: &Record, seen: &Observation, driver_absent: 
         // FAILED isn't believed while a driver may still be there.
         Some(RawState::Failed) if driver_absent => {
             record.finished_at = object.terminated_at;
-            failed_object(rules, record, object, at)
+            failed_object(rules, record, seen, object, at)
         }
         Some(
             RawState::Suspending
@@ -132,14 +215,17 @@ fn by_object(rules: &Rules, record: &Record, seen: &Observation, driver_absent: 
 }
 
 /// FAILED with the driver absent: by what its message tells.
-fn failed_object(rules: &Rules, mut record: Record, object: &ObjectState, at: Timestamp) -> Step {
+fn failed_object(
+    rules: &Rules,
+    mut record: Record,
+    seen: &Observation,
+    object: &ObjectState,
+    at: Timestamp,
+) -> Step {
     let message = object
         .error_message
         .clone()
         .unwrap_or_else(|| "the operator gave no message".into());
-    if message.contains("exceeded quota") {
-        return fail(rules, &record, at, Reason::NoCapacity, &message, false);
-    }
     if let Some((code, word)) = exit_code(&message) {
         // The operator saw the container end: its message carries the code.
         record.exit_code = Some(code);
@@ -153,14 +239,12 @@ fn failed_object(rules: &Rules, mut record: Record, object: &ObjectState, at: Ti
     if object.tells_of_driver() {
         return fail(rules, &record, at, Reason::Lost, &message, true);
     }
-    fail(
-        rules,
-        &record,
-        at,
-        Reason::SubmissionFailed,
-        &message,
-        record.started_at.is_some(),
-    )
+    let cause = if message.contains("exceeded quota") {
+        Reason::NoCapacity
+    } else {
+        Reason::SubmissionFailed
+    };
+    failed(rules, &record, seen, at, cause, &message, false)
 }
 
 /// The code and the reason in the operator's `driver container failed with ExitCode: N, Reason: R`.
@@ -187,16 +271,28 @@ fn suspension(record: &Record, seen: &Observation, at: Timestamp) -> Step {
     let Some(object) = &seen.object else {
         return Step::Ignored;
     };
-    match (record.state, object.known_raw()) {
+    match object.known_raw() {
         // Suspended by ourselves, and not yet released or not yet taken up again by the operator.
-        (State::Submitted, _) if object.two_phase => Step::Ignored,
-        (State::Submitted | State::Running, Some(RawState::Suspending | RawState::Suspended)) => {
-            held(record, at)
-        }
-        (State::Held, Some(RawState::Submitted | RawState::New)) if !object.suspended => {
+        Some(_) | None if object.two_phase && record.state == State::Submitted => Step::Ignored,
+        Some(RawState::Suspending | RawState::Suspended) => held(record, at),
+        Some(RawState::Submitted | RawState::New) if record.state == State::Held && !object.suspended => {
             Step::Next(Box::new(moved(record, at, State::Submitted, None, "")))
         }
-        _ => Step::Ignored,
+        Some(
+            RawState::New
+            | RawState::Submitted
+            | RawState::Running
+            | RawState::Completed
+            | RawState::Failed
+            | RawState::SubmissionFailed
+            | RawState::PendingRerun
+            | RawState::Invalidating
+            | RawState::Succeeding
+            | RawState::Failing
+            | RawState::Resuming
+            | RawState::Unknown,
+        )
+        | None => Step::Ignored,
     }
 }
 
@@ -205,8 +301,12 @@ fn held(record: &Record, at: Timestamp) -> Step {
         return Step::Ignored;
     }
     let message = "the cluster's own queue system holds the application";
+    // The end of the driver that was stopped for it isn't the attempt's.
+    let mut record = record.clone();
+    record.exit_code = None;
+    record.finished_at = None;
     Step::Next(Box::new(moved(
-        record,
+        &record,
         at,
         State::Held,
         Some(Reason::Suspended),

@@ -5,20 +5,18 @@ use std::time::Duration;
 use jiff::Timestamp;
 
 use super::event::{Event, Happening, Step};
-use super::{ending, observed};
-use crate::error::shorten;
+use super::sentence::sentence;
+use super::{doubt, ending, observed};
 use crate::model::Epoch;
 use crate::submission::{Abandoned, HISTORY_MAX, Reason, Record, State, Transition, Verdict};
-
-/// The longest sentence that a record carries for people, in characters.
-const MESSAGE_MAX: usize = 512;
 
 /// The rules of the lifecycle with what they depend on.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Rules {
     /// How long an ended record is kept.
     pub retention: Duration,
-    /// How long an end that the operator may rerun waits for the object's word.
+    /// How long the operator may take for an object, and for its word on a driver that has ended, where the job says
+    /// nothing else.
     pub pickup: Duration,
 }
 
@@ -32,6 +30,11 @@ impl Default for Rules {
 }
 
 impl Rules {
+    /// How long the operator may take for the object of `record`.
+    pub fn pickup_of(&self, record: &Record) -> Duration {
+        record.timeouts.pickup.map_or(self.pickup, Duration::from_secs)
+    }
+
     /// What comes of `event` for `record`.
     pub fn step(&self, record: &Record, event: &Event) -> Step {
         let at = event.at;
@@ -45,39 +48,50 @@ impl Rules {
             Happening::Placed { .. } => placed(record, event),
             Happening::Restamped { epoch } => restamped(record, at, *epoch),
             Happening::NothingDone { .. } => self.nothing_done(record, event),
-            Happening::Refused { reason, message } => match record.state {
-                State::Dispatching => ending::end(self, record, at, State::Failed, Some(*reason), message),
-                _ => Step::Illegal,
-            },
-            Happening::Created { uid } => match record.state {
-                State::Dispatching => Step::Next(Box::new(submitted(record, at, Some(uid.clone())))),
-                State::Submitted if record.object_uid.as_ref() == Some(uid) => Step::Ignored,
-                _ => Step::Illegal,
-            },
+            Happening::Refused { reason, message } if record.state == State::Dispatching => {
+                ending::end(self, record, at, State::Failed, Some(*reason), message)
+            }
+            Happening::Created { uid } if record.state == State::Dispatching => {
+                Step::Next(Box::new(submitted(record, at, Some(uid.clone()))))
+            }
+            Happening::Created { uid }
+                if record.state == State::Submitted && record.object_uid.as_ref() == Some(uid) =>
+            {
+                Step::Ignored
+            }
+            Happening::Refused { .. } | Happening::Created { .. } => Step::Illegal,
             Happening::Observed(observation) => observed::observe(self, record, observation, at),
-            Happening::Lost => match record.state {
-                State::Submitted | State::Held | State::Running => {
-                    let message = "the object is gone from the cluster and nobody saw how the driver ended";
-                    ending::fail(self, record, at, Reason::Lost, message, true)
-                }
-                _ => Step::Illegal,
-            },
+            Happening::Lost => self.lost(record, at),
+            Happening::ClusterGone { message } => ending::cluster_gone(self, record, at, message),
+            Happening::Doubted { message } => doubt::doubted(record, at, message.as_deref()),
             Happening::CancelRequested => self.cancel_requested(record, at),
             Happening::Stopped { reason, message } => stopped(record, at, *reason, message),
+            Happening::NotStarted { reason, message } => ending::not_started(record, at, *reason, message),
             Happening::AttemptOver { not_before } => self.attempt_over(record, at, *not_before),
             Happening::Abandoned { message } => abandoned(record, at, message),
             Happening::AbandonedGone { .. } => Step::Ignored,
-            Happening::QueueTimedOut { message } => match record.state {
-                State::Queued => ending::end(
-                    self,
-                    record,
-                    at,
-                    State::Failed,
-                    Some(Reason::QueueTimeout),
-                    message,
-                ),
-                _ => Step::Illegal,
-            },
+            Happening::QueueTimedOut { message } if record.state == State::Queued => {
+                let reason = Some(Reason::QueueTimeout);
+                ending::end(self, record, at, State::Failed, reason, message)
+            }
+            Happening::QueueTimedOut { .. } => Step::Illegal,
+        }
+    }
+
+    fn lost(&self, record: &Record, at: Timestamp) -> Step {
+        match record.state {
+            State::Submitted | State::Held | State::Running => {
+                let message = "the object is gone from the cluster and nobody saw how the driver ended";
+                ending::fail(self, record, at, Reason::Lost, message, true)
+            }
+            State::Queued
+            | State::Dispatching
+            | State::Retrying
+            | State::Cancelling
+            | State::Succeeded
+            | State::Failed
+            | State::Cancelled
+            | State::Rejected => Step::Illegal,
         }
     }
 
@@ -152,24 +166,29 @@ impl Rules {
     }
 
     fn attempt_over(&self, record: &Record, at: Timestamp, not_before: Option<Timestamp>) -> Step {
-        match (record.state, record.verdict.reason) {
-            (State::Cancelling, Some(reason)) if reason != Reason::Cancelled && !record.cancel_requested => {
-                let message = record.verdict.message.clone().unwrap_or_default();
-                ending::end(self, record, at, State::Failed, Some(reason), &message)
+        let reason = record.verdict.reason;
+        let message = record.verdict.message.clone().unwrap_or_default();
+        match record.state {
+            State::Cancelling => {
+                let timed_out = reason.filter(|r| *r != Reason::Cancelled && !record.cancel_requested);
+                if timed_out.is_some() {
+                    return ending::end(self, record, at, State::Failed, timed_out, &message);
+                }
+                let told = reason == Some(Reason::Cancelled) && !message.is_empty();
+                let message = if told { &message } else { "cancelled on request" };
+                let cancelled = Some(Reason::Cancelled);
+                ending::end(self, record, at, State::Cancelled, cancelled, message)
             }
-            (State::Cancelling, _) => ending::end(
-                self,
-                record,
-                at,
-                State::Cancelled,
-                Some(Reason::Cancelled),
-                "cancelled on request",
-            ),
-            (State::Retrying, reason) => {
-                let message = record.verdict.message.clone().unwrap_or_default();
-                Step::Next(Box::new(requeued(record, at, reason, &message, not_before)))
-            }
-            _ => Step::Illegal,
+            State::Retrying => Step::Next(Box::new(requeued(record, at, reason, &message, not_before))),
+            State::Queued
+            | State::Dispatching
+            | State::Submitted
+            | State::Held
+            | State::Running
+            | State::Succeeded
+            | State::Failed
+            | State::Cancelled
+            | State::Rejected => Step::Illegal,
         }
     }
 }
@@ -291,11 +310,13 @@ pub(super) fn moved(
     message: &str,
 ) -> Record {
     let mut next = touched(record, at);
-    let message = (!message.is_empty()).then(|| shorten(message, MESSAGE_MAX));
+    let (message, message_detail) = sentence(message);
+    let message = (!message.is_empty()).then_some(message);
     next.state = to;
     next.verdict = Verdict {
         reason,
         message: message.clone(),
+        message_detail,
         reason_at: reason.map(|_| at),
     };
     next.history.push(Transition {

@@ -38,6 +38,9 @@ pub struct Status {
     /// Why it stands there, for people.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// What the message was taken from, where that says more, such as the standard error of spark-submit; at most 8 KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_detail: Option<String>,
     /// Since when it stands there for that reason.
     #[serde(default, skip_serializing_if = "Option::is_none", with = "moment::optional")]
     #[schema(value_type = Option<String>, format = DateTime)]
@@ -146,6 +149,7 @@ impl Status {
             terminal: record.state.is_terminal(),
             reason: verdict.reason,
             message: verdict.message.clone().filter(|text| !text.is_empty()),
+            message_detail: verdict.message_detail.clone(),
             reason_at: verdict.reason_at,
             queue: record.queue.clone(),
             application_name: record.application_name.clone(),
@@ -172,6 +176,7 @@ impl Status {
         if let (State::Queued, Some(waiting)) = (record.state, waiting) {
             status.reason = Some(waiting.reason);
             status.message = Some(waiting.message);
+            status.message_detail = None;
             status.reason_at = waiting.at.or(status.reason_at);
         }
         status

@@ -119,6 +119,11 @@ pub fn decode_spec(body: &[u8], id: &str) -> Result<Submission, Undecodable> {
     }
 }
 
+/// Whether a `SparkApplication` names a job queue in its labels.
+pub fn names_queue(manifest: &Map<String, Value>) -> bool {
+    spark_application::queue_of(manifest).is_some()
+}
+
 /// What JSON calls the kind of `value`.
 pub(crate) fn kind(value: &Value) -> &'static str {
     match value {

@@ -8,6 +8,11 @@ use crate::error::Violation;
 /// The label that names the job queue.
 const QUEUE_LABEL: &str = "spark-broker/queue";
 
+/// The job queue that the labels of `manifest` name.
+pub fn queue_of(manifest: &Map<String, Value>) -> Option<&Value> {
+    manifest.get("metadata")?.get("labels")?.get(QUEUE_LABEL)
+}
+
 /// The job spec that `manifest` stands for, or everything in it that a job spec can't carry.
 pub fn to_spec(mut manifest: Map<String, Value>) -> Result<Map<String, Value>, Vec<Violation>> {
     let mut faults = Vec::new();
@@ -35,11 +40,11 @@ pub fn to_spec(mut manifest: Map<String, Value>) -> Result<Map<String, Value>, V
         .keys()
         .filter(|key| *key != "apiVersion" && *key != "kind")
     {
-        faults.push(Violation::new(
-            key,
-            "a field that isn't carried",
-            "apiVersion, kind, metadata and spec alone",
-        ));
+        let expected = match key.as_str() {
+            "status" => "apiVersion, kind, metadata and spec alone; remove it: the operator writes it",
+            _ => "apiVersion, kind, metadata and spec alone",
+        };
+        faults.push(Violation::new(key, "a field that isn't carried", expected));
     }
     if faults.is_empty() { Ok(spec) } else { Err(faults) }
 }
@@ -58,10 +63,27 @@ fn read_metadata(metadata: Map<String, Value>, spec: &mut Map<String, Value>, fa
             "namespace" | "annotations" => carry(&key, &key, value, spec, faults),
             "labels" => read_labels(value, spec, faults),
             _ => {
-                let expected = "name, namespace, labels and annotations alone; remove it";
+                let expected = format!(
+                    "name, namespace, labels and annotations alone; {}",
+                    instead_of(&key)
+                );
                 faults.push(Violation::new(format!("metadata.{key}"), value, expected));
             }
         }
+    }
+}
+
+/// What to do with a field of the metadata that isn't carried.
+fn instead_of(key: &str) -> &'static str {
+    match key {
+        "generateName" => {
+            "write `name`, the application's name: the broker names the object by the submission ID"
+        }
+        "finalizers" | "ownerReferences" => "remove it: the broker makes and removes the object",
+        "uid" | "resourceVersion" | "generation" | "creationTimestamp" | "managedFields" | "selfLink" => {
+            "remove it: the API server writes it"
+        }
+        _ => "remove it",
     }
 }
 

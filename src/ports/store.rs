@@ -100,7 +100,7 @@ pub trait Store: Send + Sync {
 }
 
 /// The lease of a domain.
-#[derive(Debug, Clone, PartialEq, Eq)]
+#[derive(Debug, Clone, PartialEq, Eq, Hash)]
 pub struct Lease {
     /// Who holds it; absent after a clean stop.
     pub holder: Option<String>,
@@ -131,6 +131,9 @@ pub struct ClusterBoard {
     /// Live submissions.
     #[serde(default)]
     pub live: u64,
+    /// Why missing objects aren't called lost, where too many are missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brake: Option<String>,
     /// When it was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -183,13 +186,15 @@ pub trait Coordination: Send + Sync {
         next: &Lease,
     ) -> Result<LeaseWrite, Error>;
 
-    /// Writes what a cluster says of itself; the last writer wins.
+    /// Writes what the scheduler of `epoch` says of a cluster; whether it stands: not where one of a later epoch has
+    /// written the cluster's item.
     async fn write_cluster(
         &self,
         domain: &Domain,
         name: &ClusterName,
         board: &ClusterBoard,
-    ) -> Result<(), Error>;
+        epoch: Epoch,
+    ) -> Result<bool, Error>;
 
     /// What a cluster says of itself.
     async fn cluster(&self, domain: &Domain, name: &ClusterName) -> Result<Option<ClusterBoard>, Error>;
@@ -197,13 +202,14 @@ pub trait Coordination: Send + Sync {
     /// Which cluster stood behind the name last: see [`super::cluster::Cluster::identity`].
     async fn cluster_identity(&self, domain: &Domain, name: &ClusterName) -> Result<Option<String>, Error>;
 
-    /// From now on this cluster stands behind the name.
+    /// From now on this cluster stands behind the name. Fenced as [`Self::write_cluster`].
     async fn set_cluster_identity(
         &self,
         domain: &Domain,
         name: &ClusterName,
         identity: &str,
-    ) -> Result<(), Error>;
+        epoch: Epoch,
+    ) -> Result<bool, Error>;
 
     /// What people wish of a cluster, strongly consistent.
     async fn cluster_wishes(&self, domain: &Domain, name: &ClusterName) -> Result<ClusterWishes, Error>;
@@ -225,8 +231,14 @@ pub trait Coordination: Send + Sync {
         at: Option<Timestamp>,
     ) -> Result<bool, Error>;
 
-    /// Writes what a queue says of itself; the last writer wins.
-    async fn write_queue(&self, domain: &Domain, name: &QueueName, board: &QueueBoard) -> Result<(), Error>;
+    /// Writes what the scheduler of `epoch` says of a queue. Fenced as [`Self::write_cluster`].
+    async fn write_queue(
+        &self,
+        domain: &Domain,
+        name: &QueueName,
+        board: &QueueBoard,
+        epoch: Epoch,
+    ) -> Result<bool, Error>;
 
     /// What a queue says of itself.
     async fn queue(&self, domain: &Domain, name: &QueueName) -> Result<Option<QueueBoard>, Error>;

@@ -9,7 +9,7 @@ use super::outcome::Why;
 use super::policy::Choice;
 use super::{Decision, Explanation, LiveJob, Now, QueueSettings, Router};
 use crate::backlog::{Shape, place_of};
-use crate::model::Resources;
+use crate::model::{Resources, SubmissionId};
 use crate::submission::{BacklogEntry, Placement, Reason};
 
 impl Router {
@@ -22,8 +22,9 @@ impl Router {
         now: Now,
     ) -> Option<Decision> {
         let need = entry.demand.total();
-        let chosen = self.pick(queue, passes, &need)?;
+        let chosen = self.pick(queue, passes, &need, &entry.id)?;
         let placement = self.placement(queue, passes, chosen, now)?;
+        self.shunned.remove(&entry.id);
         self.counts.count(&passes.allowed, chosen);
         let driver = passes.driver(chosen);
         let view = self.views.get_mut(chosen)?;
@@ -82,7 +83,7 @@ impl Router {
         match sight.judge(&mut known, &candidate) {
             Verdict::Passes(passes) => Explanation {
                 placement: self
-                    .pick(queue, &passes, &known.total)
+                    .pick(queue, &passes, &known.total, &entry.id)
                     .and_then(|chosen| self.placement(queue, &passes, chosen, now)),
                 reason: None,
                 why: Arc::new(Why {
@@ -98,8 +99,17 @@ impl Router {
         }
     }
 
-    fn pick(&self, queue: &QueueSettings, passes: &Passes, need: &Resources) -> Option<usize> {
-        let passed: Vec<usize> = passes.open.iter().map(|(place, _)| *place).collect();
+    fn pick(
+        &self,
+        queue: &QueueSettings,
+        passes: &Passes,
+        need: &Resources,
+        id: &SubmissionId,
+    ) -> Option<usize> {
+        let mut passed: Vec<usize> = passes.open.iter().map(|(place, _)| *place).collect();
+        if let Some(shunned) = self.shunned.get(id).filter(|_| passed.len() > 1) {
+            passed.retain(|place| self.views.get(*place).is_none_or(|view| view.name != *shunned));
+        }
         let choice = Choice {
             views: &self.views,
             allowed: &passes.allowed,

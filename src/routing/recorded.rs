@@ -86,7 +86,7 @@ pub struct RecordedCluster {
     pub spark_versions: Vec<String>,
     /// Why it can't be given objects; absent: it can.
     pub unhealthy: Option<String>,
-    /// Why a person closed it; absent: open.
+    /// How and why a person closed it; absent: open.
     pub cordoned: Option<String>,
     /// The submissions that occupy it.
     pub live: u64,

@@ -35,7 +35,7 @@ pub enum Cause {
         /// Those it serves.
         served: Arc<[String]>,
     },
-    /// A person closed it.
+    /// A person closed it: in what way, and why.
     Cordoned(Arc<str>),
     /// It can't be reached, or refuses us.
     Unhealthy(Arc<str>),
@@ -126,8 +126,7 @@ impl fmt::Display for Cause {
             Self::NotSelected => f.write_str("isn't among the selected clusters"),
             Self::Excluded => f.write_str("doesn't know a field of the spec"),
             Self::SparkVersion { served } => write!(f, "serves Spark {}", served.join(", ")),
-            Self::Cordoned(why) if why.is_empty() => f.write_str("cordoned"),
-            Self::Cordoned(why) => write!(f, "cordoned: {why}"),
+            Self::Cordoned(why) => f.write_str(why),
             Self::Unhealthy(why) => write!(f, "unhealthy: {why}"),
             Self::NoView => f.write_str("its capacity isn't known yet"),
             Self::StaleView { age, limit } => write!(

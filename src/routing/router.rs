@@ -12,6 +12,9 @@ use super::weights::Counts;
 use super::{Health, LiveJob, Node, Settings};
 use crate::model::{ClusterName, QueueName, Resources, SubmissionId};
 
+/// Of how many submissions it is remembered where their last attempt came to nothing.
+const SHUNNED_MAX: usize = 10_000;
+
 /// The scheduling core of one domain.
 #[derive(Debug)]
 pub struct Router {
@@ -21,6 +24,8 @@ pub struct Router {
     pub(super) lives: HashMap<SubmissionId, Live>,
     /// Object names of live submissions: by them clusters tell what their pods request.
     names: HashMap<String, SubmissionId>,
+    /// Where the last attempt of a waiting submission came to nothing.
+    pub(super) shunned: HashMap<SubmissionId, ClusterName>,
     pub(super) usages: Usages,
     pub(super) counts: Counts,
     pub(super) holds: Holds,
@@ -63,6 +68,7 @@ impl Router {
             views: Vec::new(),
             lives: HashMap::new(),
             names: HashMap::new(),
+            shunned: HashMap::new(),
             usages: Usages::default(),
             counts: Counts::default(),
             holds: Holds::default(),
@@ -160,7 +166,7 @@ impl Router {
         }
     }
 
-    /// Closes a cluster to new submissions, with a reason, or opens it.
+    /// Closes a cluster to new submissions, saying in what way and why, or opens it.
     pub fn set_cordon(&mut self, cluster: &ClusterName, cordoned: Option<String>) {
         if let Some(view) = self.view_mut(cluster) {
             view.cordoned = cordoned.map(Arc::from);
@@ -185,16 +191,26 @@ impl Router {
         self.enter(&job);
     }
 
-    /// The operator has picked the object up: it leaves the pending window.
-    pub fn picked_up(&mut self, id: &SubmissionId) {
+    /// The operator has picked the object up: it leaves the pending window. Whether it stood there.
+    pub fn picked_up(&mut self, id: &SubmissionId) -> bool {
         let Some(live) = self.lives.get_mut(id).filter(|live| live.pending) else {
-            return;
+            return false;
         };
         live.pending = false;
         let cluster = live.cluster.clone();
         if let Some(view) = self.view_mut(&cluster) {
             view.pending = view.pending.saturating_sub(1);
         }
+        true
+    }
+
+    /// An attempt came to nothing on `cluster`: the next one of the submission goes to another cluster if one fits. It is
+    /// a preference, kept in memory alone, and not for more than some thousands of submissions.
+    pub fn prefer_another(&mut self, id: &SubmissionId, cluster: ClusterName) {
+        if self.shunned.len() >= SHUNNED_MAX {
+            self.shunned.clear();
+        }
+        self.shunned.insert(id.clone(), cluster);
     }
 
     /// The submission occupies its cluster no longer: it has ended, or its intent was never written or did nothing.
@@ -210,11 +226,6 @@ impl Router {
             view.seen.remove(id);
             view.release(id);
         }
-    }
-
-    /// Which cluster the submission occupies.
-    pub fn cluster_of(&self, id: &SubmissionId) -> Option<&ClusterName> {
-        self.lives.get(id).map(|live| &live.cluster)
     }
 
     /// How many submissions occupy the cluster.

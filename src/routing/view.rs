@@ -18,6 +18,7 @@ pub(super) struct View {
     pub(super) settings: Option<Arc<ClusterSettings>>,
     /// Absent: healthy.
     pub(super) unhealthy: Option<Arc<str>>,
+    /// Absent: open.
     pub(super) cordoned: Option<Arc<str>>,
     /// When its capacity was read.
     pub(super) at: Option<Duration>,

@@ -103,7 +103,6 @@ fn what_the_broker_owns_or_what_hides_the_driver_is_refused() {
             json!({"labels": {"spark-broker/attempt": "7"}}),
             "labels.spark-broker/attempt",
         ),
-        (json!({"timeouts": {"pickup": "5m"}}), "timeouts.pickup"),
     ] {
         assert_eq!(only(spec).path, path);
     }

@@ -3,11 +3,12 @@
 use serde_json::{Value, json};
 
 use super::demand;
+use super::demand_tests::of;
 use crate::model::{Bytes, Millicores};
 
 fn driver(field: Value) -> (u64, u64, u64) {
     let spec = json!({"mainApplicationFile": "a.jar", "driver": field});
-    let demand = demand(spec.as_object().unwrap());
+    let demand = of(spec);
     (
         demand.driver.cpu.0,
         demand.driver.memory.0 / Bytes::mib(1).0,

@@ -12,7 +12,16 @@ const GIB: u64 = 1024;
 /// (millicores, MiB)
 pub(super) type Pod = (u64, u64);
 
+/// The specs of all tests of demand. Spark itself is asked about each of them by `tests/real/demand.rs`.
+const SPECS: &str = include_str!("../../tests/support/spark/demand.json");
+
+/// The demand of `spec`, which must stand among [`SPECS`].
 pub(super) fn of(spec: Value) -> Demand {
+    let specs: Vec<Value> = serde_json::from_str(SPECS).unwrap();
+    assert!(
+        specs.contains(&spec),
+        "not in tests/support/spark/demand.json: {spec}"
+    );
     demand(spec.as_object().unwrap())
 }
 

@@ -63,8 +63,8 @@ fn timeouts(spec: &Object) -> Timeouts {
     let seconds = |path: &str| at(spec, path).and_then(duration).map(|d| d.as_secs());
     Timeouts {
         queue: seconds("timeouts.queue"),
-        pickup: None,
-        start: None,
+        pickup: seconds("timeouts.pickup"),
+        start: seconds("timeouts.start"),
         run: seconds("timeouts.run"),
     }
 }

@@ -51,14 +51,15 @@ pub fn application_type(spec: &Object) -> &str {
     }
 }
 
-/// Fills in the image by type and version, where the spec has none.
-pub fn fill_image(spec: &mut Object, images: &[Image]) {
+/// Fills in the image by type and version, where `nearer`, the layers above those defaults that hold for every spec,
+/// has none.
+pub fn fill_image(spec: &mut Object, nearer: &Object, images: &[Image]) {
     let named = |part: &str| {
         spec.get(part)
             .and_then(|p| p.get("image"))
             .is_some_and(|image| !image.is_null())
     };
-    let has_image = spec.contains_key("image") || (named("driver") && named("executor"));
+    let has_image = nearer.contains_key("image") || (named("driver") && named("executor"));
     let version = spec.get("sparkVersion").and_then(Value::as_str);
     let kind = application_type(spec);
     let fits = |image: &&Image| {
@@ -116,8 +117,9 @@ mod tests {
         };
         let images = [image(&["Python"], "py"), image(&["Java", "Scala"], "jvm")];
         let filled = |value: Value| {
-            let mut spec = object(value);
-            fill_image(&mut spec, &images);
+            let user = object(value);
+            let mut spec = merge([&object(json!({"image": "of every spec"})), &user]);
+            fill_image(&mut spec, &user, &images);
             spec.get("image").and_then(Value::as_str).map(str::to_owned)
         };
         assert_eq!(
@@ -129,7 +131,10 @@ mod tests {
             filled(json!({"sparkVersion": "3.5.0", "image": "own"})).as_deref(),
             Some("own")
         );
-        assert_eq!(filled(json!({"sparkVersion": "3.4.0"})), None);
+        assert_eq!(
+            filled(json!({"sparkVersion": "3.4.0"})).as_deref(),
+            Some("of every spec")
+        );
     }
 
     #[test]

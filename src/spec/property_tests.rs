@@ -75,7 +75,7 @@ proptest! {
     #[test]
     fn no_spec_makes_any_step_panic(user in any_spec(), layer in any_spec()) {
         let mut effective = merge([&layer, &user, &layer]);
-        fill_image(&mut effective, &[]);
+        fill_image(&mut effective, &Map::new(), &[]);
         for spec in [&user, &effective] {
             let _ = (check(spec), missing(spec), has_image(spec), most_executors(spec));
             let _ = (demand(spec).total(), JobSpec::of(spec));

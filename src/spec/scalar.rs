@@ -54,6 +54,15 @@ pub(crate) fn text<'a>(value: &'a Value, at: &str, faults: &mut Vec<Violation>) 
             }
             Some(text)
         }
+        // Its digits may not be those that were written: YAML reads 3.10 as the number 3.1.
+        Value::Number(number) if number.is_f64() => {
+            faults.push(Violation::new(
+                at,
+                value,
+                format!("a text: put it in quotes, as \"{value}\""),
+            ));
+            None
+        }
         Value::Number(_) | Value::Bool(_) => {
             faults.push(Violation::new(at, value, format!("a text: write \"{value}\"")));
             None

@@ -23,12 +23,11 @@ use super::kube::{check, check_template};
 pub(crate) const EXECUTORS_MAX: u32 = 100_000;
 
 /// Fields whose effect isn't built; each is refused by name.
-pub const UNBUILT: &[&str] = &["template", "parameters", "timeouts.pickup", "timeouts.start"];
+pub const UNBUILT: &[&str] = &["template", "parameters"];
 
 const INT32: i64 = i32::MAX as i64;
 const EXECUTORS: i64 = EXECUTORS_MAX as i64;
 const NO_TEMPLATES: &str = "no such field: job templates aren't built yet; write the whole spec";
-const NO_TIMEOUT: &str = "no value: this time-out isn't built yet";
 
 /// The broker's own fields, beside those of [`APPLICATION`].
 pub(crate) const BROKER: &[Field] = &[
@@ -48,8 +47,8 @@ pub(crate) const BROKER: &[Field] = &[
 
 const TIMEOUTS: &[Field] = &[
     scalar("queue", Duration),
-    scalar("pickup", Refused(NO_TIMEOUT)),
-    scalar("start", Refused(NO_TIMEOUT)),
+    scalar("pickup", Duration),
+    scalar("start", Duration),
     scalar("run", Duration),
 ];
 

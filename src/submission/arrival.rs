@@ -32,12 +32,26 @@ pub fn arrive(stored: &Record, arriving: &Record, now: Timestamp) -> Arrival {
         };
     }
     let same = stored.fingerprint == arriving.fingerprint;
-    match (stored.state, arriving.state) {
+    match stored.state {
         // The same faulty message again adds nothing; anything else takes the free ID.
-        (State::Rejected, State::Rejected) if same => Arrival::Duplicate,
-        (State::Rejected, _) => Arrival::Replace,
-        _ if same => Arrival::Duplicate,
-        _ => Arrival::Conflict,
+        State::Rejected if same && arriving.state == State::Rejected => Arrival::Duplicate,
+        State::Rejected => Arrival::Replace,
+        State::Queued
+        | State::Dispatching
+        | State::Submitted
+        | State::Held
+        | State::Running
+        | State::Retrying
+        | State::Cancelling
+        | State::Succeeded
+        | State::Failed
+        | State::Cancelled => {
+            if same {
+                Arrival::Duplicate
+            } else {
+                Arrival::Conflict
+            }
+        }
     }
 }
 

@@ -97,6 +97,7 @@ impl BacklogEntry {
         record.verdict = Verdict {
             reason: Some(Reason::Waiting),
             message: Some(String::new()),
+            message_detail: None,
             reason_at: Some(self.accepted_at),
         };
         record

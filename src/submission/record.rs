@@ -168,6 +168,9 @@ pub struct Verdict {
     /// For people: one sentence, at most 512 characters.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// What the message was taken from, where that says more: at most 8 KiB.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub message_detail: Option<String>,
     /// Since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason_at: Option<Timestamp>,
@@ -180,10 +183,10 @@ pub struct Timeouts {
     /// From acceptance to the first intent.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<u64>,
-    /// From SUBMITTED to the operator's first word.
+    /// From SUBMITTED until the operator picks the object up, or a driver is seen; absent: 15 minutes.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub pickup: Option<u64>,
-    /// From the operator's first word to the driver's start.
+    /// From the sight of the driver until it runs.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub start: Option<u64>,
     /// From the driver's start to its end.

@@ -6,6 +6,10 @@ use tracing_subscriber::EnvFilter;
 use tracing_subscriber::fmt;
 use tracing_subscriber::prelude::*;
 
+/// Where the Kubernetes client calls each 5xx and each lost connection an error. Whoever made the call tells of it, with
+/// the cluster's name and what follows.
+const QUIET: &str = "kube_client::client::builder=off";
+
 /// What keeps logs from being written.
 #[derive(Debug, thiserror::Error)]
 pub enum Error {
@@ -36,10 +40,14 @@ pub enum Format {
 
 /// Sets up logs for the whole process, once. `filter` has the form of `RUST_LOG`: `info,spark_broker=debug`.
 pub fn init(filter: &str, format: Format) -> Result<(), Error> {
-    let env_filter = EnvFilter::try_new(filter).map_err(|e| Error::Filter {
+    let unreadable = |e: &dyn std::fmt::Display| Error::Filter {
         filter: filter.to_owned(),
         message: e.to_string(),
-    })?;
+    };
+    let mut env_filter = EnvFilter::try_new(filter).map_err(|e| unreadable(&e))?;
+    if !filter.contains("kube_client") {
+        env_filter = env_filter.add_directive(QUIET.parse().map_err(|e| unreadable(&e))?);
+    }
     let registry = tracing_subscriber::registry().with(env_filter);
     let pretty = match format {
         Format::Auto => std::io::stderr().is_terminal(),

@@ -65,6 +65,7 @@ pub struct Metrics {
     epoch: Gauge,
     intake_paused: Gauge,
     leftovers: Labelled<Counter>,
+    second_runs: Labelled<Counter>,
 }
 
 impl fmt::Debug for Metrics {
@@ -175,6 +176,12 @@ impl Metrics {
                 "Objects and pods of past attempts removed",
                 Family::default(),
             ),
+            second_runs: register(
+                r,
+                "second_runs_removed",
+                "Objects and drivers removed that began an ended job again, by what they were",
+                Family::default(),
+            ),
             registry,
         }
     }
@@ -254,6 +261,14 @@ impl Metrics {
     pub fn leftover_removed(&self, cluster: &str) {
         self.leftovers
             .get_or_create(&labels([("cluster", cluster)]))
+            .inc();
+    }
+
+    /// An object or a driver (`what`) of a job that had ended was removed from `cluster`: it stood there under another
+    /// UID than the record's.
+    pub fn second_run_removed(&self, cluster: &str, what: &str) {
+        self.second_runs
+            .get_or_create(&labels([("cluster", cluster), ("what", what)]))
             .inc();
     }
 

@@ -24,6 +24,8 @@ pub struct Driver {
     pub submission_id: Option<SubmissionId>,
     /// The name of the object it belongs to, by the operator's label.
     pub object_name: Option<String>,
+    /// The UID of the object that owns it; absent where it has no owner (operators before 2.4 without their webhook).
+    pub object_uid: Option<ObjectUid>,
     /// Spark's own application ID, by the label `spark-app-selector`.
     pub spark_application_id: Option<String>,
     /// What its driver container does.
@@ -72,6 +74,8 @@ pub struct DriverEnd {
     pub cause: Reason,
     /// Whether the pod ended well.
     pub success: bool,
+    /// Whether its status shows that the container ran, or may have.
+    pub ran: bool,
     /// When the container started; absent where it never did.
     pub started_at: Option<Timestamp>,
     /// When it ended.
@@ -101,10 +105,17 @@ pub fn read_driver(pod: &Pod) -> Option<Driver> {
         owner: Ownership::from_labels(&labels),
         submission_id: annotation.and_then(|id| id.parse().ok()),
         object_name: labels.get("sparkoperator.k8s.io/app-name").cloned(),
+        object_uid: owning_object(pod),
         spark_application_id: labels.get("spark-app-selector").cloned(),
         phase: phase(pod),
         stop: stop(pod),
     })
+}
+
+fn owning_object(pod: &Pod) -> Option<ObjectUid> {
+    let owners = pod.metadata.owner_references.as_ref()?;
+    let owner = owners.iter().find(|owner| owner.kind == "SparkApplication")?;
+    owner.uid.parse().ok()
 }
 
 fn stop(pod: &Pod) -> Option<DriverStop> {
@@ -135,6 +146,7 @@ fn phase(pod: &Pod) -> DriverPhase {
             word: end.reason.clone(),
             cause: container_cause(pod, end.reason.as_deref(), end.exit_code),
             success: end.exit_code == 0,
+            ran: true,
             started_at: end.started_at.as_ref().map(|t| t.0),
             finished_at: end.finished_at.as_ref().map(|t| t.0),
         });
@@ -176,22 +188,40 @@ fn pod_end(pod: &Pod, container: Option<&ContainerStatus>, success: bool) -> Dri
     let running = state
         .and_then(|s| s.running.as_ref()?.started_at.as_ref())
         .map(|t| t.0);
-    let terminated = state
-        .and_then(|s| s.terminated.as_ref()?.started_at.as_ref())
-        .map(|t| t.0);
+    let unknown = state.and_then(|s| s.terminated.as_ref());
+    let terminated = unknown.and_then(|t| t.started_at.as_ref()).map(|t| t.0);
     let word = pod
         .status
         .as_ref()
         .and_then(|s| s.reason.clone())
-        .or_else(|| disruption(pod));
+        .or_else(|| disruption(pod))
+        .or_else(|| unknown.and_then(|t| t.reason.clone()))
+        .or_else(|| failed_init(pod));
     DriverEnd {
         exit_code: None,
         cause: pod_cause(pod),
         word,
         success,
+        // `ContainerStatusUnknown` stands for a container that ran as well as for one that the kubelet never came to.
+        ran: success || state.is_some_and(|s| s.running.is_some()) || unknown.is_some(),
         started_at: running.or(terminated),
         finished_at: last_turn(pod),
     }
+}
+
+/// An init container that failed, in words: the driver's own never started.
+fn failed_init(pod: &Pod) -> Option<String> {
+    let inits = pod.status.as_ref()?.init_container_statuses.as_ref()?;
+    inits.iter().find_map(|init| {
+        let end = init.state.as_ref()?.terminated.as_ref()?;
+        let failed = end.exit_code != 0;
+        failed.then(|| {
+            format!(
+                "init container {} ended with exit code {}",
+                init.name, end.exit_code
+            )
+        })
+    })
 }
 
 /// When the last of the pod's conditions turned: the nearest thing to an end's time where the container told none.

@@ -109,8 +109,9 @@ impl ObjectState {
             | RawState::Suspended
             | RawState::Resuming => false,
         });
-        let message = self.error_message.as_deref().unwrap_or("");
-        let by_message = ["already exist", "not found", "driver container"]
+        let message = self.error_message.as_deref().unwrap_or("").to_lowercase();
+        // Not every "not found" is a driver's: an unknown service account is one, too.
+        let by_message = ["already exist", "driver pod not found", "driver container"]
             .iter()
             .any(|word| message.contains(word));
         by_state || by_message || self.execution_attempts >= 1

@@ -21,4 +21,6 @@ pub struct Observation {
     pub object: Option<ObjectState>,
     /// The driver.
     pub driver: DriverSight,
+    /// Whether its pods went unwatched for longer than a minute since its create: a driver may have run unseen.
+    pub unwatched: bool,
 }

@@ -33,7 +33,8 @@ async fn the_example_jobs_show_every_kind_of_outcome_and_how_to_look_one_up() {
         lines.iter().all(|line| !line.contains('\x1b')),
         "plain lines where standard output is no terminal"
     );
-    line_with(&lines, &["failure-demo", "FAILED", "3"]);
+    let failed = line_with(&lines, &["failure-demo", "FAILED"]);
+    assert!(failed.ends_with(": exit code 3)"), "{failed}");
     line_with(&lines, &["out-of-memory-demo", "FAILED", "OutOfMemory"]);
     // Which of the three large ones waits is SQS's to say, which keeps no order.
     line_with(&lines, &["capacity-", "QUEUED", "NoCapacity"]);

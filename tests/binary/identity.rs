@@ -48,6 +48,23 @@ async fn the_same_id_with_another_spec_leaves_the_first_untouched() {
     assert_eq!(parked.attribute("reason"), "Conflict");
     assert_eq!(parked.body, other.to_string());
 
+    // What came of each is counted, however it came.
+    other["executor"]["instances"] = json!(-1);
+    assert_eq!(broker.submit(other.to_string()).status, 400);
+    let counted = [
+        (r#"{queue="dev",outcome="accepted"}"#, 1),
+        (r#"{queue="dev",outcome="duplicate"}"#, 1),
+        (r#"{queue="",outcome="conflict"}"#, 2),
+        (r#"{queue="",outcome="rejected"}"#, 1),
+    ];
+    for (labels, times) in counted {
+        assert_eq!(
+            broker.figure(&format!("submissions_total{labels}")),
+            Some(times),
+            "{labels}"
+        );
+    }
+
     assert_eq!(broker.ended("taken").await["state"], "SUCCEEDED");
     assert_eq!(broker.walk("taken"), WALK);
     let kept = account.attribute("submission#taken", "spec").await.unwrap();

@@ -12,8 +12,11 @@ mod example_jobs;
 mod identity;
 mod kill;
 mod lookup;
+mod manifests;
 mod outage;
 mod shutdown;
 
+#[path = "../support/ports.rs"]
+mod ports;
 #[path = "../support/proxy.rs"]
 mod proxy;

@@ -6,9 +6,9 @@ use crate::harness::{Account, Broker, eventually, job, serve_at};
 use crate::proxy::{Mode, Proxy};
 
 /// How long connections are refused, and how long after that calls are throttled: each longer than the holder's lease
-/// is good for.
+/// is good for, together longer than the 60 s for which a receive hides a message.
 const REFUSED: Duration = Duration::from_secs(30);
-const THROTTLED: Duration = Duration::from_secs(15);
+const THROTTLED: Duration = Duration::from_secs(40);
 /// Sent while the store is away; fewer than a receive can bring.
 const MEANWHILE: usize = 9;
 
@@ -79,4 +79,24 @@ async fn while_the_store_is_away_messages_are_held_and_afterwards_all_jobs_end()
         "what was answered 503 wasn't taken"
     );
     assert!(account.parked().await.is_empty());
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_bad_message_is_parked_before_its_record_is_written_and_deleted_last() {
+    let account = Account::new().await;
+    let proxy = Proxy::before(account.dynamodb_url()).await;
+    let broker = serve_at(&account, &proxy.url(), "").await;
+    proxy.set(Mode::Refuse);
+    let id = account.send("run my job please").await;
+    assert_eq!(account.parked_as(&id).await.attribute("reason"), "InvalidMessage");
+    not_ready(&broker).await;
+    // A crash now loses nothing: the message is still there, and comes again.
+    let pk = format!("submission#{id}");
+    assert!(account.item(&pk).await.is_none());
+    assert_eq!(account.waiting().await, (0, 1));
+
+    proxy.set(Mode::Pass);
+    assert_eq!(broker.ended(&id).await["state"], "REJECTED");
+    account.drained().await;
+    assert_eq!(account.parked().await.len(), 1, "parked once");
 }

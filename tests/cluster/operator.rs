@@ -122,7 +122,7 @@ async fn an_operator_killed_in_mid_submit_reports_a_failure_while_the_driver_run
     let mut operator = Operator::start(&plane, OperatorOptions::of("spark-jobs")).await;
     let job = spark_pi("job", &Driver::succeeds_after("20s"));
     plane.create_application("spark-jobs", &job).await.unwrap();
-    operator.kill_in_mid_submit("job").await;
+    operator.kill_in_mid_submit(&["job"]).await;
     eventually("the driver runs all the same", async || {
         phase_of_driver(&plane).await == "Running"
     })

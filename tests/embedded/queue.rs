@@ -87,27 +87,23 @@ async fn a_received_message_is_what_was_sent_and_hidden_until_given_back() {
 }
 
 #[tokio::test]
-async fn a_message_that_nobody_extends_comes_again_and_an_extended_one_does_not() {
+async fn a_message_comes_again_when_its_time_is_over_and_not_before() {
     let q = Queue::new().await;
-    let ids = [
-        q.queue.send("left").await.unwrap(),
-        q.queue.send("extended").await.unwrap(),
-    ];
-    let received = q.queue.receive(NO_WAIT, Duration::from_secs(1)).await.unwrap();
-    let extended: Vec<_> = received.iter().filter(|m| m.id == ids[1]).cloned().collect();
-    assert!(
-        q.queue
-            .extend(&receipts(&extended), HIDDEN)
-            .await
-            .unwrap()
-            .is_empty()
-    );
-
+    let left = q.queue.send("left").await.unwrap();
+    let first = q.queue.receive(NO_WAIT, Duration::from_secs(1)).await.unwrap();
+    assert_eq!(first.len(), 1);
     let again = q.queue.receive(Duration::from_secs(20), HIDDEN).await.unwrap();
-    assert_eq!(
-        again.iter().map(|m| m.id.as_str()).collect::<Vec<_>>(),
-        [ids[0].as_str()]
-    );
+    assert_eq!((again[0].id.as_str(), again[0].receive_count), (left.as_str(), 2));
+
+    let extended = q.queue.send("extended").await.unwrap();
+    let second = q.receive().await;
+    assert_eq!(second[0].id, extended);
+    for (received, time) in [(&second, HIDDEN), (&again, Duration::from_secs(1))] {
+        let failed = q.queue.extend(&receipts(received), time).await.unwrap();
+        assert!(failed.is_empty());
+    }
+    let third = q.queue.receive(Duration::from_secs(20), HIDDEN).await.unwrap();
+    assert_eq!((third.len(), third[0].id.as_str()), (1, left.as_str()));
 }
 
 #[tokio::test]

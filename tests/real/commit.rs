@@ -1,6 +1,6 @@
 //! `commit: two-phase` with the real operator: objects are created suspended and released once they are committed.
 
-use kube::api::{DeleteParams, PostParams};
+use kube::api::PostParams;
 use serde_json::json;
 
 use crate::bed::{Bed, spark_pi};
@@ -21,6 +21,7 @@ async fn two_phase_runs_one_driver_and_releases_nothing_that_its_record_has_move
     }
     let mut cluster = real(&plane, "real", NAMESPACE, User::Broker);
     cluster["commit"] = json!("two-phase");
+    cluster["timeToLive"] = json!("10s");
     let mut bed = Bed::prepare(&plane, NAMESPACE, &[cluster]).await;
     bed.start();
 
@@ -28,6 +29,9 @@ async fn two_phase_runs_one_driver_and_releases_nothing_that_its_record_has_move
     spec["driver"]["serviceAccount"] = json!(DRIVER_ACCOUNT);
     spec["driver"]["annotations"] = Driver::succeeds_after("2s").annotations();
     let id = bed.send(&spec).await;
+    let running = bed.in_state(&id, "RUNNING").await;
+    let name = running["objectName"].as_str().unwrap();
+    let object = bed.object(name).await.unwrap();
     let end = bed.in_state(&id, "SUCCEEDED").await;
     assert_eq!(end["attempts"], 1);
     let walk = bed.walk(&id).await;
@@ -35,19 +39,20 @@ async fn two_phase_runs_one_driver_and_releases_nothing_that_its_record_has_move
         walk,
         ["QUEUED", "DISPATCHING", "SUBMITTED", "RUNNING", "SUCCEEDED"]
     );
-    let name = end["objectName"].as_str().unwrap();
-    let object = bed.object(name).await.unwrap();
     assert_eq!(
         object.metadata.annotations.clone().unwrap()["spark-broker/commit"],
         "two-phase"
     );
     assert_eq!(object.data["spec"]["suspend"], false);
 
+    // The operator removes the object when its time to live is over, and the status stays.
+    eventually("its time to live is over", async || {
+        bed.object(name).await.is_none()
+    })
+    .await;
+    assert_eq!(bed.status(&id).await, end);
+
     // A create that lands late: the same object once more, after its attempt.
-    bed.objects()
-        .delete(name, &DeleteParams::default())
-        .await
-        .unwrap();
     eventually("the driver is gone", async || {
         plane.pods(NAMESPACE).await.is_empty()
     })

@@ -10,15 +10,24 @@
 #[path = "../support/cluster/mod.rs"]
 mod cluster;
 
+#[allow(dead_code, unused_imports, reason = "the suite of the burst uses more of it")]
+#[path = "../support/burst/mod.rs"]
+mod bursts;
+
 mod bed;
 mod cancel;
 mod clusters;
+mod demand;
 mod commit;
 mod dev;
+mod drain;
 mod failover;
 mod kill;
+mod lost;
 mod objects;
 mod operator;
 mod outage;
+mod reach;
+mod restarts;
 mod rights;
 mod status;

@@ -52,7 +52,7 @@ async fn killed_in_mid_submit(bed: &Bed<'_>, operator: &mut Operator) {
     let id = bed.send(&job(&Driver::succeeds_after("40s"))).await;
     let status = bed.in_state(&id, "SUBMITTED").await;
     let object = status["objectName"].as_str().unwrap().to_owned();
-    operator.kill_in_mid_submit(&object).await;
+    operator.kill_in_mid_submit(&[&object]).await;
     assert!(driver_of(plane, &object).await.is_none(), "killed in mid-submit");
     eventually("the driver is there all the same", async || {
         driver_of(plane, &object).await.is_some()

@@ -2,12 +2,13 @@
 //! EventBridge, IAM and more, on a free port of this machine.
 
 use std::fs::File;
-use std::net::{Ipv4Addr, TcpListener, TcpStream};
+use std::net::{Ipv4Addr, TcpStream};
 use std::process::{Child, Command, Stdio};
 use std::time::Duration;
 
 use serde_json::Value;
 
+use crate::cluster::free_ports;
 use crate::tools;
 
 /// A running account; it ends with this value.
@@ -20,11 +21,7 @@ impl Ministack {
     /// Starts one, empty, and waits until it answers.
     pub fn start() -> Self {
         let programs = tools::python("ministack", &["ministack==1.5.33"]);
-        let port = TcpListener::bind((Ipv4Addr::LOCALHOST, 0))
-            .unwrap()
-            .local_addr()
-            .unwrap()
-            .port();
+        let [port] = free_ports();
         let log = File::create(tools::target("logs").join(format!("ministack-{port}.log"))).unwrap();
         let process = Command::new(programs.join("ministack"))
             .envs([("BIND_HOST", "127.0.0.1"), ("GATEWAY_PORT", &port.to_string())])

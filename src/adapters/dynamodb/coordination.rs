@@ -1,9 +1,9 @@
 //! The port `Coordination`: the lease and the boards.
 
 use async_trait::async_trait;
+use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
-use serde::Serialize;
 use serde::de::DeserializeOwned;
 
 use super::expression::Condition;
@@ -64,8 +64,10 @@ impl Coordination for DynamoStore {
         domain: &Domain,
         name: &ClusterName,
         board: &ClusterBoard,
-    ) -> Result<(), Error> {
-        self.write_board(&cluster_key(domain, name), board).await
+        epoch: Epoch,
+    ) -> Result<bool, Error> {
+        let board = item::attribute_of(board)?;
+        self.set(&cluster_key(domain, name), BOARD, board, epoch).await
     }
 
     async fn cluster(&self, domain: &Domain, name: &ClusterName) -> Result<Option<ClusterBoard>, Error> {
@@ -85,9 +87,10 @@ impl Coordination for DynamoStore {
         domain: &Domain,
         name: &ClusterName,
         identity: &str,
-    ) -> Result<(), Error> {
+        epoch: Epoch,
+    ) -> Result<bool, Error> {
         let value = AttributeValue::S(identity.to_owned());
-        self.set(&cluster_key(domain, name), IDENTITY, value).await
+        self.set(&cluster_key(domain, name), IDENTITY, value, epoch).await
     }
 
     async fn cluster_wishes(&self, domain: &Domain, name: &ClusterName) -> Result<ClusterWishes, Error> {
@@ -102,7 +105,7 @@ impl Coordination for DynamoStore {
         wish: &ClusterWish,
     ) -> Result<(), Error> {
         let (attribute, value) = (wishes::attribute(wish.kind()), wishes::value(wish)?);
-        self.set(&cluster_key(domain, name), attribute, value).await
+        self.set_wish(&cluster_key(domain, name), attribute, value).await
     }
 
     async fn remove_cluster_wish(
@@ -115,12 +118,19 @@ impl Coordination for DynamoStore {
         self.remove_wish(&cluster_key(domain, name), kind, at).await
     }
 
-    async fn write_queue(&self, domain: &Domain, name: &QueueName, board: &QueueBoard) -> Result<(), Error> {
-        self.write_board(&format!("queue#{domain}/{name}"), board).await
+    async fn write_queue(
+        &self,
+        domain: &Domain,
+        name: &QueueName,
+        board: &QueueBoard,
+        epoch: Epoch,
+    ) -> Result<bool, Error> {
+        let board = item::attribute_of(board)?;
+        self.set(&queue_key(domain, name), BOARD, board, epoch).await
     }
 
     async fn queue(&self, domain: &Domain, name: &QueueName) -> Result<Option<QueueBoard>, Error> {
-        self.board(&format!("queue#{domain}/{name}")).await
+        self.board(&queue_key(domain, name)).await
     }
 
     async fn installation(&self) -> Result<InstallationId, Error> {
@@ -129,23 +139,33 @@ impl Coordination for DynamoStore {
 }
 
 impl DynamoStore {
-    async fn write_board<T: Serialize + Sync>(&self, pk: &str, board: &T) -> Result<(), Error> {
-        self.set(pk, BOARD, item::attribute_of(board)?).await
-    }
-
-    /// Sets one attribute of an item, which is made where there is none.
-    async fn set(&self, pk: &str, attribute: &str, value: AttributeValue) -> Result<(), Error> {
-        self.client
+    /// Sets one attribute of an item, which is made where there is none; whether it stands: not where a scheduler of a
+    /// later epoch has written the item.
+    async fn set(
+        &self,
+        pk: &str,
+        attribute: &str,
+        value: AttributeValue,
+        epoch: Epoch,
+    ) -> Result<bool, Error> {
+        let sent = self
+            .client
             .update_item()
             .table_name(&self.table)
             .key(table::PARTITION_KEY, AttributeValue::S(pk.to_owned()))
-            .update_expression("SET #attribute = :value")
+            .update_expression("SET #attribute = :value, #epoch = :epoch")
+            .condition_expression("attribute_not_exists(#epoch) OR #epoch <= :epoch")
             .expression_attribute_names("#attribute", attribute)
+            .expression_attribute_names("#epoch", "epoch")
             .expression_attribute_values(":value", value)
+            .expression_attribute_values(":epoch", AttributeValue::N(epoch.to_string()))
             .send()
-            .await
-            .map_err(|e| port_error(format_args!("UpdateItem {pk}"), e))?;
-        Ok(())
+            .await;
+        match sent {
+            Ok(_) => Ok(true),
+            Err(SdkError::ServiceError(e)) if e.err().is_conditional_check_failed_exception() => Ok(false),
+            Err(e) => Err(port_error(format_args!("UpdateItem {pk}"), e)),
+        }
     }
 
     async fn board<T: DeserializeOwned>(&self, pk: &str) -> Result<Option<T>, Error> {
@@ -156,6 +176,10 @@ impl DynamoStore {
 
 fn cluster_key(domain: &Domain, name: &ClusterName) -> String {
     format!("cluster#{domain}/{name}")
+}
+
+fn queue_key(domain: &Domain, name: &QueueName) -> String {
+    format!("queue#{domain}/{name}")
 }
 
 fn lease_key(domain: &Domain) -> String {

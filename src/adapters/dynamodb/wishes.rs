@@ -46,6 +46,26 @@ fn wish<T: DeserializeOwned>(stored: &mut Item, kind: WishKind) -> Result<Option
 }
 
 impl DynamoStore {
+    /// Sets one wish. People may write whoever schedules: the item's epoch says nothing here.
+    pub(super) async fn set_wish(
+        &self,
+        pk: &str,
+        attribute: &str,
+        value: AttributeValue,
+    ) -> Result<(), Error> {
+        self.client
+            .update_item()
+            .table_name(&self.table)
+            .key(table::PARTITION_KEY, AttributeValue::S(pk.to_owned()))
+            .update_expression("SET #wish = :wish")
+            .expression_attribute_names("#wish", attribute)
+            .expression_attribute_values(":wish", value)
+            .send()
+            .await
+            .map_err(|e| port_error(format_args!("UpdateItem {pk}"), e))?;
+        Ok(())
+    }
+
     /// Removes one wish, and makes no item where there is none.
     pub(super) async fn remove_wish(
         &self,

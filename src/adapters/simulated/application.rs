@@ -175,6 +175,7 @@ impl Application {
             uid: self.pod_uid("driver"),
             owner: Ownership::from_labels(&self.labels),
             submission_id: None,
+            object_uid: Some(self.uid.clone()),
             object_name: Some(self.name.clone()),
             spark_application_id: Some(self.spark_id()),
             phase,
@@ -234,6 +235,7 @@ impl Application {
             word: Some(word.to_owned()),
             cause,
             success: exit_code == Some(0),
+            ran: started_at.is_some(),
             started_at,
             finished_at: Some(at),
         }

@@ -180,6 +180,17 @@ fn create_error(failure: Failure) -> CreateError {
             message,
             retry_after,
         },
+        // Admission runs before anything is stored: where a webhook can't be called, nothing was.
+        Failure::Unclear { message, retry_after }
+            if message.starts_with("500 ") && message.contains("failed calling webhook") =>
+        {
+            CreateError::Answered {
+                status: 500,
+                reason: "InternalError".to_owned(),
+                message,
+                retry_after,
+            }
+        }
         Failure::Unclear {
             message,
             retry_after: _,

@@ -134,7 +134,13 @@ impl Coordination for Fake {
     async fn write_lease(&self, _: &Domain, _: Option<Version>, _: &Lease) -> Result<LeaseWrite, Error> {
         unasked()
     }
-    async fn write_cluster(&self, _: &Domain, _: &ClusterName, _: &ClusterBoard) -> Result<(), Error> {
+    async fn write_cluster(
+        &self,
+        _: &Domain,
+        _: &ClusterName,
+        _: &ClusterBoard,
+        _: Epoch,
+    ) -> Result<bool, Error> {
         unasked()
     }
     async fn cluster(&self, _: &Domain, name: &ClusterName) -> Result<Option<ClusterBoard>, Error> {
@@ -150,7 +156,13 @@ impl Coordination for Fake {
         unreachable!("the API doesn't ask")
     }
 
-    async fn set_cluster_identity(&self, _: &Domain, _: &ClusterName, _: &str) -> Result<(), Error> {
+    async fn set_cluster_identity(
+        &self,
+        _: &Domain,
+        _: &ClusterName,
+        _: &str,
+        _: Epoch,
+    ) -> Result<bool, Error> {
         unreachable!("the API doesn't write")
     }
 
@@ -193,7 +205,7 @@ impl Coordination for Fake {
         })
     }
 
-    async fn write_queue(&self, _: &Domain, _: &QueueName, _: &QueueBoard) -> Result<(), Error> {
+    async fn write_queue(&self, _: &Domain, _: &QueueName, _: &QueueBoard, _: Epoch) -> Result<bool, Error> {
         unasked()
     }
     async fn queue(&self, _: &Domain, _: &QueueName) -> Result<Option<QueueBoard>, Error> {

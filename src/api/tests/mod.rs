@@ -3,6 +3,7 @@
 mod edges;
 mod fake;
 mod list;
+mod wishes;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -207,6 +208,44 @@ async fn a_waiting_submission_says_why_by_its_queues_board() {
     assert_eq!(head["reasonAt"], "2026-11-23T12:00:05.000Z");
     let behind = get(&fake, "/v1/submissions/job-2").await.body;
     assert_eq!(behind["reason"], "Waiting");
+}
+
+#[tokio::test]
+async fn a_submission_on_a_cluster_that_is_not_configured_says_that_nobody_follows_it() {
+    let fake = shared();
+    for (id, cluster, state) in [
+        ("followed", "a", State::Running),
+        ("left", "gone", State::Running),
+        ("ended", "gone", State::Succeeded),
+    ] {
+        let mut record = record(id, NOW);
+        record.state = state;
+        record.cluster = Some(cluster.parse().unwrap());
+        fake.put(record);
+    }
+    let left = get(&fake, "/v1/submissions/left").await.body;
+    assert_eq!(left["reason"], "ClusterUnhealthy");
+    let message = left["message"].as_str().unwrap();
+    assert!(
+        message.contains("cluster gone isn't in the configuration"),
+        "{message}"
+    );
+    for id in ["followed", "ended"] {
+        let status = get(&fake, &format!("/v1/submissions/{id}")).await.body;
+        assert_eq!(status.get("reason"), None, "{status}");
+    }
+    let listed = get(&fake, "/v1/submissions").await.body;
+    let reasons: Vec<_> = listed["submissions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| &s["reason"])
+        .collect();
+    assert_eq!(
+        reasons.iter().filter(|reason| reason.is_string()).count(),
+        1,
+        "{listed}"
+    );
 }
 
 #[tokio::test]

@@ -30,6 +30,16 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
         let seen = Happening::Observed(Box::new(attempt.observation()));
         return take(record, at, seen).unwrap_or(Act::Rest);
     }
+    // It has existed, whoever deleted it: it isn't created again, and whether it ran is found out as for any other.
+    let gone = attempt
+        .sight
+        .object_gone
+        .as_ref()
+        .and_then(|gone| gone.seen.as_ref());
+    if let Some(seen) = gone.filter(|seen| attempt.owns(at.installation, seen)) {
+        let uid = seen.uid.clone();
+        return take(record, at, Happening::Created { uid }).unwrap_or(Act::Rest);
+    }
     let memory = &attempt.memory;
     if memory.own_intent && memory.creates == 0 {
         if record.cancel_requested {
@@ -138,10 +148,10 @@ fn nothing_done(
     message: String,
     counted: bool,
 ) -> Act {
-    let waits = match reason {
-        Reason::NoCapacity => Some(15),
-        Reason::InvalidSpec => Some(backoff_secs(attempt.record.tries, at.jitter)),
-        _ => None,
+    let waits = if reason == Reason::NoCapacity {
+        Some(15)
+    } else {
+        (reason == Reason::InvalidSpec).then(|| backoff_secs(attempt.record.tries, at.jitter))
     };
     let not_before = waits.and_then(|secs| at.wall.checked_add(SignedDuration::from_secs(secs)).ok());
     let exclude_cluster = reason == Reason::UnsupportedField;

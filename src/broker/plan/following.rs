@@ -2,25 +2,21 @@
 
 use std::time::Duration;
 
-use super::{Act, Circumstances, take};
+use jiff::SignedDuration;
+
+use super::{Act, Circumstances, picking_up, take, wished};
 use crate::broker::attempt::Attempt;
-use crate::lifecycle::Happening;
+use crate::lifecycle::{Happening, is_spent};
 use crate::submission::{RawState, Reason, Record, State};
-use crate::watch::{DriverPhase, DriverSight};
+use crate::watch::{DriverPhase, DriverSight, Observation};
 
 /// A release that shows no effect is sent again after this.
 const RELEASE_AGAIN: Duration = Duration::from_secs(10);
 
 pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     let record = &attempt.record;
-    let seen = attempt.observation();
-    if needs_consistent_look(attempt) {
-        return if at.in_sight { Act::Look } else { Act::Rest };
-    }
-    if let Some(act) = take(record, at, Happening::Observed(Box::new(seen.clone()))) {
-        return act;
-    }
     if record.cancel_requested {
+        // A success that is in sight by now stands: the next step sees it.
         let message = "cancelled on request".to_owned();
         return take(
             record,
@@ -31,6 +27,13 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
             },
         )
         .unwrap_or(Act::Rest);
+    }
+    let seen = timed(attempt.observation(), attempt, at);
+    if needs_consistent_look(attempt) {
+        return if at.in_sight { Act::Look } else { Act::Rest };
+    }
+    if let Some(act) = take(record, at, Happening::Observed(Box::new(seen.clone()))) {
+        return act;
     }
     if !at.in_sight {
         return Act::Rest;
@@ -43,10 +46,10 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
         .as_ref()
         .is_some_and(|o| o.known_raw() == Some(RawState::Failed));
     match (&seen.object, &seen.driver) {
-        (Some(_), DriverSight::Unseen) if failed => Act::ListPods,
+        (Some(_), DriverSight::Unseen) if failed || is_found_anew(attempt) => Act::ListPods,
         (None, DriverSight::Unseen | DriverSight::Absent) => missing(attempt, at, &seen.driver),
         (Some(_), DriverSight::Seen(driver)) if driver.has_ended() => rerun_or_end(attempt, at),
-        (Some(_) | None, _) => run_timeout(record, at),
+        (Some(_) | None, _) => picking_up::timed_out(attempt, at).unwrap_or_else(|| run_timeout(record, at)),
     }
 }
 
@@ -69,12 +72,32 @@ fn release(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
     )
 }
 
+/// Whether it was found in the store and its pods not listed since: the watch may have told of its driver before.
+fn is_found_anew(attempt: &Attempt) -> bool {
+    !attempt.memory.own_intent && attempt.sight.pods.is_none() && attempt.sight.driver.is_none()
+}
+
+/// An end that nobody timed was when it was seen.
+fn timed(mut seen: Observation, attempt: &Attempt, at: &Circumstances<'_>) -> Observation {
+    if let (DriverSight::Seen(driver), Some(seen_at)) = (&mut seen.driver, attempt.sight.driver_at)
+        && let DriverPhase::Ended(end) = &mut driver.phase
+        && end.finished_at.is_none()
+    {
+        let since = SignedDuration::try_from(at.now.saturating_sub(seen_at)).unwrap_or(SignedDuration::ZERO);
+        end.finished_at = at.wall.saturating_sub(since).ok();
+    }
+    seen
+}
+
 /// The end of a driver that was stopped from outside is judged by the object as it is now.
 fn needs_consistent_look(attempt: &Attempt) -> bool {
     let Some(driver) = &attempt.sight.driver else {
         return false;
     };
     let stopped = driver.stop.is_some() && matches!(&driver.phase, DriverPhase::Ended(end) if !end.success);
+    if is_spent(&attempt.record, driver) {
+        return false;
+    }
     let seen_at = attempt.sight.driver_at.unwrap_or(Duration::ZERO);
     stopped && attempt.sight.looked.is_none_or(|looked| looked < seen_at)
 }
@@ -92,14 +115,14 @@ fn missing(attempt: &Attempt, at: &Circumstances<'_>, driver: &DriverSight) -> A
         return Act::Look;
     }
     match driver {
-        DriverSight::Absent => take(&attempt.record, at, Happening::Lost).unwrap_or(Act::Rest),
+        DriverSight::Absent => wished::lost(attempt, at),
         DriverSight::Unseen | DriverSight::Seen(_) => Act::ListPods,
     }
 }
 
 /// The driver has ended and the operator may rerun it: its word is waited for, so long and no longer.
 fn rerun_or_end(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
-    let due = attempt.sight.driver_at.unwrap_or(at.now) + at.rules.pickup;
+    let due = attempt.sight.driver_at.unwrap_or(at.now) + at.rules.pickup_of(&attempt.record);
     let due = due.max(at.now + Duration::from_secs(1));
     match run_timeout(&attempt.record, at) {
         Act::Wait(until) => Act::Wait(until.min(due)),

@@ -4,11 +4,13 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Act, Circumstances, backoff_secs, take};
+use super::{Act, Circumstances, backoff_secs, picking_up, take};
 use crate::broker::attempt::Attempt;
 use crate::lifecycle::Happening;
+use crate::model::ObjectUid;
+use crate::ports::cluster::PodSight;
 use crate::submission::{RawState, Reason, Record, State};
-use crate::watch::{Driver, DriverPhase, ObjectState};
+use crate::watch::{Driver, ObjectState};
 
 /// A deletion that shows no effect is asked for again after this.
 const DELETE_AGAIN: Duration = Duration::from_secs(10);
@@ -32,18 +34,20 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     if let Some(act) = take(record, at, Happening::Observed(Box::new(attempt.observation()))) {
         return act;
     }
+    if let Some(act) = picking_up::started_after_all(attempt, at) {
+        return act;
+    }
     if !at.in_sight {
         return Act::Rest;
+    }
+    if let Some(second) = &attempt.sight.second.object {
+        return delete(attempt, second, at);
     }
     if let Some(object) = &attempt.sight.object {
         if !attempt.owns(at.installation, object) {
             return over(record, at);
         }
-        let driver_ended = attempt
-            .sight
-            .driver
-            .as_ref()
-            .is_some_and(|d| matches!(d.phase, DriverPhase::Ended(_)));
+        let driver_ended = attempt.sight.driver.as_ref().is_some_and(Driver::has_ended);
         if object.known_raw() == Some(RawState::Failed) && driver_ended {
             return over(record, at);
         }
@@ -73,12 +77,15 @@ fn object_is_gone(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     else {
         return Act::ListPods;
     };
-    let own = pods.iter().filter(|pod| attempt.made(pod));
-    let left: Vec<_> = own.map(|pod| (pod.name.clone(), pod.uid.clone())).collect();
+    let left = left_pods(attempt, pods);
     if !left.is_empty() {
         return Act::DeletePods(left);
     }
-    let settled = gone.last.as_ref().is_some_and(shows_submission_returned);
+    let saw_driver = attempt.record.driver_uid.is_some() || attempt.sight.driver.is_some();
+    let settled = gone
+        .last
+        .as_ref()
+        .is_some_and(|last| shows_submission_returned(last, saw_driver));
     let never_created = attempt.record.object_uid.is_none();
     let settle = if never_created {
         at.settling.submit.max(at.settling.create)
@@ -97,8 +104,22 @@ fn object_is_gone(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     }
 }
 
+/// What is there of the attempt's pods: as listed, and a driver that the watch has shown since.
+fn left_pods(attempt: &Attempt, pods: &[PodSight]) -> Vec<(String, ObjectUid)> {
+    let listed = pods.iter().filter(|pod| attempt.made(pod));
+    let mut left: Vec<_> = listed.map(|pod| (pod.name.clone(), pod.uid.clone())).collect();
+    let (own, second) = (&attempt.sight.driver, &attempt.sight.second.driver);
+    let own = own.iter().filter(|_| !attempt.sight.driver_gone);
+    for driver in own.chain(second) {
+        if left.iter().all(|(_, uid)| *uid != driver.uid) {
+            left.push((driver.pod.clone(), driver.uid.clone()));
+        }
+    }
+    left
+}
+
 /// The last state showed that no spark-submit was under way (the design's §7).
-fn shows_submission_returned(last: &ObjectState) -> bool {
+fn shows_submission_returned(last: &ObjectState, saw_driver: bool) -> bool {
     match last.known_raw() {
         Some(
             RawState::Submitted
@@ -108,7 +129,7 @@ fn shows_submission_returned(last: &ObjectState) -> bool {
             | RawState::Suspended
             | RawState::Completed,
         ) => true,
-        Some(RawState::Failed) => last.tells_of_driver(),
+        Some(RawState::Failed) => saw_driver,
         Some(
             RawState::New
             | RawState::SubmissionFailed
@@ -122,14 +143,23 @@ fn shows_submission_returned(last: &ObjectState) -> bool {
     }
 }
 
-fn over(record: &Record, at: &Circumstances<'_>) -> Act {
+pub(super) fn over(record: &Record, at: &Circumstances<'_>) -> Act {
     let secs = backoff_secs(record.tries, at.jitter);
     let not_before = at.wall.checked_add(SignedDuration::from_secs(secs)).ok();
     take(record, at, Happening::AttemptOver { not_before }).unwrap_or(Act::Rest)
 }
 
-/// After the end: an object that hasn't finished goes as soon as its driver is going or gone, else after a while.
+/// After the end: an object that hasn't finished goes as soon as its driver is going or gone, else after a while. Of a
+/// job whose end was asked for nothing is left, finished or not. A second object or driver is left to the check against
+/// the record that each stranger goes through.
 pub(super) fn ended(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
+    let second = &attempt.sight.second;
+    if second.object.is_some() || second.driver.is_some() {
+        return Act::Forget;
+    }
+    if attempt.record.cancel_requested {
+        return clear_away(attempt, at);
+    }
     let Some(object) = attempt
         .sight
         .object
@@ -141,9 +171,40 @@ pub(super) fn ended(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     if object.deleting || object.known_raw().is_some_and(RawState::is_terminal) {
         return Act::Forget;
     }
-    match left_alone(object, attempt.sight.driver.as_ref(), &attempt.record, at.wall) {
+    let driver = attempt
+        .sight
+        .driver
+        .as_ref()
+        .filter(|_| !attempt.sight.driver_gone);
+    match left_alone(object, driver, &attempt.record, at.wall) {
         Some(since_end) if since_end < at.settling.end => Act::Wait(at.now + (at.settling.end - since_end)),
         Some(_) | None => delete(attempt, object, at),
+    }
+}
+
+/// Object and pods of a cancelled job go, those that had finished too.
+fn clear_away(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
+    if !at.in_sight {
+        return Act::Rest;
+    }
+    if let Some(object) = &attempt.sight.object {
+        return if !attempt.owns(at.installation, object) {
+            Act::Forget
+        } else if object.deleting {
+            Act::Rest
+        } else {
+            delete(attempt, object, at)
+        };
+    }
+    let Some(gone) = &attempt.sight.object_gone else {
+        return Act::Forget;
+    };
+    match &attempt.sight.pods {
+        Some((listed, pods)) if *listed >= gone.at => match left_pods(attempt, pods) {
+            left if left.is_empty() => Act::Forget,
+            left => Act::DeletePods(left),
+        },
+        Some(_) | None => Act::ListPods,
     }
 }
 

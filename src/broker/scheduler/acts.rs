@@ -25,6 +25,7 @@ const REFUSED_INTENT: SignedDuration = SignedDuration::from_secs(30);
 impl Scheduler {
     /// Plans and starts the next act of every attempt about which something is new.
     pub(super) fn act(&mut self) {
+        self.count_missing();
         for id in std::mem::take(&mut self.dirty) {
             let Some(slot) = self.live.get(&id).filter(|slot| !slot.busy) else {
                 continue;
@@ -65,6 +66,7 @@ impl Scheduler {
                     .is_some_and(Health::is_in_sight),
                 other_cluster: self.has_other_cluster(&attempt.record),
                 failover: cluster.and_then(|name| self.term.failover(name)),
+                wished: self.wishes.of(&attempt.record),
                 jitter: rand::random(),
             },
         )
@@ -150,14 +152,29 @@ impl Scheduler {
             }
             Outcome::Released(_, Ok(())) => slot.attempt.answered(),
             Outcome::Deleted(_, Ok(())) => slot.attempt.deleted(now),
+            Outcome::Listed(_, Err(error)) => {
+                slot.attempt.back_off(now);
+                let cluster = slot.attempt.record.cluster.clone();
+                self.pods_unlisted(cluster.as_ref(), &error.to_string());
+            }
             Outcome::Looked(_, Err(error))
-            | Outcome::Listed(_, Err(error))
             | Outcome::Released(_, Err(error))
             | Outcome::Deleted(_, Err(error)) => {
                 tracing::debug!(submission.id = %id, %error, "the cluster gave no answer");
                 slot.attempt.back_off(now);
             }
             Outcome::Lapsed => slot.attempt.back_off(now),
+        }
+    }
+
+    /// While pods can't be listed nothing is decided, and the cluster is unhealthy.
+    fn pods_unlisted(&mut self, cluster: Option<&ClusterName>, error: &str) {
+        let now = self.now();
+        if let Some(name) = cluster
+            && let Some(health) = self.health.get_mut(name)
+        {
+            health.faulted(&format!("its pods can't be listed: {error}"), now);
+            self.update_health(name);
         }
     }
 
@@ -211,10 +228,8 @@ impl Scheduler {
         );
         slot.attempt.record = record.clone();
         self.given_up(&record);
-        let Some(slot) = self.live.get_mut(id) else { return };
-        if slot.attempt.record.state != State::Dispatching {
-            self.probe_is_over(id);
-        }
+        self.probe_went_on(id);
+        self.left_lying(id, &before);
         let Some(slot) = self.live.get(id) else { return };
         let record = &slot.attempt.record;
         match record.state {
@@ -224,6 +239,9 @@ impl Scheduler {
                 self.unname(&before);
                 self.live.remove(id);
                 self.router.released(id);
+                if let Some(cluster) = before.cluster {
+                    self.router.prefer_another(id, cluster);
+                }
                 self.backlog.insert(&entry);
                 self.cycle_due = true;
             }
@@ -301,7 +319,7 @@ impl Scheduler {
             self.term.metrics.leftover_removed(removal.cluster.as_str());
             let term = Arc::clone(&self.term);
             self.chores
-                .spawn(async move { removal.carry_out(&term.hands).await });
+                .spawn(async move { removal.carry_out(&term.hands, &term.metrics).await });
         }
     }
 }

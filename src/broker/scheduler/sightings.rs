@@ -5,7 +5,8 @@ use std::sync::Arc;
 
 use super::{Done, Scheduler, Slot, record_name};
 use crate::broker::abandoned::{Cleared, Clearing};
-use crate::broker::attempt::Attempt;
+use crate::broker::attempt::{Attempt, Second};
+use crate::broker::health::Health;
 use crate::model::{ClusterName, SubmissionId};
 use crate::ports::cluster::ClusterEvent;
 use crate::submission::Record;
@@ -44,6 +45,11 @@ impl Scheduler {
                 if let Some(health) = self.health.get_mut(name) {
                     health.out_of_sight(&why);
                 }
+                self.wishes.out_of_sight(name, now);
+                let wall = self.wall();
+                let on_cluster = |slot: &&mut Slot| slot.attempt.record.cluster.as_ref() == Some(name);
+                let slots = self.live.values_mut().filter(on_cluster);
+                slots.for_each(|slot| slot.attempt.out_of_sight(wall));
                 self.update_health(name);
             }
         }
@@ -51,12 +57,15 @@ impl Scheduler {
 
     /// A full list: what isn't in it doesn't exist.
     pub(super) fn listed(&mut self, name: &ClusterName, objects: Vec<ObjectState>, drivers: Vec<Driver>) {
-        let now = self.now();
+        let (now, wall) = (self.now(), self.wall());
         let objects_by_name: HashSet<String> = objects.iter().map(|o| o.name.clone()).collect();
         let driver_uids: HashSet<_> = drivers.iter().map(|d| d.uid.clone()).collect();
         self.strangers.relisted(name);
+        self.wishes.in_sight(name);
         let on_cluster = |slot: &&mut Slot| slot.attempt.record.cluster.as_ref() == Some(name);
         for slot in self.live.values_mut().filter(on_cluster) {
+            slot.attempt.in_sight(wall);
+            slot.attempt.sight.second = Second::default();
             if !objects_by_name.contains(&record_name(&slot.attempt.record))
                 && slot.attempt.sight.object.is_some()
             {
@@ -100,7 +109,7 @@ impl Scheduler {
                 .as_ref()
                 .is_some_and(ObjectState::is_picked_up);
         if picked_up {
-            self.router.picked_up(id);
+            self.picked_up(id);
             self.cycle_due = true;
         }
         self.dirty.insert(id.clone());
@@ -118,9 +127,12 @@ impl Scheduler {
         let (now, settling) = (self.now(), &self.term.settling);
         let settle = settling.submit.max(settling.create);
         let in_sight = self.health.iter().filter(|(_, health)| health.is_in_sight());
-        let due: Vec<Clearing> = in_sight
+        let mut due: Vec<Clearing> = in_sight
             .flat_map(|(name, _)| self.abandoned.due(name, now, settle))
             .collect();
+        for (name, _) in self.wishes.confirmed().filter(|(_, confirmed)| confirmed.gone) {
+            due.extend(self.abandoned.gone(name, now));
+        }
         for clearing in due {
             let term = Arc::clone(&self.term);
             self.acts.spawn(async move {
@@ -162,16 +174,10 @@ impl Scheduler {
 
     /// Where `id` was sent as a probe, its cluster may be sent another job: it has come to something, or to nothing.
     pub(super) fn probe_is_over(&mut self, id: &SubmissionId) {
-        let cluster = self
-            .live
-            .get(id)
-            .and_then(|slot| slot.attempt.record.cluster.clone());
-        if let Some(name) = cluster
-            && self
-                .health
-                .get_mut(&name)
-                .is_some_and(|health| health.probe_is_over(id))
-        {
+        // Its record may name no cluster any more.
+        let over =
+            |(name, health): (&ClusterName, &mut Health)| health.probe_is_over(id).then(|| name.clone());
+        if let Some(name) = self.health.iter_mut().find_map(over) {
             self.update_health(&name);
         }
     }

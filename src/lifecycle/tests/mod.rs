@@ -93,6 +93,7 @@ fn driver(phase: DriverPhase) -> Driver {
         owner: Ownership::default(),
         submission_id: None,
         object_name: None,
+        object_uid: None,
         spark_application_id: None,
         phase,
         stop: None,
@@ -105,13 +106,18 @@ fn ended(code: i32, cause: Reason) -> DriverPhase {
         word: Some("Error".into()),
         cause,
         success: code == 0,
+        ran: true,
         started_at: Some(at(10)),
         finished_at: Some(at(20)),
     })
 }
 
 fn sees(object: Option<ObjectState>, driver: DriverSight) -> Happening {
-    Happening::Observed(Box::new(Observation { object, driver }))
+    Happening::Observed(Box::new(Observation {
+        object,
+        driver,
+        unwatched: false,
+    }))
 }
 
 fn raw(word: &str) -> Happening {
@@ -164,6 +170,23 @@ fn the_operators_message_and_the_exit_code_reach_the_record() {
     assert_eq!(record.verdict.reason, Some(Reason::ApplicationFailed));
     assert!(record.verdict.message.unwrap().contains("ExitCode: 3"));
     assert_eq!(record.raw_state.as_deref(), Some("FAILED"));
+}
+
+#[test]
+fn what_the_message_was_taken_from_stands_beside_it_until_the_next_transition() {
+    let mut failed = object("FAILED");
+    failed.error_message = Some("failed to run spark-submit: WARN\nError: no such file\n".into());
+    let record = next(&submitted(), sees(Some(failed), DriverSight::Absent));
+    assert_eq!(record.state, State::Retrying);
+    assert_eq!(record.verdict.message.as_deref(), Some("no such file"));
+    let detail = record.verdict.message_detail.as_deref().unwrap();
+    assert!(
+        detail.starts_with("failed to run spark-submit: WARN\n"),
+        "{detail}"
+    );
+    let queued = next(&record, Happening::AttemptOver { not_before: None });
+    assert_eq!(queued.verdict.message.as_deref(), Some("no such file"));
+    assert_eq!(queued.verdict.message_detail, None);
 }
 
 #[test]

@@ -30,9 +30,20 @@ fn every_happening() -> Vec<Happening> {
         },
         Happening::Created { uid: uid() },
         Happening::Lost,
+        Happening::ClusterGone {
+            message: String::new(),
+        },
+        Happening::Doubted {
+            message: Some("m".into()),
+        },
+        Happening::Doubted { message: None },
         Happening::CancelRequested,
         Happening::Stopped {
             reason: Reason::Cancelled,
+            message: String::new(),
+        },
+        Happening::NotStarted {
+            reason: Reason::PickupTimeout,
             message: String::new(),
         },
         Happening::AttemptOver { not_before: None },

@@ -68,7 +68,7 @@ fn a_closed_cluster_says_why_in_the_others_placement() {
     );
     world
         .router
-        .set_cordon(&cluster_name("b"), Some("upgrade".into()));
+        .set_cordon(&cluster_name("b"), Some("cordoned: upgrade".into()));
     world.submit("job", "dev", job(1, 1));
     let cycle = world.cycle();
     let placement = &cycle.placements[0].placement;
@@ -121,4 +121,20 @@ proptest! {
             }
         }
     }
+}
+
+#[test]
+fn the_next_attempt_goes_to_another_cluster_if_one_fits() {
+    let mut world = world_with(Policy::Ordered);
+    world.submit("job", "dev", job(1, 1));
+    let id = "job".parse().unwrap();
+    world.router.prefer_another(&id, cluster_name("a"));
+    assert_eq!(world.placed()[0].1, "b");
+
+    let mut world = World::new(vec![queue("dev", 1)], vec![cluster("a", 1)]);
+    world.nodes("a", &[node("n1", 20, 1000)]);
+    world.submit("job", "dev", job(1, 1));
+    let id = "job".parse().unwrap();
+    world.router.prefer_another(&id, cluster_name("a"));
+    assert_eq!(world.placed()[0].1, "a", "there is no other");
 }

@@ -1,13 +1,12 @@
 //! A running broker, `dev` or `serve`, as its HTTP API and its health port show it.
 
-use std::net::TcpListener;
-
 use serde_json::Value;
 
 use super::account::Account;
 use super::http::{Answer, call};
 use super::process::{Folder, Process, run};
 use super::{assert_legal, eventually};
+use crate::ports::free_ports;
 
 pub(crate) struct Broker {
     pub(crate) process: Process,
@@ -34,6 +33,15 @@ impl Broker {
     /// `/readyz`, of a broker that may be gone.
     pub(crate) fn readiness(&self) -> Result<Answer, String> {
         call("GET", &format!("{}/readyz", self.health), b"")
+    }
+
+    /// A figure of `/metrics`, by its name without the prefix and its labels.
+    pub(crate) fn figure(&self, name: &str) -> Option<u64> {
+        let text = call("GET", &format!("{}/metrics", self.health), b"")
+            .unwrap()
+            .text;
+        let line = format!("spark_broker_{name} ");
+        text.lines().find_map(|l| l.strip_prefix(&line)?.parse().ok())
     }
 
     pub(crate) async fn ready(&self) {
@@ -122,7 +130,7 @@ pub(crate) async fn serve(account: &Account, more: &str) -> Broker {
 /// The same, with DynamoDB reached at `dynamodb_url`.
 pub(crate) async fn serve_at(account: &Account, dynamodb_url: &str, more: &str) -> Broker {
     let folder = Folder::new();
-    let (api, health) = (free_port(), free_port());
+    let [api, health] = free_ports();
     let file = folder.file("config.yaml", &configuration(api, health, more));
     let environment = [
         ("AWS_REGION", "us-east-1".to_owned()),
@@ -158,13 +166,4 @@ clusters:
   - {{name: spark-cluster-b, weight: 50, type: simulated, namespace: spark-jobs, sparkVersions: [\"3.5.0\"]}}
 {more}\n"
     )
-}
-
-/// A port that was free a moment ago.
-fn free_port() -> u16 {
-    TcpListener::bind("127.0.0.1:0")
-        .unwrap()
-        .local_addr()
-        .unwrap()
-        .port()
 }

@@ -11,6 +11,7 @@ use ureq::http::Request;
 pub(crate) struct Answer {
     pub(crate) status: u16,
     pub(crate) body: Value,
+    pub(crate) text: String,
 }
 
 /// Calls, or says why there was no answer.
@@ -34,5 +35,5 @@ pub(super) fn call(method: &str, url: &str, body: &[u8]) -> Result<Answer, Strin
     let status = response.status().as_u16();
     let text = response.body_mut().read_to_string().map_err(|e| e.to_string())?;
     let body = serde_json::from_str(&text).unwrap_or_default();
-    Ok(Answer { status, body })
+    Ok(Answer { status, body, text })
 }

@@ -1,7 +1,6 @@
 //! A control plane: its processes, and how they are started, stopped and held.
 
 use std::fs;
-use std::net::{Ipv4Addr, TcpListener};
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -12,7 +11,6 @@ use aws_lc_rs::encoding::{AsDer, Pkcs8V1Der};
 use aws_lc_rs::rsa::{KeyPair, KeySize};
 use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
-use rand::Rng;
 use serde_json::json;
 use tokio::sync::OnceCell;
 
@@ -21,6 +19,7 @@ use super::family::{Family, Process};
 use super::folders::scratch;
 use super::kwok;
 use super::objects::eventually;
+use super::ports::free_ports;
 use super::tools::{Tool, binary};
 
 /// What runs besides etcd and the API server.
@@ -273,6 +272,8 @@ impl ControlPlane {
                 format!("--service-account-private-key-file={}", key.display()),
                 "--leader-elect=false".to_owned(),
                 "--secure-port=0".to_owned(),
+                // A quota on objects of a kind that is new would else stay uncounted for five minutes.
+                "--resource-quota-sync-period=5s".to_owned(),
             ],
             Tool::Scheduler => vec!["--leader-elect=false".to_owned(), "--secure-port=0".to_owned()],
             Tool::Kwok => kwok::arguments(self.folder()),
@@ -325,16 +326,6 @@ fn service_account_key() -> String {
         "-----BEGIN PRIVATE KEY-----\n{}\n-----END PRIVATE KEY-----\n",
         lines.join("\n")
     )
-}
-
-/// Ports that nobody listens on, below the range from which the system takes ports for outgoing connections.
-pub fn free_ports<const N: usize>() -> [u16; N] {
-    let held: [TcpListener; N] = std::array::from_fn(|_| {
-        let mut tries = (0..200).map(|_| rand::rng().random_range(10_000..32_000));
-        let bound = tries.find_map(|port| TcpListener::bind((Ipv4Addr::LOCALHOST, port)).ok());
-        bound.expect("one of many ports is free")
-    });
-    held.map(|listener| listener.local_addr().expect("a listener has an address").port())
 }
 
 /// `<prefix>-<process>-<number>`, another one at each call.

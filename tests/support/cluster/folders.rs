@@ -20,7 +20,15 @@ pub fn made() -> PathBuf {
 
 /// Where running control planes keep their data: `target/tmp/`.
 pub fn scratch() -> PathBuf {
-    PathBuf::from(env!("CARGO_TARGET_TMPDIR"))
+    let told = option_env!("CARGO_TARGET_TMPDIR").map(PathBuf::from);
+    told.unwrap_or_else(|| target_of_an_example().join("tmp"))
+}
+
+/// Cargo tells examples nothing; they lie in `target/<profile>/examples/`.
+fn target_of_an_example() -> PathBuf {
+    let program = std::env::current_exe().expect("a process knows its program");
+    let target = program.ancestors().nth(3);
+    target.expect("an example lies in the target folder").to_owned()
 }
 
 /// The file or folder `name` below [`made`], made by `make` unless one made of the same `ingredients` is there.

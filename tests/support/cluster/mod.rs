@@ -19,6 +19,8 @@ mod kwok;
 mod manifests;
 mod objects;
 mod operator;
+#[path = "../ports.rs"]
+mod ports;
 mod spark;
 mod stand_in;
 mod stand_in_pods;
@@ -26,13 +28,14 @@ mod tools;
 mod webhook;
 
 pub use access::User;
-pub use control_plane::{ControlPlane, Options, TokenWebhook, free_ports};
+pub use control_plane::{ControlPlane, Options, TokenWebhook};
 pub use crd::{every_field_once, validate_by_models};
 pub use family::Process;
 pub use kwok::Driver;
 pub use manifests::documents;
 pub use objects::{Node, Outcome, applications, create_strictly, eventually, outcome, set_status, typed};
 pub use operator::{DRIVER_ACCOUNT, Operator, OperatorOptions};
+pub use ports::free_ports;
 pub use spark::spark_home;
 pub use stand_in::{RawState, Script, StandInOperator, Step, runs_for, runs_pods};
 pub use tools::{Tool, binary};

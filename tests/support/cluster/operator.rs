@@ -8,11 +8,12 @@ use serde_json::Value;
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
 use tokio::net::TcpStream;
 
-use super::control_plane::{ControlPlane, free_ports};
+use super::control_plane::ControlPlane;
 use super::family::Process;
 use super::folders::run;
 use super::manifests::documents;
 use super::objects::eventually;
+use super::ports::free_ports;
 use super::spark::spark_home;
 use super::tools::{Tool, binary, module_folder};
 use super::webhook::{self, WebhookOptions};
@@ -96,9 +97,12 @@ impl Operator {
         self.controller = None;
     }
 
-    /// Ends the controller by SIGKILL while its spark-submit of `application` runs.
-    pub async fn kill_in_mid_submit(&mut self, application: &str) {
-        eventually("spark-submit runs", async || is_named_by_a_process(application)).await;
+    /// Ends the controller by SIGKILL while its spark-submits of all these applications run.
+    pub async fn kill_in_mid_submit(&mut self, applications: &[&str]) {
+        eventually("all spark-submits run at once", async || {
+            applications.iter().all(|name| is_named_by_a_process(name))
+        })
+        .await;
         self.kill();
     }
 

@@ -6,8 +6,9 @@ use base64::Engine;
 use base64::engine::general_purpose::STANDARD;
 use serde_json::{Value, json};
 
-use super::control_plane::{ControlPlane, free_ports};
+use super::control_plane::ControlPlane;
 use super::operator::NAMESPACE;
+use super::ports::free_ports;
 
 const SECRET: &str = "spark-operator-webhook-certs";
 

@@ -7,7 +7,7 @@ fn the_quiet_path_is_one_create_and_one_write() {
     let mut world = World::own();
     world.create(Ok(object("")));
     assert_eq!(world.write(), State::Submitted);
-    assert_eq!(world.plan(), Act::Rest);
+    assert_eq!(world.plan(), Act::Wait(T0 + Rules::default().pickup));
 }
 
 #[test]
@@ -217,4 +217,22 @@ fn a_committed_attempt_is_never_given_up_for_silence() {
     world.attempt.back_off(world.now);
     world.later(10_000);
     assert_eq!(world.plan(), Act::Rest);
+}
+
+#[test]
+fn an_object_that_was_seen_and_is_gone_before_its_record_says_so_is_not_created_again() {
+    let mut world = World::own();
+    world.create(Ok(object("RUNNING")));
+    world.attempt.object_went(None, world.now);
+    assert_eq!(world.write(), State::Submitted);
+    assert_eq!(world.attempt.record.object_uid, Some("uid-1".parse().unwrap()));
+}
+
+#[test]
+fn the_driver_of_an_earlier_incarnation_says_nothing() {
+    let mut world = World::own();
+    let mut driver = ended_driver(0);
+    driver.owner.incarnation = Some("inc-0".parse().unwrap());
+    world.attempt.saw_driver(driver, world.now);
+    assert_eq!(world.plan(), Act::Create);
 }

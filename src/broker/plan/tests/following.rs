@@ -56,7 +56,7 @@ fn under_two_phase_an_object_is_released_only_after_its_record_says_submitted() 
     let mut released = suspended("SUSPENDED");
     released.suspended = false;
     world.attempt.saw_object(released, world.now);
-    assert_eq!(world.plan(), Act::Rest);
+    assert_eq!(world.plan(), Act::Wait(T0 + Rules::default().pickup));
 }
 
 #[test]

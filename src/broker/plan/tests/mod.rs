@@ -2,12 +2,15 @@
 
 mod dispatching;
 mod following;
+mod wished;
+mod picking_up;
+mod shapes;
 
 use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Act, Circumstances, Settling, plan};
+use super::{Act, Circumstances, Settling, Wished, plan};
 use crate::broker::attempt::{Attempt, CreateAnswer};
 use crate::lifecycle::{Event, Happening, Rules, Step};
 use crate::model::{Epoch, InstallationId};
@@ -67,6 +70,7 @@ struct World {
     in_sight: bool,
     other_cluster: bool,
     failover: Option<Duration>,
+    wished: Wished,
     epoch: Epoch,
 }
 
@@ -78,6 +82,7 @@ impl World {
             in_sight: true,
             other_cluster: true,
             failover: None,
+            wished: Wished::default(),
             epoch: Epoch(3),
         }
     }
@@ -105,6 +110,7 @@ impl World {
                 in_sight: self.in_sight,
                 other_cluster: self.other_cluster,
                 failover: self.failover,
+                wished: self.wished.clone(),
                 jitter: 0.5,
             },
         )
@@ -187,12 +193,14 @@ fn ended_driver(code: i32) -> Driver {
         owner: object("").owner,
         submission_id: None,
         object_name: Some("sb-job-1-a1".into()),
+        object_uid: None,
         spark_application_id: None,
         phase: DriverPhase::Ended(DriverEnd {
             exit_code: Some(code),
             word: None,
             cause: Reason::ApplicationFailed,
             success: code == 0,
+            ran: true,
             started_at: None,
             finished_at: None,
         }),

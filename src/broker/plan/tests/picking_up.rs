@@ -1,0 +1,169 @@
+//! The time-outs between SUBMITTED and a running driver.
+
+use super::*;
+
+/// A world whose object has been created and is left lying.
+fn submitted() -> World {
+    let mut world = World::own();
+    world.create(Ok(object("")));
+    assert_eq!(world.write(), State::Submitted);
+    world
+}
+
+fn waiting_driver() -> Driver {
+    Driver {
+        phase: DriverPhase::Waiting {
+            why: Some("Unschedulable: 0/3 nodes are available".into()),
+        },
+        ..ended_driver(0)
+    }
+}
+
+fn running_driver() -> Driver {
+    Driver {
+        phase: DriverPhase::Running { since: None },
+        ..ended_driver(0)
+    }
+}
+
+#[test]
+fn an_object_that_nobody_picks_up_is_taken_back_uncounted() {
+    for raw in ["", "SUSPENDING", "SUSPENDED", "RESUMING"] {
+        let mut world = submitted();
+        world.attempt.record.retry.max_attempts = 1;
+        world.attempt.saw_object(object(raw), world.now);
+        if raw.starts_with("SUSPEND") {
+            assert_eq!(world.write(), State::Held);
+        }
+        assert_eq!(world.plan(), Act::Wait(T0 + Duration::from_secs(900)), "{raw}");
+        world.later(899);
+        assert_eq!(
+            world.plan(),
+            Act::Wait(world.now + Duration::from_secs(1)),
+            "{raw}"
+        );
+        world.later(1).list_no_pods();
+        assert_eq!(world.write(), State::Retrying, "{raw}");
+        let record = &world.attempt.record;
+        assert_eq!(record.verdict.reason, Some(Reason::PickupTimeout));
+        assert_eq!(record.tries, 0);
+        assert_eq!(world.plan(), Act::DeleteObject("uid-1".parse().unwrap()));
+    }
+}
+
+#[test]
+fn a_list_from_before_the_time_out_does_not_say_that_there_is_no_driver() {
+    let mut world = submitted();
+    world.attempt.record.timeouts.pickup = Some(60);
+    world.later(59);
+    world.attempt.listed(Vec::new(), world.now, world.now);
+    world.later(2);
+    assert_eq!(world.plan(), Act::ListPods);
+    let pods = vec![PodSight {
+        name: "sb-job-1-a1-driver".into(),
+        uid: "pod-1".parse().unwrap(),
+        owner: object("").owner,
+        driver: Some(running_driver()),
+    }];
+    world.attempt.listed(pods, world.now, world.now);
+    assert_eq!(world.write(), State::Running);
+}
+
+#[test]
+fn from_the_sight_of_the_driver_on_only_the_start_counts() {
+    let mut world = submitted();
+    world.attempt.record.timeouts.pickup = Some(60);
+    world.attempt.record.timeouts.start = Some(300);
+    world.later(50);
+    let sighted = world.now;
+    world.attempt.saw_driver(waiting_driver(), world.now);
+    world.later(200);
+    world.attempt.saw_driver(waiting_driver(), world.now);
+    assert_eq!(world.plan(), Act::Wait(sighted + Duration::from_secs(300)));
+    world.later(100);
+    assert_eq!(world.write(), State::Retrying);
+    let record = &world.attempt.record;
+    assert_eq!(
+        (record.tries, record.verdict.reason),
+        (1, Some(Reason::StartTimeout))
+    );
+    let message = record.verdict.message.as_deref().unwrap();
+    assert!(message.contains("0/3 nodes are available"), "{message}");
+}
+
+#[test]
+fn a_driver_that_never_starts_is_stopped_for_good_after_the_last_try() {
+    let mut world = submitted();
+    world.attempt.record.retry.max_attempts = 1;
+    world.attempt.record.timeouts.start = Some(30);
+    world.attempt.saw_driver(waiting_driver(), world.now);
+    world.later(30);
+    assert_eq!(world.write(), State::Cancelling);
+    world.attempt.driver_went(&waiting_driver());
+    world.attempt.object_went(Some(object("SUBMITTED")), world.now);
+    world.later(1).list_no_pods();
+    assert_eq!(world.write(), State::Failed);
+    assert_eq!(world.attempt.record.verdict.reason, Some(Reason::StartTimeout));
+}
+
+#[test]
+fn what_runs_or_has_run_is_not_timed_out() {
+    let mut world = submitted();
+    world.attempt.record.timeouts.start = Some(30);
+    world.attempt.saw_driver(running_driver(), world.now);
+    assert_eq!(world.write(), State::Running);
+    world.later(10_000);
+    assert_eq!(world.plan(), Act::Rest);
+
+    // Suspended by another party after it ran: that there is no driver now says nothing.
+    let mut world = submitted();
+    world.attempt.saw_driver(running_driver(), world.now);
+    world.write();
+    world.attempt.driver_went(&running_driver());
+    world.attempt.saw_object(object("SUSPENDED"), world.now);
+    assert_eq!(world.write(), State::Held);
+    world.later(10_000);
+    assert_eq!(world.plan(), Act::Rest);
+}
+
+#[test]
+fn a_driver_that_starts_while_its_attempt_is_taken_back_is_not_run_again() {
+    let mut world = submitted();
+    world.later(900).list_no_pods();
+    assert_eq!(world.write(), State::Retrying);
+    world.attempt.saw_driver(running_driver(), world.now);
+    assert_eq!(world.write(), State::Cancelling);
+    world.attempt.driver_went(&running_driver());
+    world.attempt.object_went(Some(object("SUBMITTED")), world.now);
+    world.later(1).list_no_pods();
+    assert_eq!(world.write(), State::Failed);
+    assert_eq!(world.attempt.record.verdict.reason, Some(Reason::PickupTimeout));
+    let message = world.attempt.record.verdict.message.as_deref().unwrap();
+    assert!(message.starts_with("not run again"), "{message}");
+}
+
+#[test]
+fn nothing_is_timed_out_while_its_cluster_is_out_of_sight() {
+    let mut world = submitted();
+    world.in_sight = false;
+    world.later(10_000);
+    assert_eq!(world.plan(), Act::Rest);
+}
+
+#[test]
+fn an_object_that_nobody_picks_up_is_not_run_again_where_a_driver_may_have_run_unseen() {
+    let lying_unwatched = || {
+        let mut world = submitted();
+        world.attempt.memory.unwatched = true;
+        world.later(900).list_no_pods();
+        world
+    };
+    let mut world = lying_unwatched();
+    assert_eq!(world.write(), State::Cancelling);
+    let verdict = &world.attempt.record.verdict;
+    assert_eq!(verdict.reason, Some(Reason::PickupTimeout));
+    assert!(verdict.message.as_ref().unwrap().contains("may have run"));
+    let mut named = lying_unwatched();
+    named.attempt.record.retry.on = vec![Reason::Lost];
+    assert_eq!(named.write(), State::Retrying);
+}

@@ -1,0 +1,573 @@
+//! What a cluster may show of a driver, and what the record says of it: one table for the pure rules and for `serve` on a
+//! real API server.
+//!
+//! Each shape is shown twice: with an object that says what the operator would, and with one whose operator has not come to
+//! it (`lags`). The record is the same.
+
+use serde_json::{Value, json};
+
+/// When each driver starts and ends.
+pub const STARTED: &str = "2026-11-23T05:30:00Z";
+/// See [`STARTED`].
+pub const FINISHED: &str = "2026-11-23T05:31:00Z";
+/// When a second driver of the same attempt starts.
+pub const STARTED_AGAIN: &str = "2026-11-23T05:30:40Z";
+
+/// What the driver's pod is at one moment.
+#[derive(Debug, Clone)]
+pub enum PodIs {
+    /// As before.
+    AsBefore,
+    /// There, with this spec and status.
+    There(Value),
+    /// The same, and being deleted.
+    Deleting(Value),
+    /// Gone.
+    Gone,
+}
+
+/// What the object is at one moment.
+#[derive(Debug, Clone)]
+pub enum ObjectIs {
+    /// As before.
+    AsBefore,
+    /// In this state, with this message.
+    In(&'static str, &'static str),
+    /// In this state, with `spec.suspend` set so by another party.
+    Suspended(&'static str, bool),
+    /// Gone.
+    Gone,
+}
+
+/// One shape.
+#[derive(Debug, Clone)]
+pub struct Shape {
+    /// In words.
+    pub name: &'static str,
+    /// `restartPolicy` of the job's spec.
+    pub restart: Value,
+    /// What is shown, one after the other, and the state that the record is in then.
+    pub shown: Vec<(PodIs, ObjectIs, &'static str)>,
+    /// The record's reason at the last of them.
+    pub reason: Option<&'static str>,
+    /// Its exit code at the end.
+    pub exit_code: Option<i32>,
+    /// Its start and end at the end; `None`: not looked at.
+    pub times: Option<(&'static str, &'static str)>,
+    /// Whether it holds with an object that says nothing, too.
+    pub lags: bool,
+}
+
+fn shape(name: &'static str, shown: Vec<(PodIs, ObjectIs, &'static str)>) -> Shape {
+    Shape {
+        name,
+        restart: json!({"type": "Never"}),
+        shown,
+        reason: None,
+        exit_code: None,
+        times: None,
+        lags: true,
+    }
+}
+
+impl Shape {
+    fn because(self, reason: &'static str) -> Self {
+        Self {
+            reason: Some(reason),
+            ..self
+        }
+    }
+
+    fn code(self, code: i32) -> Self {
+        Self {
+            exit_code: Some(code),
+            times: Some((STARTED, FINISHED)),
+            ..self
+        }
+    }
+
+    fn times(self, started: &'static str, finished: &'static str) -> Self {
+        Self {
+            times: Some((started, finished)),
+            ..self
+        }
+    }
+
+    fn by_the_object(self) -> Self {
+        Self { lags: false, ..self }
+    }
+}
+
+/// The driver's container in `state`, as its status tells.
+fn container(name: &str, state: &Value) -> Value {
+    json!({
+        "name": name, "image": "spark", "imageID": "", "restartCount": 0,
+        "ready": !state["running"].is_null(), "state": state,
+    })
+}
+
+const DRIVER: &str = "spark-kubernetes-driver";
+
+fn pod(phase: &str, containers: &[(&str, Value)]) -> Value {
+    let specs: Vec<Value> = match containers {
+        [] => vec![json!({"name": DRIVER, "image": "spark"})],
+        some => some
+            .iter()
+            .map(|(name, _)| json!({"name": name, "image": "spark"}))
+            .collect(),
+    };
+    let statuses: Vec<Value> = containers.iter().map(|(n, s)| container(n, s)).collect();
+    json!({
+        "spec": {"containers": specs},
+        "status": {"phase": phase, "containerStatuses": statuses, "conditions": [], "reason": null},
+    })
+}
+
+fn running() -> Value {
+    json!({"running": {"startedAt": STARTED}})
+}
+
+fn waiting(why: &str) -> Value {
+    json!({"waiting": {"reason": why}})
+}
+
+fn ended(code: i32, reason: &str) -> Value {
+    json!({"terminated": {"exitCode": code, "reason": reason, "startedAt": STARTED, "finishedAt": FINISHED}})
+}
+
+fn alone(phase: &str, state: Value) -> Value {
+    pod(phase, &[(DRIVER, state)])
+}
+
+fn runs() -> PodIs {
+    PodIs::There(alone("Running", running()))
+}
+
+fn succeeded() -> Value {
+    alone("Succeeded", ended(0, "Completed"))
+}
+
+/// The pod disrupted for `why`, and with the kubelet's or the scheduler's `reason` where there is one.
+fn disrupted(mut pod: Value, why: &str, reason: Option<&str>) -> Value {
+    pod["status"]["conditions"] = json!([{
+        "type": "DisruptionTarget", "status": "True", "reason": why, "lastTransitionTime": FINISHED,
+    }]);
+    pod["status"]["reason"] = json!(reason);
+    pod
+}
+
+/// Ended as the pod's phase alone tells.
+fn by_phase(mut pod: Value, reason: Option<&str>) -> Value {
+    pod["status"]["conditions"] =
+        json!([{"type": "Ready", "status": "False", "reason": "PodFailed", "lastTransitionTime": FINISHED}]);
+    pod["status"]["reason"] = json!(reason);
+    pod
+}
+
+const RUNS: ObjectIs = ObjectIs::In("RUNNING", "");
+const DONE: ObjectIs = ObjectIs::In("COMPLETED", "");
+const FAILS: ObjectIs = ObjectIs::In("FAILING", "");
+const TOLD: ObjectIs = ObjectIs::In("SUBMITTED", "");
+const SAME: ObjectIs = ObjectIs::AsBefore;
+const EXISTS: ObjectIs = ObjectIs::In(
+    "FAILED",
+    "failed to submit spark application: failed to run spark-submit: driver pod already exist",
+);
+const NOT_FOUND: ObjectIs = ObjectIs::In("FAILED", "driver pod not found");
+
+/// All shapes.
+pub fn shapes() -> Vec<Shape> {
+    let mut all = containers();
+    all.extend(killed());
+    all.extend(never_started());
+    all.extend(stopped());
+    all.extend(unseen());
+    all.extend(without_its_object());
+    all.extend(lies());
+    all
+}
+
+/// The driver is a container, not a phase.
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn containers() -> Vec<Shape> {
+    let beside = |driver: Value, phase: &str, sidecar: Value| {
+        PodIs::There(pod(phase, &[(DRIVER, driver), ("sidecar", sidecar)]))
+    };
+    let log_and_main = |main: Value| {
+        let mut pod = pod("Running", &[("log", running()), ("main", main)]);
+        pod["spec"]["containers"][1]["args"] = json!(["driver", "--class", "Main"]);
+        PodIs::There(pod)
+    };
+    vec![
+        shape(
+            "a sidecar still pulls its image while the driver runs",
+            vec![
+                (
+                    beside(running(), "Pending", waiting("ImagePullBackOff")),
+                    TOLD,
+                    "RUNNING",
+                ),
+                (
+                    beside(ended(0, "Completed"), "Pending", waiting("ImagePullBackOff")),
+                    SAME,
+                    "SUCCEEDED",
+                ),
+            ],
+        )
+        .code(0),
+        shape(
+            "a sidecar runs on after the driver's end",
+            vec![
+                (beside(running(), "Running", running()), RUNS, "RUNNING"),
+                (
+                    beside(ended(0, "Completed"), "Running", running()),
+                    SAME,
+                    "SUCCEEDED",
+                ),
+            ],
+        )
+        .code(0),
+        shape(
+            "a sidecar runs on after the driver's failure",
+            vec![(beside(ended(4, "Error"), "Running", running()), RUNS, "FAILED")],
+        )
+        .because("ApplicationFailed")
+        .code(4),
+        shape(
+            "the driver is the second of two containers and has a name of its own",
+            vec![
+                (log_and_main(running()), RUNS, "RUNNING"),
+                (log_and_main(ended(3, "Error")), FAILS, "FAILED"),
+            ],
+        )
+        .because("ApplicationFailed")
+        .code(3),
+        shape(
+            "phase Succeeded without the container's word",
+            vec![
+                (runs(), RUNS, "RUNNING"),
+                (
+                    PodIs::There(by_phase(pod("Succeeded", &[]), None)),
+                    DONE,
+                    "SUCCEEDED",
+                ),
+            ],
+        )
+        .times(STARTED, FINISHED),
+        shape(
+            "phase Unknown says nothing",
+            vec![
+                (runs(), RUNS, "RUNNING"),
+                (
+                    PodIs::There(alone("Unknown", running())),
+                    ObjectIs::In("UNKNOWN", ""),
+                    "RUNNING",
+                ),
+                (PodIs::There(succeeded()), DONE, "SUCCEEDED"),
+            ],
+        )
+        .code(0),
+    ]
+}
+
+/// Killed while it ran.
+#[expect(clippy::too_many_lines, reason = "a table")]
+fn killed() -> Vec<Shape> {
+    let dies = |name, pod: Value, object: ObjectIs| {
+        shape(
+            name,
+            vec![(runs(), RUNS, "RUNNING"), (PodIs::There(pod), object, "FAILED")],
+        )
+    };
+    let lost = json!({"terminated": {"exitCode": 137, "reason": "ContainerStatusUnknown"}});
+    vec![
+        dies(
+            "killed for want of memory",
+            alone("Failed", ended(137, "OOMKilled")),
+            FAILS,
+        )
+        .because("OutOfMemory")
+        .code(137),
+        dies(
+            "killed, and not for want of memory",
+            alone("Failed", ended(137, "Error")),
+            FAILS,
+        )
+        .because("ApplicationFailed")
+        .code(137),
+        dies(
+            "137 ContainerStatusUnknown",
+            by_phase(alone("Failed", lost.clone()), None),
+            FAILS,
+        )
+        .because("ApplicationFailed")
+        .times(STARTED, FINISHED),
+        shape(
+            "137 ContainerStatusUnknown, first seen then: it may have run",
+            vec![(
+                PodIs::There(by_phase(alone("Failed", lost), None)),
+                FAILS,
+                "FAILED",
+            )],
+        )
+        .because("ApplicationFailed"),
+        dies(
+            "evicted after the start",
+            disrupted(
+                alone("Failed", ended(137, "Error")),
+                "TerminationByKubelet",
+                Some("Evicted"),
+            ),
+            NOT_FOUND,
+        )
+        .because("DriverEvicted")
+        .code(137),
+        dies(
+            "evicted after the start, its container not told of any more",
+            disrupted(pod("Failed", &[]), "TerminationByKubelet", Some("Evicted")),
+            NOT_FOUND,
+        )
+        .because("DriverEvicted")
+        .times(STARTED, FINISHED),
+        shape(
+            "its node object deleted: phase Failed with the container still running",
+            vec![
+                (runs(), RUNS, "RUNNING"),
+                (
+                    PodIs::There(disrupted(alone("Failed", running()), "DeletionByPodGC", None)),
+                    SAME,
+                    "FAILED",
+                ),
+                (PodIs::Gone, NOT_FOUND, "FAILED"),
+            ],
+        )
+        .because("NodeLost")
+        .times(STARTED, FINISHED),
+    ]
+}
+
+/// Ended before the driver started: tried again.
+fn never_started() -> Vec<Shape> {
+    let ends = |name, pod: Value| {
+        let waits = PodIs::There(alone("Pending", waiting("ContainerCreating")));
+        shape(
+            name,
+            vec![(waits, TOLD, "SUBMITTED"), (PodIs::There(pod), FAILS, "RETRYING")],
+        )
+    };
+    let mut init = alone("Failed", waiting("PodInitializing"));
+    init["spec"]["initContainers"] = json!([{"name": "fetch", "image": "fetch"}]);
+    init["status"]["initContainerStatuses"] = json!([container("fetch", &ended(1, "Error"))]);
+    let mut waits = alone("Pending", waiting("PodInitializing"));
+    waits["spec"]["initContainers"] = init["spec"]["initContainers"].clone();
+    vec![
+        ends(
+            "evicted before the start",
+            by_phase(pod("Failed", &[]), Some("Evicted")),
+        )
+        .because("DriverEvicted"),
+        ends("OutOfcpu", by_phase(pod("Failed", &[]), Some("OutOfcpu"))).because("DriverEvicted"),
+        shape(
+            "an init container failed",
+            vec![
+                (PodIs::There(waits), TOLD, "SUBMITTED"),
+                (PodIs::There(init), FAILS, "RETRYING"),
+            ],
+        )
+        .because("ApplicationFailed"),
+    ]
+}
+
+/// Stopped from outside.
+fn stopped() -> Vec<Shape> {
+    let stop = || PodIs::Deleting(alone("Failed", ended(143, "Error")));
+    let again = json!({"running": {"startedAt": STARTED_AGAIN}});
+    let mut end = ended(0, "Completed");
+    end["terminated"]["startedAt"] = json!(STARTED_AGAIN);
+    let drained = disrupted(
+        alone("Failed", ended(143, "Error")),
+        "EvictionByEvictionAPI",
+        None,
+    );
+    let preempted = disrupted(
+        alone("Failed", ended(143, "Error")),
+        "PreemptionByScheduler",
+        None,
+    );
+    let ends = |name, pod| shape(name, vec![(runs(), RUNS, "RUNNING"), (pod, FAILS, "FAILED")]).code(143);
+    vec![
+        ends("143 with a deletion time stamp", stop()).because("ApplicationFailed"),
+        ends("143 as its node was drained", PodIs::Deleting(drained)).because("DriverEvicted"),
+        ends("143 as the scheduler preempted it", PodIs::Deleting(preempted)).because("DriverEvicted"),
+        shape(
+            "0 although it was being deleted",
+            vec![
+                (runs(), RUNS, "RUNNING"),
+                (PodIs::Deleting(succeeded()), FAILS, "SUCCEEDED"),
+            ],
+        )
+        .code(0),
+        shape(
+            "suspended and resumed by another party",
+            vec![
+                (runs(), RUNS, "RUNNING"),
+                (
+                    PodIs::AsBefore,
+                    ObjectIs::Suspended("SUSPENDING", true),
+                    "RUNNING",
+                ),
+                (stop(), SAME, "HELD"),
+                (PodIs::Gone, ObjectIs::Suspended("SUSPENDED", true), "HELD"),
+                (PodIs::AsBefore, ObjectIs::Suspended("RESUMING", false), "HELD"),
+                (PodIs::AsBefore, ObjectIs::In("SUBMITTED", ""), "SUBMITTED"),
+                (PodIs::There(alone("Running", again)), RUNS, "RUNNING"),
+                (PodIs::There(alone("Succeeded", end)), DONE, "SUCCEEDED"),
+            ],
+        )
+        .code(0)
+        .times(STARTED_AGAIN, FINISHED)
+        .by_the_object(),
+    ]
+}
+
+/// Seen late, or never.
+fn unseen() -> Vec<Shape> {
+    vec![
+        shape(
+            "first seen after its end",
+            vec![(PodIs::There(succeeded()), DONE, "SUCCEEDED")],
+        )
+        .code(0),
+        shape(
+            "first seen after its failure",
+            vec![(PodIs::There(alone("Failed", ended(1, "Error"))), FAILS, "FAILED")],
+        )
+        .because("ApplicationFailed")
+        .code(1),
+        shape(
+            "gone before it was seen, and the operator tells that it was there",
+            vec![(PodIs::AsBefore, EXISTS, "FAILED")],
+        )
+        .because("Lost")
+        .by_the_object(),
+        shape(
+            "gone before it was seen, and the operator misses it",
+            vec![(PodIs::AsBefore, NOT_FOUND, "FAILED")],
+        )
+        .because("Lost")
+        .by_the_object(),
+        shape(
+            "never made, for want of a service account",
+            vec![(
+                PodIs::AsBefore,
+                ObjectIs::In("FAILED", "failed to submit: serviceaccount \"nobody\" not found"),
+                "RETRYING",
+            )],
+        )
+        .because("SubmissionFailed")
+        .by_the_object(),
+        shape(
+            "never made, for want of quota",
+            vec![(
+                PodIs::AsBefore,
+                ObjectIs::In(
+                    "FAILED",
+                    "failed to submit: pods \"x\" is forbidden: exceeded quota: none",
+                ),
+                "RETRYING",
+            )],
+        )
+        .because("NoCapacity")
+        .by_the_object(),
+    ]
+}
+
+/// Its object gone, it is followed alone.
+fn without_its_object() -> Vec<Shape> {
+    let stop = || PodIs::Deleting(alone("Failed", ended(143, "Error")));
+    vec![
+        shape(
+            "the object deleted by hand while the driver runs, which is stopped",
+            vec![
+                (runs(), RUNS, "RUNNING"),
+                (PodIs::AsBefore, ObjectIs::Gone, "RUNNING"),
+                (stop(), SAME, "FAILED"),
+            ],
+        )
+        .because("ApplicationFailed")
+        .code(143),
+        shape(
+            "the object deleted by hand while a driver without owner runs on",
+            vec![
+                (runs(), RUNS, "RUNNING"),
+                (PodIs::AsBefore, ObjectIs::Gone, "RUNNING"),
+                (PodIs::There(succeeded()), SAME, "SUCCEEDED"),
+            ],
+        )
+        .code(0),
+        shape(
+            "the object's time to live took a running driver",
+            vec![
+                (runs(), EXISTS, "RUNNING"),
+                (PodIs::AsBefore, ObjectIs::Gone, "RUNNING"),
+                (stop(), SAME, "FAILED"),
+                (PodIs::Gone, SAME, "FAILED"),
+            ],
+        )
+        .because("ApplicationFailed")
+        .code(143),
+        shape(
+            "object and driver gone, and nobody saw the end",
+            vec![
+                (runs(), RUNS, "RUNNING"),
+                (PodIs::AsBefore, ObjectIs::Gone, "RUNNING"),
+                (PodIs::Gone, SAME, "FAILED"),
+            ],
+        )
+        .because("Lost"),
+    ]
+}
+
+/// The operator says something else, or runs it again itself.
+fn lies() -> Vec<Shape> {
+    let waits = || PodIs::There(alone("Pending", waiting("ContainerCreating")));
+    let mut again = alone("Succeeded", ended(0, "Completed"));
+    again["status"]["containerStatuses"][0]["state"]["terminated"]["startedAt"] = json!(STARTED_AGAIN);
+    // Without a time it has ended when it is seen: the operator is given its time to run it again.
+    let just_ended = json!({"terminated": {"exitCode": 1, "reason": "Error"}});
+    let rerun = vec![
+        (runs(), RUNS, "RUNNING"),
+        (PodIs::There(alone("Failed", just_ended)), FAILS, "RUNNING"),
+        (PodIs::Gone, ObjectIs::In("PENDING_RERUN", ""), "RUNNING"),
+        (PodIs::There(again), DONE, "SUCCEEDED"),
+    ];
+    vec![
+        shape(
+            "FAILED while its driver waits and then runs on to success",
+            vec![
+                (waits(), EXISTS, "SUBMITTED"),
+                (runs(), SAME, "RUNNING"),
+                (PodIs::There(succeeded()), SAME, "SUCCEEDED"),
+            ],
+        )
+        .code(0),
+        shape(
+            "SUBMISSION_FAILED while its driver runs on to success",
+            vec![
+                (
+                    runs(),
+                    ObjectIs::In("SUBMISSION_FAILED", "driver pod already exist"),
+                    "RUNNING",
+                ),
+                (PodIs::There(succeeded()), SAME, "SUCCEEDED"),
+            ],
+        )
+        .code(0),
+        Shape {
+            restart: json!({"type": "OnFailure", "onFailureRetries": 2, "onFailureRetryInterval": 1}),
+            ..shape("run again by the operator after a failure", rerun)
+        }
+        .code(0)
+        .times(STARTED_AGAIN, FINISHED),
+    ]
+}
