@@ -32,7 +32,8 @@ struct Stranger {
 #[derive(Debug, Default)]
 pub struct Strangers {
     by_name: HashMap<(ClusterName, String), Stranger>,
-    asked: bool,
+    /// The IDs whose records are awaited.
+    asked: Vec<SubmissionId>,
 }
 
 /// Something to remove: the object first, its driver pod after it.
@@ -137,7 +138,7 @@ impl Strangers {
 
     /// IDs whose records are to be read now; empty while an answer is awaited.
     pub fn unchecked(&mut self, now: Duration) -> Vec<SubmissionId> {
-        if self.asked {
+        if !self.asked.is_empty() {
             return Vec::new();
         }
         let due = |s: &&mut Stranger| s.checked.is_none_or(|at| now.saturating_sub(at) >= CHECK_EVERY);
@@ -148,13 +149,13 @@ impl Strangers {
         }
         ids.sort_unstable();
         ids.dedup();
-        self.asked = !ids.is_empty();
+        self.asked.clone_from(&ids);
         ids
     }
 
     /// No answer came.
     pub fn unanswered(&mut self) {
-        self.asked = false;
+        self.asked.clear();
         self.by_name.values_mut().for_each(|s| s.checked = None);
     }
 
@@ -167,10 +168,12 @@ impl Strangers {
         settle: Duration,
         wall: Timestamp,
     ) -> Vec<Removal> {
-        self.asked = false;
+        let asked = std::mem::take(&mut self.asked);
         let mut removals = Vec::new();
-        for ((cluster, name), stranger) in self.by_name.iter_mut().filter(|(_, s)| s.checked.is_some()) {
-            let Some(id) = stranger.id() else { continue };
+        for ((cluster, name), stranger) in &mut self.by_name {
+            let Some(id) = stranger.id().filter(|id| asked.contains(id)) else {
+                continue;
+            };
             let Some(record) = records.iter().find(|r| r.id == id) else {
                 if !std::mem::replace(&mut stranger.told, true) {
                     tracing::warn!(submission.id = %id, cluster.name = %cluster, object = name, "it has no record here, and is left alone");

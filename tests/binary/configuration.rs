@@ -13,7 +13,7 @@ queues:
   - {name: prod, policy: wieghted}
 clusters:
   - {name: a, type: simulated, namespace: spark-jobs, queues: [staging]}
-  - {name: b, weight: 1, type: spark-operator, namespace: spark-jobs, onUnreachable: move}
+  - {name: b, weight: 1, type: spark-operator, namespace: spark-jobs, onUnreachable: run}
 ";
 
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]

@@ -27,6 +27,7 @@ pub struct Bed<'a> {
     name: String,
     config: PathBuf,
     api: SocketAddr,
+    health: SocketAddr,
     broker: Option<Process>,
     objects: Api<DynamicObject>,
     first: Value,
@@ -61,6 +62,16 @@ impl Bed<'static> {
 impl<'a> Bed<'a> {
     /// Everything but the broker.
     pub async fn prepare(plane: &'a ControlPlane, namespace: &str, clusters: &[Value]) -> Self {
+        Self::prepare_with(plane, namespace, clusters, "1s").await
+    }
+
+    /// Everything but the broker, whose `timing.submitSettle` is this.
+    pub async fn prepare_with(
+        plane: &'a ControlPlane,
+        namespace: &str,
+        clusters: &[Value],
+        submit_settle: &str,
+    ) -> Self {
         static NEXT: AtomicU32 = AtomicU32::new(0);
         let name = format!("broker-{}", NEXT.fetch_add(1, Ordering::Relaxed));
         let embedded = Embedded::start(Options::default()).await.unwrap();
@@ -71,7 +82,11 @@ impl<'a> Bed<'a> {
         table::ensure(&aws.dynamodb(), "spark-broker").await.unwrap();
         let [api, health] = free_ports();
         let config = plane.folder().join(format!("{name}.yaml"));
-        std::fs::write(&config, configuration(api, health, clusters).to_string()).unwrap();
+        std::fs::write(
+            &config,
+            configuration(api, health, clusters, submit_settle).to_string(),
+        )
+        .unwrap();
         Self {
             plane,
             namespace: namespace.to_owned(),
@@ -80,6 +95,7 @@ impl<'a> Bed<'a> {
             name,
             config,
             api: SocketAddr::from((Ipv4Addr::LOCALHOST, api)),
+            health: SocketAddr::from((Ipv4Addr::LOCALHOST, health)),
             broker: None,
             objects: plane.applications(namespace).await,
             first: clusters[0]["name"].clone(),
@@ -163,6 +179,29 @@ impl<'a> Bed<'a> {
             response.body_mut().read_to_string().ok()
         });
         serde_json::from_str(&answer.await.unwrap()?).ok()
+    }
+
+    /// One of the broker's figures, by its name and labels as `/metrics` writes them.
+    pub async fn figure(&self, line: &str) -> f64 {
+        let url = format!("http://{}/metrics", self.health);
+        let answer = tokio::task::spawn_blocking(move || {
+            ureq::get(url)
+                .call()
+                .unwrap()
+                .body_mut()
+                .read_to_string()
+                .unwrap()
+        });
+        let text = answer.await.unwrap();
+        let value = text
+            .lines()
+            .find_map(|l| l.strip_prefix(line).map(str::trim).map(str::to_owned));
+        value.map_or(0.0, |value| value.parse().unwrap())
+    }
+
+    /// What the broker has logged.
+    pub fn log(&self) -> String {
+        self.broker.as_ref().map(Process::log).unwrap_or_default()
     }
 
     /// Asks for the end of a submission.
@@ -275,14 +314,14 @@ impl<'a> Bed<'a> {
     }
 }
 
-fn configuration(api: u16, health: u16, clusters: &[Value]) -> Value {
+fn configuration(api: u16, health: u16, clusters: &[Value], submit_settle: &str) -> Value {
     json!({
         "intake": [{"queueName": "spark-jobs", "defaultQueue": "dev"}],
         "api": {"listen": format!("127.0.0.1:{api}")},
         "health": {"listen": format!("127.0.0.1:{health}")},
         // Lowered, so that the tests needn't wait.
         "lease": {"duration": "2s"},
-        "timing": {"createSettle": "2s", "submitSettle": "1s", "failoverAfter": "3s"},
+        "timing": {"createSettle": "2s", "submitSettle": submit_settle, "failoverAfter": "3s"},
         "defaults": {"image": "spark:3.5.0"},
         "queues": [{"name": "dev"}],
         "clusters": clusters,

@@ -14,8 +14,18 @@ mod cluster;
 #[path = "../support/burst/mod.rs"]
 mod bursts;
 
+#[allow(dead_code, reason = "the rules' own test goes through all of it")]
+#[path = "../support/shapes.rs"]
+mod table;
+
+#[allow(dead_code, reason = "the port's suite uses more of it")]
+#[path = "../cluster_port/proxy.rs"]
+mod network;
+
 mod bed;
+mod by_hand;
 mod cancel;
+mod cancels;
 mod clusters;
 mod demand;
 mod commit;
@@ -30,4 +40,6 @@ mod outage;
 mod reach;
 mod restarts;
 mod rights;
+mod second;
 mod status;
+mod unwatched;

@@ -139,11 +139,13 @@ fn alone(phase: &str, state: Value) -> Value {
     pod(phase, &[(DRIVER, state)])
 }
 
-fn runs() -> PodIs {
+/// A driver that runs.
+pub fn runs() -> PodIs {
     PodIs::There(alone("Running", running()))
 }
 
-fn succeeded() -> Value {
+/// A driver that has ended with 0.
+pub fn succeeded() -> Value {
     alone("Succeeded", ended(0, "Completed"))
 }
 

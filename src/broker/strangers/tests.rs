@@ -111,3 +111,72 @@ fn what_belongs_to_a_record_that_still_lives_or_to_nobody_known_stays() {
     strangers.object(&"a".parse().unwrap(), object());
     assert!(removed(&mut strangers, &later, 10_000).is_empty());
 }
+
+#[test]
+fn what_has_another_uid_than_the_ended_record_is_a_second_run_and_goes_at_once() {
+    let cluster = "a".parse().unwrap();
+    let mut record = ended();
+    record.object_uid = Some("uid-1".parse().unwrap());
+    record.driver_uid = Some("pod-1".parse().unwrap());
+    let mut again = object();
+    again.uid = "uid-2".parse().unwrap();
+    let mut second_driver = driver();
+    second_driver.uid = "pod-2".parse().unwrap();
+    for (object, driver, second) in [
+        (
+            again.clone(),
+            driver(),
+            Second {
+                object: true,
+                driver: false,
+            },
+        ),
+        (
+            object(),
+            second_driver.clone(),
+            Second {
+                object: false,
+                driver: true,
+            },
+        ),
+        (
+            again,
+            second_driver,
+            Second {
+                object: true,
+                driver: true,
+            },
+        ),
+    ] {
+        let mut strangers = Strangers::default();
+        strangers.object(&cluster, object);
+        strangers.driver(&cluster, driver);
+        let removals = removed(&mut strangers, &record, 1);
+        assert_eq!(removals.len(), 1, "no time is left to its operator");
+        assert_eq!(removals[0].second, second);
+    }
+}
+
+#[test]
+fn an_object_whose_ended_driver_goes_is_checked_again_at_once() {
+    let cluster = "a".parse().unwrap();
+    let mut ended_driver = driver();
+    ended_driver.phase = DriverPhase::Ended(crate::watch::DriverEnd {
+        exit_code: Some(0),
+        word: None,
+        cause: crate::submission::Reason::ApplicationFailed,
+        success: true,
+        ran: true,
+        started_at: None,
+        finished_at: None,
+    });
+    let mut strangers = Strangers::default();
+    strangers.object(&cluster, object());
+    strangers.driver(&cluster, ended_driver.clone());
+    assert!(
+        removed(&mut strangers, &ended(), 1).is_empty(),
+        "its operator only lags"
+    );
+    strangers.driver_gone(&cluster, &ended_driver);
+    assert_eq!(removed(&mut strangers, &ended(), 2).len(), 1);
+}

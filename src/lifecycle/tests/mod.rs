@@ -289,6 +289,26 @@ fn a_full_quota_is_no_try() {
 }
 
 #[test]
+fn a_full_quota_is_no_excuse_once_a_driver_may_have_run() {
+    let mut full = object("FAILED");
+    full.error_message = Some("pods \"x\" is forbidden: exceeded quota: q".into());
+    full.terminated_at = Some(at(60));
+    let running = next(&submitted(), raw("RUNNING"));
+    let after_a_run = next(&running, sees(Some(full.clone()), DriverSight::Absent));
+    assert_eq!(after_a_run.state, State::Failed);
+    let unwatched = Happening::Observed(Box::new(Observation {
+        object: Some(full.clone()),
+        driver: DriverSight::Absent,
+        unwatched: true,
+    }));
+    let unseen = next(&submitted(), unwatched);
+    assert_eq!(unseen.state, State::Failed);
+    assert!(unseen.verdict.message.unwrap().contains("may have run unseen"));
+    let waits = next(&submitted(), sees(Some(full), DriverSight::Absent));
+    assert_eq!((waits.state, waits.finished_at), (State::Retrying, None));
+}
+
+#[test]
 fn a_stop_by_suspension_holds_the_record_and_a_resumption_lets_it_run_on() {
     let mut stopped = driver(ended(143, Reason::ApplicationFailed));
     stopped.stop = Some(DriverStop::Deleting);
@@ -298,6 +318,7 @@ fn a_stop_by_suspension_holds_the_record_and_a_resumption_lets_it_run_on() {
         sees(Some(object("SUSPENDING")), DriverSight::Seen(Box::new(stopped))),
     );
     assert_eq!(held.state, State::Held);
+    assert_eq!((held.exit_code, held.finished_at), (None, None), "not its end");
     let again = driver(DriverPhase::Running { since: Some(at(50)) });
     let record = next(
         &held,

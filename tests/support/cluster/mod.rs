@@ -33,7 +33,9 @@ pub use crd::{every_field_once, validate_by_models};
 pub use family::Process;
 pub use kwok::Driver;
 pub use manifests::documents;
-pub use objects::{Node, Outcome, applications, create_strictly, eventually, outcome, set_status, typed};
+pub use objects::{
+    Node, Outcome, applications, create_strictly, eventually, outcome, set_status, try_set_status, typed,
+};
 pub use operator::{DRIVER_ACCOUNT, Operator, OperatorOptions};
 pub use ports::free_ports;
 pub use spark::spark_home;

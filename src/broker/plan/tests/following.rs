@@ -154,6 +154,33 @@ fn an_object_that_has_not_finished_is_left_alone_for_a_while_after_the_end() {
     assert_eq!(world.plan(), Act::Forget);
 }
 
+#[test]
+fn an_object_that_has_not_finished_goes_as_soon_as_its_driver_has_gone_however_it_went() {
+    let mut world = running();
+    world.attempt.saw_driver(ended_driver(0), world.now);
+    assert_eq!(world.write(), State::Succeeded);
+    assert!(matches!(world.plan(), Act::Wait(_)));
+    // As a new list tells it: without a deletion time stamp.
+    world.attempt.driver_went(&ended_driver(0));
+    assert_eq!(world.plan(), Act::DeleteObject("uid-1".parse().unwrap()));
+}
+
+#[test]
+fn a_driver_that_appears_while_the_proof_is_waited_for_is_removed_on_sight() {
+    let mut world = running();
+    world.attempt.record.cancel_requested = true;
+    world.write();
+    world.attempt.object_went(None, world.now);
+    world.list_no_pods();
+    assert!(matches!(world.plan(), Act::Wait(_)));
+    world.later(5);
+    let mut late = ended_driver(0);
+    late.phase = DriverPhase::Waiting { why: None };
+    world.attempt.saw_driver(late, world.now);
+    let pod = ("sb-job-1-a1-driver".to_owned(), "pod-1".parse().unwrap());
+    assert_eq!(world.plan(), Act::DeletePods(vec![pod]));
+}
+
 fn pod_of(attempt: u32, driver: Driver) -> PodSight {
     let mut owner = driver.owner.clone();
     owner.attempt = Some(crate::model::Attempt(attempt));
