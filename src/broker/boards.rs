@@ -78,7 +78,10 @@ impl Boards {
         for (name, health) in health {
             let message = match health.verdict(now) {
                 Verdict::Open => None,
-                Verdict::Probing => Some("probed after a fault".to_owned()),
+                Verdict::Probing => {
+                    let why = health.why_not().unwrap_or("a fault");
+                    Some(format!("probed with one job after: {why}"))
+                }
                 Verdict::Closed(why) => Some(why),
             };
             let live = live.get(name).copied().unwrap_or(0);

@@ -138,6 +138,11 @@ impl Health {
         due
     }
 
+    /// What was wrong with it last, while it isn't known to be mended.
+    pub fn why_not(&self) -> Option<&str> {
+        self.why_not.as_deref()
+    }
+
     /// Whether it takes jobs: all it can hold, one as a probe after a fault, or none and why.
     pub fn verdict(&self, now: Duration) -> Verdict {
         let why = || self.why_not.clone().unwrap_or_else(|| "not connected yet".into());

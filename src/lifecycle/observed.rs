@@ -273,7 +273,9 @@ fn suspension(record: &Record, seen: &Observation, at: Timestamp) -> Step {
     };
     match object.known_raw() {
         // Suspended by ourselves, and not yet released or not yet taken up again by the operator.
-        Some(_) | None if object.two_phase && record.state == State::Submitted => Step::Ignored,
+        Some(_) | None if object.two_phase && (record.state == State::Submitted || !object.suspended) => {
+            Step::Ignored
+        }
         Some(RawState::Suspending | RawState::Suspended) => held(record, at),
         Some(RawState::Submitted | RawState::New) if record.state == State::Held && !object.suspended => {
             Step::Next(Box::new(moved(record, at, State::Submitted, None, "")))
