@@ -59,10 +59,13 @@ pub struct ClusterLine {
     /// Why missing objects aren't called lost, where too many are missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brake: Option<String>,
-    /// Closed to new submissions.
+    /// How and why the active scheduler has closed it: the wish below has taken effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<String>,
+    /// To be closed to new submissions.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub cordon: Option<Cordon>,
-    /// Being emptied.
+    /// To be emptied.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub drain: Option<Drain>,
     /// A person's word that what is missing is lost, until it is carried out.
@@ -85,6 +88,7 @@ pub(super) async fn cluster_line(api: &Api, name: &ClusterName) -> Result<Cluste
         message: board.message,
         live: board.live,
         brake: board.brake,
+        closed: board.closed,
         cordon: wishes.cordon.filter(|cordon| !cordon.is_over(now)),
         drain: wishes.drain,
         lost_confirmed: wishes.lost_confirmed,

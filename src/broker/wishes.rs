@@ -189,6 +189,11 @@ impl Wishes {
         })
     }
 
+    /// How and why the cluster is closed, as it was told last.
+    pub fn closed(&self, name: &ClusterName) -> Option<String> {
+        self.clusters.get(name)?.told.closed.clone()
+    }
+
     /// The brake's sentence for the board, where it holds submissions.
     pub fn brake(&self, name: &ClusterName) -> Option<String> {
         let missing = self.clusters.get(name)?.missing;

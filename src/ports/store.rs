@@ -131,6 +131,9 @@ pub struct ClusterBoard {
     /// Live submissions.
     #[serde(default)]
     pub live: u64,
+    /// How and why the active scheduler has closed it for a person's wish.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<String>,
     /// Why missing objects aren't called lost, where too many are missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brake: Option<String>,

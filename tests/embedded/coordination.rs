@@ -147,6 +147,7 @@ fn unreachable_cluster() -> ClusterBoard {
         healthy: false,
         message: Some("401".into()),
         live: 3,
+        closed: Some("cordoned: upgrade".into()),
         brake: None,
         at: Some("2026-11-23T05:31:50.100Z".parse().unwrap()),
     }

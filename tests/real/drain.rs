@@ -43,6 +43,8 @@ async fn a_drained_cluster_gives_its_pending_jobs_away_and_keeps_or_cancels_the_
     bed.command(&[&["clusters", "cordon", "other"], &why[..]].concat())
         .await;
 
+    bed.cluster("other", "closed", |line| line["closed"] == "cordoned: kept free")
+        .await;
     let mut closed = job(&Driver::succeeds_after("1s"));
     closed["clusters"] = json!(["other"]);
     let closed = bed.send(&closed).await;

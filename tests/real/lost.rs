@@ -124,6 +124,8 @@ async fn a_cluster_that_is_gone_for_good_is_closed_by_a_persons_word() {
     bed.cluster_is("other", true, "").await;
     let cordon = ["clusters", "cordon", "other", "--reason", "later"];
     bed.command(&cordon).await;
+    bed.cluster("other", "closed", |line| line["closed"] == "cordoned: later")
+        .await;
     let mut waits = spark_pi();
     waits["clusters"] = json!(["other"]);
     let waiting = bed.send(&waits).await;

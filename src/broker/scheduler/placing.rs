@@ -40,7 +40,9 @@ impl Scheduler {
         }
         let brakes = self.brakes();
         self.tell_figures(&queues, &clusters, now);
-        let sheets = self.boards.sheets(now, &queues, &clusters, &self.health, &brakes);
+        let sheets = self
+            .boards
+            .sheets(now, &queues, &clusters, &self.health, &self.wishes, &brakes);
         let term = Arc::clone(&self.term);
         self.writing.spawn(async move { sheets.write(&term).await });
     }
