@@ -9,6 +9,8 @@ mod campaign;
 mod clock;
 #[path = "../../tests/faults/clusters.rs"]
 mod clusters;
+#[path = "../../tests/faults/coordination.rs"]
+mod coordination;
 #[path = "../../tests/faults/fault.rs"]
 mod fault;
 #[path = "../../tests/faults/queue.rs"]

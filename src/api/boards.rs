@@ -9,55 +9,91 @@ use serde::{Deserialize, Serialize};
 use super::Api;
 use super::problem::{self, Problem};
 use super::query::Parameters;
-use crate::model::timestamp_text;
-use crate::ports::store::WaitingHead;
+use crate::model::{ClusterName, timestamp_text};
+use crate::ports::store::{Cordon, Drain, LostConfirmed, WaitingHead};
 
 /// All job queues.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub(super) struct Queues {
+pub struct Queues {
     /// In the configuration's order.
-    pub(super) queues: Vec<QueueLine>,
+    pub queues: Vec<QueueLine>,
 }
 
 /// One job queue as the active scheduler last saw it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub(super) struct QueueLine {
+pub struct QueueLine {
     /// Its name.
-    pub(super) name: String,
+    pub name: String,
     /// How many submissions wait.
-    pub(super) waiting: u64,
+    pub waiting: u64,
     /// How many are live.
-    pub(super) live: u64,
+    pub live: u64,
     /// Why its heads wait.
-    pub(super) heads: Vec<WaitingHead>,
+    pub heads: Vec<WaitingHead>,
     /// When that was written; absent where no scheduler has written yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) at: Option<String>,
+    pub at: Option<String>,
 }
 
 /// All clusters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub(super) struct Clusters {
+pub struct Clusters {
     /// In the configuration's order.
-    pub(super) clusters: Vec<ClusterLine>,
+    pub clusters: Vec<ClusterLine>,
 }
 
 /// One cluster as the active scheduler last saw it.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-pub(super) struct ClusterLine {
+#[serde(rename_all = "camelCase")]
+pub struct ClusterLine {
     /// Its name.
-    pub(super) name: String,
+    pub name: String,
     /// Whether it takes jobs; absent where no scheduler has written yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) healthy: Option<bool>,
+    pub healthy: Option<bool>,
     /// Why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) message: Option<String>,
+    pub message: Option<String>,
     /// How many submissions are live there.
-    pub(super) live: u64,
-    /// When that was written.
+    pub live: u64,
+    /// Why missing objects aren't called lost, where too many are missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub(super) at: Option<String>,
+    pub brake: Option<String>,
+    /// How and why the active scheduler has closed it: the wish below has taken effect.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<String>,
+    /// To be closed to new submissions.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub cordon: Option<Cordon>,
+    /// To be emptied.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub drain: Option<Drain>,
+    /// A person's word that what is missing is lost, until it is carried out.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost_confirmed: Option<LostConfirmed>,
+    /// When the first of these were written.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub at: Option<String>,
+}
+
+/// A cluster as its item tells of it. A cordon that has ended by itself isn't told.
+pub(super) async fn cluster_line(api: &Api, name: &ClusterName) -> Result<ClusterLine, Problem> {
+    let board = api.coordination.cluster(&api.domain, name).await?;
+    let wishes = api.coordination.cluster_wishes(&api.domain, name).await?;
+    let (now, healthy) = (api.clock.now(), board.as_ref().map(|b| b.healthy));
+    let board = board.unwrap_or_default();
+    Ok(ClusterLine {
+        name: name.to_string(),
+        healthy,
+        message: board.message,
+        live: board.live,
+        brake: board.brake,
+        closed: board.closed,
+        cordon: wishes.cordon.filter(|cordon| !cordon.is_over(now)),
+        drain: wishes.drain,
+        lost_confirmed: wishes.lost_confirmed,
+        at: text(board.at),
+    })
 }
 
 fn text(at: Option<Timestamp>) -> Option<String> {
@@ -106,18 +142,7 @@ pub(super) async fn clusters(
     parameters: Parameters,
 ) -> Result<Json<Clusters>, Problem> {
     parameters.finish()?;
-    let lines = api.clusters.iter().map(async |name| {
-        let board = api.coordination.cluster(&api.domain, name).await?;
-        let healthy = board.as_ref().map(|b| b.healthy);
-        let board = board.unwrap_or_default();
-        Ok::<_, Problem>(ClusterLine {
-            name: name.to_string(),
-            healthy,
-            message: board.message,
-            live: board.live,
-            at: text(board.at),
-        })
-    });
+    let lines = api.clusters.iter().map(|name| cluster_line(&api, name));
     Ok(Json(Clusters {
         clusters: try_join_all(lines).await?,
     }))

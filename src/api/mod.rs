@@ -12,6 +12,7 @@ mod submissions;
 #[cfg(test)]
 mod tests;
 mod waiting;
+mod wishes;
 
 use std::future::Future;
 use std::io;
@@ -26,6 +27,7 @@ use utoipa_axum::router::OpenApiRouter;
 use utoipa_axum::routes;
 
 pub use auth::Auth;
+pub use boards::{ClusterLine, Clusters, QueueLine, Queues};
 pub use health::{Health, health_router};
 pub use problem::Problem;
 
@@ -77,6 +79,9 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(submissions::placement))
         .routes(routes!(boards::queues))
         .routes(routes!(boards::clusters))
+        .routes(routes!(wishes::cordon, wishes::uncordon))
+        .routes(routes!(wishes::drain, wishes::undrain))
+        .routes(routes!(wishes::confirm_lost))
 }
 
 /// The OpenAPI document.

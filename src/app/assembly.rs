@@ -167,8 +167,8 @@ fn settling(timing: &config::Timing) -> Settling {
         create: timing.create_settle,
         submit: timing.submit_settle,
         end: timing.end_settle,
+        lost: timing.lost_settle,
         failover: timing.failover_after,
-        ..Settling::default()
     }
 }
 

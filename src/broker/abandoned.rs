@@ -40,6 +40,8 @@ pub struct Clearing {
     attempt: Attempt,
     /// Whether the object was absent long enough: then the pods decide.
     confirm: bool,
+    /// Whether a person confirmed that the cluster is gone for good, with all that stood there.
+    gone: bool,
 }
 
 /// What a clearing came to.
@@ -102,9 +104,32 @@ impl Abandonments {
                 record: left.record.clone(),
                 attempt: *attempt,
                 confirm: left.absent.is_some(),
+                gone: false,
             });
         }
         due
+    }
+
+    /// Whether anything may still stand on `cluster`.
+    pub fn stands_on(&self, cluster: &ClusterName) -> bool {
+        self.left.keys().any(|(name, ..)| name == cluster)
+    }
+
+    /// What is to be written of `cluster`, which is gone for good.
+    pub fn gone(&mut self, cluster: &ClusterName, now: Duration) -> Vec<Clearing> {
+        let there = self.left.iter_mut().filter(|((name, ..), _)| name == cluster);
+        let free = there.filter(|(_, left)| !left.busy && now >= left.not_before);
+        free.map(|((name, _, attempt), left)| {
+            left.busy = true;
+            Clearing {
+                cluster: name.clone(),
+                record: left.record.clone(),
+                attempt: *attempt,
+                confirm: true,
+                gone: true,
+            }
+        })
+        .collect()
     }
 
     /// A clearing came to this. The record that it brought is noted by the caller.
@@ -140,6 +165,9 @@ impl Clearing {
     /// Removes what the attempt left, or finds that nothing is left and writes it down.
     pub async fn carry_out(&self, term: &Term) -> Cleared {
         let hands = &term.hands;
+        if self.gone {
+            return self.write(term, hands).await;
+        }
         let Some(cluster) = hands.clusters.get(&self.cluster) else {
             return Cleared::NotYet;
         };

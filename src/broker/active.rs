@@ -18,7 +18,6 @@ use crate::model::{ClusterName, Domain, Epoch, InstallationId};
 use crate::ports::Error;
 use crate::ports::store::Coordination;
 use crate::routing::Settings;
-use crate::submission::Record;
 use crate::telemetry::Metrics;
 
 /// What a term is made from, the same in every term.
@@ -77,6 +76,7 @@ impl Candidate {
         let (inputs, learned) = mpsc::channel(1024);
         let reader = Reader {
             store: Arc::clone(&self.hands.store),
+            coordination: Arc::clone(&self.coordination),
             clock: Arc::clone(&self.hands.clock),
             domain: self.domain.clone(),
             inputs: inputs.clone(),
@@ -104,9 +104,15 @@ impl Candidate {
         for record in persistently("wishes", || reader.open_wishes()).await {
             scheduler.found(record);
         }
+        for name in &names {
+            let what = format!("wishes of {name}");
+            let wishes = persistently(&what, || reader.wishes_of(name)).await;
+            scheduler.wished(name, wishes);
+        }
         let mut helpers = self.watch_clusters(epoch, &inputs);
         helpers.spawn(reader.clone().backlog());
-        helpers.spawn(reader.clone().live(names));
+        helpers.spawn(reader.clone().live(names.clone()));
+        helpers.spawn(reader.clone().cluster_wishes(names));
         helpers.spawn(reader.wishes());
         helpers.spawn(forward_arrivals(arrivals, inputs));
         tokio::select! {
@@ -137,14 +143,14 @@ impl Candidate {
 }
 
 /// What `read` gives, asked for until the store answers.
-async fn persistently<F, R>(what: &str, read: F) -> Vec<Record>
+async fn persistently<F, R, T>(what: &str, read: F) -> T
 where
     F: Fn() -> R,
-    R: Future<Output = Result<Vec<Record>, Error>>,
+    R: Future<Output = Result<T, Error>>,
 {
     loop {
         match read().await {
-            Ok(records) => return records,
+            Ok(found) => return found,
             Err(error) => {
                 tracing::warn!(%error, what, "can't be read");
                 tokio::time::sleep(Duration::from_secs(1)).await;

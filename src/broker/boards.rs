@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use super::health::{Health, Verdict};
 use super::scheduler::Term;
+use super::wishes::Wishes;
 use crate::model::{ClusterName, QueueName, SubmissionId};
 use crate::ports::Error;
 use crate::ports::store::{ClusterBoard, QueueBoard, WaitingHead};
@@ -60,6 +61,8 @@ impl Boards {
         counts: &HashMap<QueueName, (u64, u64)>,
         live: &HashMap<ClusterName, u64>,
         health: &HashMap<ClusterName, Health>,
+        wishes: &Wishes,
+        brakes: &HashMap<ClusterName, String>,
     ) -> Sheets {
         self.written_at = Some(now);
         let mut sheets = Sheets::default();
@@ -88,6 +91,8 @@ impl Boards {
                 healthy: message.is_none(),
                 message,
                 live,
+                closed: wishes.closed(name),
+                brake: brakes.get(name).cloned(),
                 at: None,
             };
             if self.clusters.insert(name.clone(), board.clone()).as_ref() != Some(&board) {

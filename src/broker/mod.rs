@@ -12,6 +12,7 @@ pub mod hands;
 pub mod health;
 pub mod strangers;
 pub mod abandoned;
+pub mod wishes;
 pub mod boards;
 pub mod scheduler;
 pub mod readers;

@@ -9,7 +9,7 @@ use tokio::sync::mpsc;
 use super::scheduler::Input;
 use crate::model::{Clock, ClusterName, Domain};
 use crate::ports::Error;
-use crate::ports::store::Store;
+use crate::ports::store::{ClusterWishes, Coordination, Store};
 use crate::submission::Record;
 
 /// How often new submissions of other pods are read.
@@ -22,12 +22,16 @@ const FULL_EVERY: Duration = Duration::from_secs(600);
 const LIVE_EVERY: Duration = Duration::from_secs(30);
 /// How often wishes are read.
 const WISHES_EVERY: Duration = Duration::from_secs(1);
+/// How often the wishes of clusters are read.
+const CLUSTER_WISHES_EVERY: Duration = Duration::from_secs(2);
 
 /// What a reader needs.
 #[derive(Clone)]
 pub struct Reader {
     /// The store.
     pub store: Arc<dyn Store>,
+    /// Where wishes of clusters stand.
+    pub coordination: Arc<dyn Coordination>,
     /// The clock.
     pub clock: Arc<dyn Clock>,
     /// The domain.
@@ -125,6 +129,26 @@ impl Reader {
                 Err(error) => tracing::debug!(%error, "wishes can't be read"),
             }
             tokio::time::sleep(WISHES_EVERY).await;
+        }
+    }
+
+    /// Reads what people wish of `cluster`.
+    pub async fn wishes_of(&self, cluster: &ClusterName) -> Result<ClusterWishes, Error> {
+        self.coordination.cluster_wishes(&self.domain, cluster).await
+    }
+
+    /// Reads what people wish of `clusters` for ever.
+    pub async fn cluster_wishes(self, clusters: Vec<ClusterName>) {
+        while !self.inputs.is_closed() {
+            tokio::time::sleep(CLUSTER_WISHES_EVERY).await;
+            for name in &clusters {
+                match self.wishes_of(name).await {
+                    Ok(wishes) => drop(self.inputs.send(Input::Wishes(name.clone(), wishes)).await),
+                    Err(error) => {
+                        tracing::debug!(%error, cluster.name = %name, "wishes of a cluster can't be read");
+                    }
+                }
+            }
         }
     }
 }

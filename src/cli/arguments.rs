@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::clusters::{Clusters, Listing};
 use crate::app::{DevOptions, Installation, ServeOptions};
 use crate::model::{QueueName, SubmissionId};
 use crate::telemetry::Format;
@@ -68,6 +69,10 @@ pub enum Command {
     List(List),
     /// Ask for a submission's end
     Cancel(Cancel),
+    /// Clusters: list, close, empty or give up one
+    Clusters(Clusters),
+    /// List the job queues and why their heads wait
+    Queues(Listing),
     /// Check a configuration, telling every fault at once
     CheckConfig {
         /// The configuration file

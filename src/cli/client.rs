@@ -12,9 +12,10 @@ use ureq::{Agent, Body};
 
 use super::arguments::ApiOptions;
 use super::exit::Exit;
+use crate::api::{ClusterLine, Clusters, Queues};
 use crate::error::Violation;
 use crate::lookup::{Listing, Status};
-use crate::model::SubmissionId;
+use crate::model::{ClusterName, SubmissionId};
 
 /// How long a call may take beside what it asks the API to wait.
 const PATIENCE: Duration = Duration::from_secs(20);
@@ -159,6 +160,34 @@ impl Client {
         self.call(Method::GET, &path, b"", Duration::ZERO)
     }
 
+    /// The clusters.
+    pub fn clusters(&self) -> Result<Clusters, Failure> {
+        self.call(Method::GET, "/v1/clusters", b"", Duration::ZERO)
+    }
+
+    /// The job queues.
+    pub fn queues(&self) -> Result<Queues, Failure> {
+        self.call(Method::GET, "/v1/queues", b"", Duration::ZERO)
+    }
+
+    /// Sets a wish of a cluster, or takes it back.
+    pub fn wish(
+        &self,
+        method: &str,
+        cluster: &ClusterName,
+        wish: &str,
+        body: &Value,
+    ) -> Result<ClusterLine, Failure> {
+        let method = Method::from_bytes(method.as_bytes()).unwrap_or_default();
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let path = format!("/v1/clusters/{cluster}/{wish}");
+        self.call(method, &path, body.as_bytes(), Duration::ZERO)
+    }
+
     fn call<T: DeserializeOwned>(
         &self,
         method: Method,
@@ -201,7 +230,12 @@ impl Client {
         };
         let known = problem["type"].as_str().unwrap_or_default();
         Err(match status.as_u16() {
-            404 if known.ends_with(":unknown-submission") => Failure::Unknown(detail),
+            404 if [":unknown-submission", ":unknown-cluster"]
+                .iter()
+                .any(|kind| known.ends_with(kind)) =>
+            {
+                Failure::Unknown(detail)
+            }
             400 | 409 | 413 => Failure::Refused {
                 detail,
                 violations: serde_json::from_value(problem["violations"].clone()).unwrap_or_default(),

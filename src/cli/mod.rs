@@ -2,6 +2,7 @@
 
 mod arguments;
 mod client;
+mod clusters;
 mod commands;
 mod documents;
 mod exit;
@@ -21,6 +22,7 @@ use clap::Parser;
 
 pub use arguments::{ApiOptions, Cli, Command, Output};
 pub use client::{Client, Failure};
+pub use clusters::{ClusterCommand, Clusters, ConfirmLost, Cordon, Drain, Listing, Named, Why};
 pub use exit::Exit;
 pub use view::View;
 
@@ -39,6 +41,8 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Status(status) => answered(|out| commands::status(&status, out)),
         Command::List(list) => answered(|out| commands::list(&list, out)),
         Command::Cancel(cancel) => answered(|out| commands::cancel(&cancel, out)),
+        Command::Clusters(clusters) => answered(|out| clusters::clusters(&clusters, out)),
+        Command::Queues(queues) => answered(|out| clusters::queues(&queues, out)),
         Command::CheckConfig { config } => answered(|out| offline::check_config(&config, out)),
         Command::Openapi => answered(offline::openapi),
         Command::ConfigSchema => answered(offline::config_schema),

@@ -3,6 +3,7 @@
 use comfy_table::presets::NOTHING;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table};
 
+use crate::api::{ClusterLine, QueueLine};
 use crate::lookup::Status;
 use crate::model::timestamp_text;
 
@@ -69,6 +70,61 @@ pub(super) fn of_one(status: &Status) -> String {
         Some(detail) => format!("{}\n\n{detail}", text(table)),
         None => text(table),
     }
+}
+
+/// One line for each cluster.
+pub(super) fn of_clusters(clusters: &[ClusterLine]) -> String {
+    let mut table = plain(None);
+    table.set_header(["CLUSTER", "TAKES JOBS", "LIVE", "WHY"]);
+    for line in clusters {
+        let takes_jobs = match line.healthy {
+            _ if line.cordon.is_some() || line.drain.is_some() => "no",
+            Some(true) => "yes",
+            Some(false) => "no",
+            None => "unknown",
+        };
+        let live = line.live.to_string();
+        table.add_row([line.name.as_str(), takes_jobs, &live, &closed_for(line)]);
+    }
+    text(table)
+}
+
+/// Everything that is told of a cluster beside that it takes jobs.
+fn closed_for(line: &ClusterLine) -> String {
+    let by = |author: &Option<String>| author.as_ref().map(|a| format!(" ({a})")).unwrap_or_default();
+    let cordon = line.cordon.as_ref().map(|cordon| {
+        let until = cordon
+            .until
+            .map(|until| format!(" until {}", timestamp_text(until)));
+        let (by, until) = (by(&cordon.author), until.unwrap_or_default());
+        format!("cordoned{until}: {}{by}", cordon.reason)
+    });
+    let drain = line.drain.as_ref().map(|drain| {
+        let deadline = timestamp_text(drain.deadline);
+        format!(
+            "being emptied by {deadline}: {}{}",
+            drain.reason,
+            by(&drain.author)
+        )
+    });
+    let lost = line.lost_confirmed.as_ref();
+    let lost = lost.map(|lost| format!("loss confirmed: {}{}", lost.reason, by(&lost.author)));
+    let parts = [line.message.clone(), line.brake.clone(), cordon, drain, lost];
+    parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// One line for each job queue, with why its first head waits.
+pub(super) fn of_queues(queues: &[QueueLine]) -> String {
+    let mut table = plain(None);
+    table.set_header(["QUEUE", "WAITING", "LIVE", "HEAD", "WHY"]);
+    for line in queues {
+        let (waiting, live) = (line.waiting.to_string(), line.live.to_string());
+        let head = line.heads.first();
+        let id = head.map_or("", |head| head.id.as_str());
+        let why = head.map(|head| format!("{}: {}", head.reason, head.message));
+        table.add_row([line.name.as_str(), &waiting, &live, id, &why.unwrap_or_default()]);
+    }
+    text(table)
 }
 
 /// Reason, message and exit code in one text.

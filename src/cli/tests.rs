@@ -1,5 +1,7 @@
 //! The command line against an API that answers as it is told to.
 
+mod wishes;
+
 use std::io::{BufRead, BufReader, Read, Write};
 use std::net::TcpListener;
 use std::path::PathBuf;
@@ -66,6 +68,8 @@ fn run(arguments: &[&str]) -> (String, Result<Exit, Failure>) {
         Command::Status(status) => commands::status(&status, &mut out),
         Command::List(list) => commands::list(&list, &mut out),
         Command::Cancel(cancel) => commands::cancel(&cancel, &mut out),
+        Command::Clusters(wished) => super::clusters::clusters(&wished, &mut out),
+        Command::Queues(queues) => super::clusters::queues(&queues, &mut out),
         Command::CheckConfig { config } => offline::check_config(&config, &mut out),
         Command::Openapi => offline::openapi(&mut out),
         Command::ConfigSchema => offline::config_schema(&mut out),

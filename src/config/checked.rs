@@ -98,6 +98,8 @@ pub struct Timing {
     pub submit_settle: Duration,
     /// How long after a record's end its unfinished object is left alone.
     pub end_settle: Duration,
+    /// How long an object must be missing before its submission is lost.
+    pub lost_settle: Duration,
     /// How long a cluster may be silent before jobs on their way to it go elsewhere.
     pub failover_after: Duration,
     /// How long a cancel for an unknown ID is remembered.

@@ -206,6 +206,7 @@ fn timing(raw: &RawTiming, checks: &mut Checks) -> Timing {
         create_settle: read("createSettle", &raw.create_settle, 90),
         submit_settle: read("submitSettle", &raw.submit_settle, 180),
         end_settle: read("endSettle", &raw.end_settle, 600),
+        lost_settle: read("lostSettle", &raw.lost_settle, 60),
         failover_after: read("failoverAfter", &raw.failover_after, 600),
         cancel_memory: read("cancelMemory", &raw.cancel_memory, 3600),
     }

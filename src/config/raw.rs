@@ -124,6 +124,9 @@ pub(super) struct RawTiming {
     pub(super) submit_settle: Option<String>,
     /// How long after a record's end its unfinished object is left alone. Default: `10m`.
     pub(super) end_settle: Option<String>,
+    /// How long an object must be missing before its submission is lost; and a cluster be unreachable before a confirmed
+    /// loss means all that is there. Default: `60s`.
+    pub(super) lost_settle: Option<String>,
     /// How long a cluster with `onUnreachable: move` may be silent before jobs on their way to it go elsewhere. Default:
     /// `10m`.
     pub(super) failover_after: Option<String>,

@@ -73,6 +73,12 @@ fn short_times(config: &Config, checks: &mut Checks) {
             "the time that an API server's restart may take",
         ),
         (
+            "timing.lostSettle",
+            timing.lost_settle,
+            seconds(30),
+            "the time that an object that is replaced by hand may be missing",
+        ),
+        (
             "timing.endSettle",
             timing.end_settle,
             seconds(60),

@@ -83,8 +83,26 @@ pub(super) fn fail(
     end(rules, &counted, at, State::Failed, Some(cause), message)
 }
 
+/// Its cluster is gone for good with all that ran there, says a person. Whether a driver had started there can't be known
+/// any more, so only a job whose `retry.on` names `Lost` is run again.
+pub(super) fn cluster_gone(rules: &Rules, record: &Record, at: Timestamp, message: &str) -> Step {
+    match record.state {
+        State::Dispatching | State::Submitted | State::Held | State::Running => {
+            fail(rules, record, at, Reason::Lost, message, true)
+        }
+        State::Queued
+        | State::Retrying
+        | State::Cancelling
+        | State::Succeeded
+        | State::Failed
+        | State::Cancelled
+        | State::Rejected => Step::Illegal,
+    }
+}
+
 /// Before any driver ran, time was up. An object that isn't picked up is its cluster's fault and doesn't count as a try; a
-/// driver that doesn't start does, and after the last try the attempt is stopped for good.
+/// driver that doesn't start does, and after the last try the attempt is stopped for good. To be withdrawn from a cluster
+/// that is being emptied doesn't count either.
 pub(super) fn not_started(record: &Record, at: Timestamp, reason: Reason, message: &str) -> Step {
     match record.state {
         State::Submitted | State::Held => {}
@@ -99,7 +117,8 @@ pub(super) fn not_started(record: &Record, at: Timestamp, reason: Reason, messag
         | State::Rejected => return Step::Illegal,
     }
     let mut next = record.clone();
-    next.tries += u32::from(reason != Reason::PickupTimeout);
+    let uncounted = [Reason::PickupTimeout, Reason::Drained].contains(&reason);
+    next.tries += u32::from(!uncounted);
     let again = next.tries < next.retry.max_attempts.max(1) && !record.cancel_requested;
     let to = if again { State::Retrying } else { State::Cancelling };
     Step::Next(Box::new(moved(&next, at, to, Some(reason), message)))

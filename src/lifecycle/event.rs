@@ -63,6 +63,16 @@ pub enum Happening {
     Observed(Box<Observation>),
     /// The object is gone and nobody saw its end, by the proof of the design's §10.
     Lost,
+    /// A person confirmed that the cluster, which can't be reached, is gone for good with all that ran there.
+    ClusterGone {
+        /// For people.
+        message: String,
+    },
+    /// The object is missing together with too many others of its cluster to be called lost; or isn't any more.
+    Doubted {
+        /// For people; absent where the doubt is over.
+        message: Option<String>,
+    },
     /// Somebody asked for the end.
     CancelRequested,
     /// The scheduler begins to stop the attempt, for a cancel or a time-out.
@@ -72,7 +82,7 @@ pub enum Happening {
         /// For people.
         message: String,
     },
-    /// The attempt didn't get as far as a running driver in time: `PickupTimeout` or `StartTimeout`.
+    /// The attempt didn't get as far as a running driver in time: `PickupTimeout`, `StartTimeout` or `Drained`.
     NotStarted {
         /// Which.
         reason: Reason,

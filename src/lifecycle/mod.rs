@@ -1,6 +1,7 @@
 //! The rules by which a record moves. [`Rules::step`] is the only place that knows them: a pure function, total over
 //! states and events, without IO and without a clock.
 
+mod doubt;
 mod ending;
 mod event;
 mod observed;

@@ -6,7 +6,7 @@ use jiff::Timestamp;
 
 use super::event::{Event, Happening, Step};
 use super::sentence::sentence;
-use super::{ending, observed};
+use super::{doubt, ending, observed};
 use crate::model::Epoch;
 use crate::submission::{Abandoned, HISTORY_MAX, Reason, Record, State, Transition, Verdict};
 
@@ -62,6 +62,8 @@ impl Rules {
             Happening::Refused { .. } | Happening::Created { .. } => Step::Illegal,
             Happening::Observed(observation) => observed::observe(self, record, observation, at),
             Happening::Lost => self.lost(record, at),
+            Happening::ClusterGone { message } => ending::cluster_gone(self, record, at, message),
+            Happening::Doubted { message } => doubt::doubted(record, at, message.as_deref()),
             Happening::CancelRequested => self.cancel_requested(record, at),
             Happening::Stopped { reason, message } => stopped(record, at, *reason, message),
             Happening::NotStarted { reason, message } => ending::not_started(record, at, *reason, message),
@@ -172,15 +174,10 @@ impl Rules {
                 if timed_out.is_some() {
                     return ending::end(self, record, at, State::Failed, timed_out, &message);
                 }
+                let told = reason == Some(Reason::Cancelled) && !message.is_empty();
+                let message = if told { &message } else { "cancelled on request" };
                 let cancelled = Some(Reason::Cancelled);
-                ending::end(
-                    self,
-                    record,
-                    at,
-                    State::Cancelled,
-                    cancelled,
-                    "cancelled on request",
-                )
+                ending::end(self, record, at, State::Cancelled, cancelled, message)
             }
             State::Retrying => Step::Next(Box::new(requeued(record, at, reason, &message, not_before))),
             State::Queued

@@ -4,7 +4,7 @@
 mod cursor;
 mod duration;
 mod history;
-mod moment;
+pub(crate) mod moment;
 mod status;
 
 pub use cursor::{Cursor, InvalidCursor};

@@ -1,6 +1,6 @@
 //! Times on the wire: RFC 3339 in UTC with exactly three digits of milliseconds, so that texts sort by time.
 
-pub(super) mod required {
+pub(crate) mod required {
     use jiff::Timestamp;
     use serde::{Deserialize, Deserializer, Serializer};
 
@@ -13,7 +13,7 @@ pub(super) mod required {
     }
 }
 
-pub(super) mod optional {
+pub(crate) mod optional {
     use jiff::Timestamp;
     use serde::{Deserialize, Deserializer, Serializer};
 

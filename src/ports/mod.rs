@@ -5,6 +5,7 @@ pub mod cluster;
 pub mod queue;
 pub mod service;
 pub mod store;
+mod wishes;
 
 use std::time::Duration;
 

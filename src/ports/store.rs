@@ -9,6 +9,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::Error;
+pub use super::wishes::{ClusterWish, ClusterWishes, Cordon, Drain, DrainThen, LostConfirmed, WishKind};
 use crate::model::{ClusterName, Domain, Epoch, InstallationId, QueueName, SubmissionId, Version};
 use crate::submission::{BacklogEntry, Change, Reason, Record, RecordKey, SpecTexts};
 
@@ -130,6 +131,12 @@ pub struct ClusterBoard {
     /// Live submissions.
     #[serde(default)]
     pub live: u64,
+    /// How and why the active scheduler has closed it for a person's wish.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub closed: Option<String>,
+    /// Why missing objects aren't called lost, where too many are missing.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub brake: Option<String>,
     /// When it was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -205,6 +212,26 @@ pub trait Coordination: Send + Sync {
         name: &ClusterName,
         identity: &str,
         epoch: Epoch,
+    ) -> Result<bool, Error>;
+
+    /// What people wish of a cluster, strongly consistent.
+    async fn cluster_wishes(&self, domain: &Domain, name: &ClusterName) -> Result<ClusterWishes, Error>;
+
+    /// Sets one wish of a cluster, in the place of an earlier one of its kind. Board, identity and the other wishes stay.
+    async fn set_cluster_wish(
+        &self,
+        domain: &Domain,
+        name: &ClusterName,
+        wish: &ClusterWish,
+    ) -> Result<(), Error>;
+
+    /// Takes one wish away: with `at` only the one of that time. Whether there was such a one.
+    async fn remove_cluster_wish(
+        &self,
+        domain: &Domain,
+        name: &ClusterName,
+        kind: WishKind,
+        at: Option<Timestamp>,
     ) -> Result<bool, Error>;
 
     /// Writes what the scheduler of `epoch` says of a queue. Fenced as [`Self::write_cluster`].

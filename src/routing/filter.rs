@@ -21,7 +21,8 @@ pub(super) fn allowed(settings: Option<&ClusterSettings>, queue: &QueueName, sha
 
 /// Whether the cluster takes anything now, whatever its size.
 pub(super) fn open(view: &View, settings: &ClusterSettings, limit: Duration, now: Duration) -> Option<Cause> {
-    healthy(view)
+    uncordoned(view)
+        .or_else(|| healthy(view))
         .or_else(|| fresh(view, limit, now))
         .or_else(|| below_max_live(view, settings))
         .or_else(|| below_max_pending(view, settings))
@@ -54,6 +55,10 @@ fn serves_version(settings: &ClusterSettings, shape: &Shape) -> Option<Cause> {
     (!serves).then(|| Cause::SparkVersion {
         served: Arc::from(settings.spark_versions.as_slice()),
     })
+}
+
+fn uncordoned(view: &View) -> Option<Cause> {
+    view.cordoned.clone().map(Cause::Cordoned)
 }
 
 fn healthy(view: &View) -> Option<Cause> {

@@ -86,6 +86,8 @@ pub struct RecordedCluster {
     pub spark_versions: Vec<String>,
     /// Why it can't be given objects; absent: it can.
     pub unhealthy: Option<String>,
+    /// How and why a person closed it; absent: open.
+    pub cordoned: Option<String>,
     /// The submissions that occupy it.
     pub live: u64,
     /// The most of them; absent: no limit.
@@ -231,6 +233,7 @@ impl Router {
             queues: settings.queues.clone(),
             spark_versions: settings.spark_versions.clone(),
             unhealthy: view.unhealthy.as_deref().map(str::to_owned),
+            cordoned: view.cordoned.as_deref().map(str::to_owned),
             live: view.live,
             max_live: settings.limits.max_live,
             pending: view.pending,

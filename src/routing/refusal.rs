@@ -35,6 +35,8 @@ pub enum Cause {
         /// Those it serves.
         served: Arc<[String]>,
     },
+    /// A person closed it: in what way, and why.
+    Cordoned(Arc<str>),
     /// It can't be reached, or refuses us.
     Unhealthy(Arc<str>),
     /// Its capacity was never read.
@@ -108,7 +110,9 @@ impl Cause {
                 Kind::NotAllowed
             }
             Self::TooSmall(_) => Kind::TooSmall,
-            Self::Unhealthy(_) | Self::NoView | Self::StaleView { .. } => Kind::Unavailable,
+            Self::Cordoned(_) | Self::Unhealthy(_) | Self::NoView | Self::StaleView { .. } => {
+                Kind::Unavailable
+            }
             Self::MaxPending { .. } | Self::Pace { .. } => Kind::Paced,
             Self::MaxLive { .. } | Self::Held { .. } | Self::NoRoom(_) => Kind::Full,
         }
@@ -122,6 +126,7 @@ impl fmt::Display for Cause {
             Self::NotSelected => f.write_str("isn't among the selected clusters"),
             Self::Excluded => f.write_str("doesn't know a field of the spec"),
             Self::SparkVersion { served } => write!(f, "serves Spark {}", served.join(", ")),
+            Self::Cordoned(why) => f.write_str(why),
             Self::Unhealthy(why) => write!(f, "unhealthy: {why}"),
             Self::NoView => f.write_str("its capacity isn't known yet"),
             Self::StaleView { age, limit } => write!(

@@ -166,6 +166,13 @@ impl Router {
         }
     }
 
+    /// Closes a cluster to new submissions, saying in what way and why, or opens it.
+    pub fn set_cordon(&mut self, cluster: &ClusterName, cordoned: Option<String>) {
+        if let Some(view) = self.view_mut(cluster) {
+            view.cordoned = cordoned.map(Arc::from);
+        }
+    }
+
     /// A submission occupies a cluster that this router didn't place: after a takeover. A second call for an ID
     /// replaces the first.
     pub fn adopt_live(&mut self, job: LiveJob) {
@@ -254,9 +261,12 @@ impl Router {
 
     /// Whether a hold on the cluster makes sense: it takes submissions, only not now.
     pub(super) fn takes_jobs(&self, cluster: &ClusterName) -> bool {
-        self.views
-            .iter()
-            .any(|view| view.name == *cluster && view.settings.is_some() && view.unhealthy.is_none())
+        self.views.iter().any(|view| {
+            view.name == *cluster
+                && view.settings.is_some()
+                && view.unhealthy.is_none()
+                && view.cordoned.is_none()
+        })
     }
 
     /// Counts a submission as live; its room is the caller's business.

@@ -18,6 +18,8 @@ pub(super) struct View {
     pub(super) settings: Option<Arc<ClusterSettings>>,
     /// Absent: healthy.
     pub(super) unhealthy: Option<Arc<str>>,
+    /// Absent: open.
+    pub(super) cordoned: Option<Arc<str>>,
     /// When its capacity was read.
     pub(super) at: Option<Duration>,
     pub(super) live: u64,
@@ -73,6 +75,7 @@ impl View {
             name,
             settings: None,
             unhealthy: Some("not connected yet".into()),
+            cordoned: None,
             at: None,
             live: 0,
             pending: 0,

@@ -82,6 +82,21 @@ impl State {
         }
     }
 
+    /// Whether the record follows what the cluster shows of a submitted object.
+    pub const fn is_followed(self) -> bool {
+        match self {
+            Self::Submitted | Self::Held | Self::Running => true,
+            Self::Queued
+            | Self::Dispatching
+            | Self::Retrying
+            | Self::Cancelling
+            | Self::Succeeded
+            | Self::Failed
+            | Self::Cancelled
+            | Self::Rejected => false,
+        }
+    }
+
     /// Whether an attempt of the submission occupies a cluster: from the intent until its end is proven.
     pub const fn is_live(self) -> bool {
         match self {
@@ -143,6 +158,10 @@ words!(
         NodeLost = "NodeLost",
         /// The object is gone and nobody saw its end.
         Lost = "Lost",
+        /// Its object is missing together with many others of its cluster: nothing is decided until a person confirms it.
+        LostUnconfirmed = "LostUnconfirmed",
+        /// Its cluster is being emptied.
+        Drained = "Drained",
         /// Waited longer than `timeouts.queue`.
         QueueTimeout = "QueueTimeout",
         /// Ran longer than `timeouts.run`.

@@ -7,7 +7,7 @@ use spark_broker::submission::Reason;
 
 use crate::Harness;
 
-async fn store(harness: &Harness) -> DynamoStore {
+pub(crate) async fn store(harness: &Harness) -> DynamoStore {
     let (client, table) = (harness.aws.dynamodb(), harness.name("records"));
     table::ensure(&client, &table).await.unwrap();
     DynamoStore::open(client, &table, CopiedTable::Refuse)
@@ -147,6 +147,8 @@ fn unreachable_cluster() -> ClusterBoard {
         healthy: false,
         message: Some("401".into()),
         live: 3,
+        closed: Some("cordoned: upgrade".into()),
+        brake: None,
         at: Some("2026-11-23T05:31:50.100Z".parse().unwrap()),
     }
 }

@@ -13,6 +13,7 @@ mod queue;
 mod records;
 mod specs;
 mod table;
+mod wishes;
 
 #[path = "../support/table.rs"]
 mod documented_table;

@@ -8,13 +8,14 @@ use crate::fault::{Fault, Mode};
 use crate::run::run;
 
 /// Calls of a beat that runs on whatever happens: some of them stand for all.
-const BEATS: [&str; 6] = [
+const BEATS: [&str; 7] = [
     "store.backlog",
     "store.live",
     "store.wishes",
     "lease.read",
     "lease.write",
     "boards.write",
+    "wishes.read",
 ];
 /// Calls that change something for a job.
 const WRITES: [&str; 6] = [

@@ -9,6 +9,7 @@
 mod campaign;
 mod clock;
 mod clusters;
+mod coordination;
 mod fault;
 mod queue;
 mod run;

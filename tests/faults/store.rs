@@ -8,11 +8,9 @@ use std::time::Duration;
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::{Map, Value, json};
-use spark_broker::model::{ClusterName, Domain, Epoch, InstallationId, QueueName, SubmissionId, Version};
+use spark_broker::model::{ClusterName, Domain, Epoch, InstallationId, QueueName, SubmissionId};
 use spark_broker::ports::Error;
-use spark_broker::ports::store::{
-    ClusterBoard, Coordination, Create, Lease, LeaseWrite, Page, QueueBoard, Store, Write,
-};
+use spark_broker::ports::store::{Create, Lease, Page, Store, Write};
 use spark_broker::submission::{
     BacklogEntry, Change, Record, RecordKey, SpecTexts, from_attributes, to_attributes,
 };
@@ -30,11 +28,11 @@ type Item = Map<String, Value>;
 type Versions = Vec<(Instant, Item)>;
 
 #[derive(Debug, Default)]
-struct Inner {
+pub(crate) struct Inner {
     items: BTreeMap<SubmissionId, Versions>,
-    lease: Option<Lease>,
-    boards: BTreeSet<String>,
-    identities: BTreeMap<ClusterName, String>,
+    pub(crate) lease: Option<Lease>,
+    pub(crate) boards: BTreeSet<String>,
+    pub(crate) identities: BTreeMap<ClusterName, String>,
 }
 
 /// The table.
@@ -42,8 +40,8 @@ struct Inner {
 pub struct MemoryStore {
     inner: Mutex<Inner>,
     begun: Instant,
-    installation: InstallationId,
-    faults: Faults,
+    pub(crate) installation: InstallationId,
+    pub(crate) faults: Faults,
 }
 
 impl MemoryStore {
@@ -56,7 +54,7 @@ impl MemoryStore {
         }
     }
 
-    fn lock(&self) -> MutexGuard<'_, Inner> {
+    pub(crate) fn lock(&self) -> MutexGuard<'_, Inner> {
         self.inner.lock().unwrap()
     }
 
@@ -302,94 +300,5 @@ fn page(items: &[Item]) -> Page<Record> {
     Page {
         items: items.iter().map(record).collect(),
         next: None,
-    }
-}
-
-#[async_trait]
-impl Coordination for MemoryStore {
-    async fn lease(&self, _: &Domain) -> Result<Option<Lease>, Error> {
-        self.faults
-            .around("lease.read", async { Ok(self.lock().lease.clone()) })
-            .await
-    }
-
-    async fn write_lease(
-        &self,
-        _: &Domain,
-        seen: Option<Version>,
-        next: &Lease,
-    ) -> Result<LeaseWrite, Error> {
-        self.faults
-            .around("lease.write", async {
-                let mut inner = self.lock();
-                if inner.lease.as_ref() == Some(next) {
-                    return Ok(LeaseWrite::Done);
-                }
-                if inner.lease.as_ref().map(|lease| lease.version) != seen {
-                    return Ok(LeaseWrite::Stale(inner.lease.clone()));
-                }
-                inner.lease = Some(next.clone());
-                Ok(LeaseWrite::Done)
-            })
-            .await
-    }
-
-    async fn write_cluster(
-        &self,
-        _: &Domain,
-        name: &ClusterName,
-        _: &ClusterBoard,
-        _: Epoch,
-    ) -> Result<bool, Error> {
-        let write = async {
-            self.lock().boards.insert(name.to_string());
-            Ok(true)
-        };
-        self.faults.around("boards.write", write).await
-    }
-
-    async fn cluster(&self, _: &Domain, _: &ClusterName) -> Result<Option<ClusterBoard>, Error> {
-        Ok(None)
-    }
-
-    async fn cluster_identity(&self, _: &Domain, name: &ClusterName) -> Result<Option<String>, Error> {
-        let read = async { Ok(self.lock().identities.get(name).cloned()) };
-        self.faults.around("identity.read", read).await
-    }
-
-    async fn set_cluster_identity(
-        &self,
-        _: &Domain,
-        name: &ClusterName,
-        identity: &str,
-        _: Epoch,
-    ) -> Result<bool, Error> {
-        let write = async {
-            self.lock().identities.insert(name.clone(), identity.to_owned());
-            Ok(true)
-        };
-        self.faults.around("identity.write", write).await
-    }
-
-    async fn write_queue(
-        &self,
-        _: &Domain,
-        name: &QueueName,
-        _: &QueueBoard,
-        _: Epoch,
-    ) -> Result<bool, Error> {
-        let write = async {
-            self.lock().boards.insert(name.to_string());
-            Ok(true)
-        };
-        self.faults.around("boards.write", write).await
-    }
-
-    async fn queue(&self, _: &Domain, _: &QueueName) -> Result<Option<QueueBoard>, Error> {
-        Ok(None)
-    }
-
-    async fn installation(&self) -> Result<InstallationId, Error> {
-        Ok(self.installation.clone())
     }
 }

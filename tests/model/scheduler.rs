@@ -5,7 +5,7 @@
 use std::time::Duration;
 
 use spark_broker::broker::attempt::Attempt;
-use spark_broker::broker::plan::{Act, Circumstances, Settling, plan};
+use spark_broker::broker::plan::{Act, Circumstances, Settling, Wished, plan};
 use spark_broker::lifecycle::{Event, Happening, Rules, Step};
 use spark_broker::model::{Epoch, ObjectUid};
 use spark_broker::ports::cluster::CreateError;
@@ -154,6 +154,7 @@ fn planned(model: &Dispatch, world: &World, b: usize) -> Option<Act> {
             in_sight: place.is_none_or(|c| !world.clusters[c].cut_off),
             other_cluster: model.clusters > 1,
             failover: model.moves.then_some(SETTLE),
+            wished: Wished::default(),
             jitter: 0.5,
         },
     ))

@@ -103,6 +103,44 @@ impl<'a> Bed<'a> {
         }
     }
 
+    /// Changes a time of the protocol, for the next start.
+    pub fn timing(&self, key: &str, value: &str) {
+        let mut config: Value = serde_json::from_slice(&std::fs::read(&self.config).unwrap()).unwrap();
+        config["timing"][key] = json!(value);
+        std::fs::write(&self.config, config.to_string()).unwrap();
+    }
+
+    /// Runs a command line against the API; what it printed.
+    pub async fn command(&self, arguments: &[&str]) -> String {
+        let mut command = Command::new(env!("CARGO_BIN_EXE_spark-broker"));
+        command
+            .args(arguments)
+            .args(["--api", &format!("http://{}", self.api)]);
+        let done = tokio::task::spawn_blocking(move || command.output());
+        let done = done.await.unwrap().unwrap();
+        let printed = String::from_utf8_lossy(&done.stdout).into_owned();
+        let told = String::from_utf8_lossy(&done.stderr);
+        assert!(done.status.success(), "{arguments:?}: {told}");
+        printed
+    }
+
+    /// What is told of a cluster, as soon as it `holds`.
+    pub async fn cluster(&self, name: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
+        let mut last = Value::Null;
+        for _ in 0..2_400 {
+            let told = self.get("/v1/clusters").await.unwrap_or_default();
+            let all = told["clusters"].as_array().cloned().unwrap_or_default();
+            if let Some(line) = all.into_iter().find(|line| line["name"] == name) {
+                if holds(&line) {
+                    return line;
+                }
+                last = line;
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("not yet: {what}: {last:#}");
+    }
+
     /// Starts `serve`.
     pub fn start(&mut self) {
         let mut serve = Command::new(env!("CARGO_BIN_EXE_spark-broker"));

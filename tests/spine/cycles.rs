@@ -206,7 +206,7 @@ impl<'a> Judge<'a> {
         let serves = versions.is_empty() || version.is_none_or(|wanted| versions.contains(wanted));
         let causes = [
             (!served || !chosen || excluded || !serves, "selection"),
-            (before.unhealthy.is_some(), "health"),
+            (before.unhealthy.is_some() || before.cordoned.is_some(), "health"),
             (room.age_ms.is_none_or(|age| age > room.age_limit_ms), "view"),
             (
                 before.max_live.is_some_and(|most| cluster.live >= most),

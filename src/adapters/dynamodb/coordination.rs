@@ -3,14 +3,17 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::AttributeValue;
+use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use super::expression::Condition;
-use super::{DynamoStore, Item, Put, item, put, table};
+use super::{DynamoStore, Item, Put, item, put, table, wishes};
 use crate::adapters::aws::port_error;
 use crate::model::{ClusterName, Domain, Epoch, InstallationId, QueueName, Version};
 use crate::ports::Error;
-use crate::ports::store::{ClusterBoard, Coordination, Lease, LeaseWrite, QueueBoard};
+use crate::ports::store::{
+    ClusterBoard, ClusterWish, ClusterWishes, Coordination, Lease, LeaseWrite, QueueBoard, WishKind,
+};
 
 /// The attribute of a cluster's or a queue's item that holds what it says of itself; wishes stand beside it.
 const BOARD: &str = "board";
@@ -88,6 +91,31 @@ impl Coordination for DynamoStore {
     ) -> Result<bool, Error> {
         let value = AttributeValue::S(identity.to_owned());
         self.set(&cluster_key(domain, name), IDENTITY, value, epoch).await
+    }
+
+    async fn cluster_wishes(&self, domain: &Domain, name: &ClusterName) -> Result<ClusterWishes, Error> {
+        let stored = self.read(&cluster_key(domain, name)).await?;
+        stored.map_or_else(|| Ok(ClusterWishes::default()), wishes::of)
+    }
+
+    async fn set_cluster_wish(
+        &self,
+        domain: &Domain,
+        name: &ClusterName,
+        wish: &ClusterWish,
+    ) -> Result<(), Error> {
+        let (attribute, value) = (wishes::attribute(wish.kind()), wishes::value(wish)?);
+        self.set_wish(&cluster_key(domain, name), attribute, value).await
+    }
+
+    async fn remove_cluster_wish(
+        &self,
+        domain: &Domain,
+        name: &ClusterName,
+        kind: WishKind,
+        at: Option<Timestamp>,
+    ) -> Result<bool, Error> {
+        self.remove_wish(&cluster_key(domain, name), kind, at).await
     }
 
     async fn write_queue(

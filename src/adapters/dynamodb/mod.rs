@@ -11,6 +11,7 @@ mod item;
 mod records;
 mod specs;
 pub mod table;
+mod wishes;
 
 use std::collections::HashMap;
 

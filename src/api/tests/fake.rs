@@ -10,7 +10,8 @@ use crate::model::{ClusterName, Domain, Epoch, InstallationId, QueueName, Submis
 use crate::ports::Error;
 use crate::ports::service::{Cancelled, Readiness, Service, Submitted};
 use crate::ports::store::{
-    ClusterBoard, Coordination, Create, Lease, LeaseWrite, Page, QueueBoard, Store, Write,
+    ClusterBoard, ClusterWish, ClusterWishes, Coordination, Create, Lease, LeaseWrite, Page, QueueBoard,
+    Store, WishKind, Write,
 };
 use crate::submission::{BacklogEntry, Change, NewRecord, Record, RecordKey, SpecTexts};
 
@@ -24,6 +25,7 @@ pub(super) struct Fake {
     pub(super) submitted: Mutex<Option<Submitted>>,
     pub(super) cancelled: Mutex<Option<Cancelled>>,
     pub(super) board: Mutex<Option<QueueBoard>>,
+    pub(super) wishes: Mutex<BTreeMap<ClusterName, ClusterWishes>>,
     pub(super) missing: Mutex<Vec<String>>,
     pub(super) sender: Mutex<Option<String>>,
 }
@@ -162,6 +164,45 @@ impl Coordination for Fake {
         _: Epoch,
     ) -> Result<bool, Error> {
         unreachable!("the API doesn't write")
+    }
+
+    async fn cluster_wishes(&self, _: &Domain, name: &ClusterName) -> Result<ClusterWishes, Error> {
+        self.up()?;
+        let wishes = self.wishes.lock().unwrap();
+        Ok(wishes.get(name).cloned().unwrap_or_default())
+    }
+
+    async fn set_cluster_wish(
+        &self,
+        _: &Domain,
+        name: &ClusterName,
+        wish: &ClusterWish,
+    ) -> Result<(), Error> {
+        self.up()?;
+        let mut all = self.wishes.lock().unwrap();
+        let wishes = all.entry(name.clone()).or_default();
+        match wish.clone() {
+            ClusterWish::Cordon(cordon) => wishes.cordon = Some(cordon),
+            ClusterWish::Drain(drain) => wishes.drain = Some(drain),
+            ClusterWish::LostConfirmed(lost) => wishes.lost_confirmed = Some(lost),
+        }
+        Ok(())
+    }
+
+    async fn remove_cluster_wish(
+        &self,
+        _: &Domain,
+        name: &ClusterName,
+        kind: WishKind,
+        _: Option<Timestamp>,
+    ) -> Result<bool, Error> {
+        let mut all = self.wishes.lock().unwrap();
+        let wishes = all.entry(name.clone()).or_default();
+        Ok(match kind {
+            WishKind::Cordon => wishes.cordon.take().is_some(),
+            WishKind::Drain => wishes.drain.take().is_some(),
+            WishKind::LostConfirmed => wishes.lost_confirmed.take().is_some(),
+        })
     }
 
     async fn write_queue(&self, _: &Domain, _: &QueueName, _: &QueueBoard, _: Epoch) -> Result<bool, Error> {

@@ -3,6 +3,7 @@
 mod edges;
 mod fake;
 mod list;
+mod wishes;
 
 use std::sync::Arc;
 use std::time::Duration;
@@ -378,10 +379,8 @@ async fn waiting_ends_with_the_appearance_a_change_the_end_or_the_time() {
     );
     assert_eq!(ended.body["terminal"], true);
     assert!(before.elapsed() < Duration::from_secs(6));
-    assert_eq!(
-        get(&fake, "/v1/submissions/nope?wait=2s").await.status,
-        StatusCode::NOT_FOUND
-    );
+    let nobody = get(&fake, "/v1/submissions/nope?wait=2s").await;
+    assert_eq!(nobody.status, StatusCode::NOT_FOUND);
 }
 
 #[tokio::test(start_paused = true)]

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{Act, Circumstances, picking_up, take};
+use super::{Act, Circumstances, picking_up, take, wished};
 use crate::broker::attempt::Attempt;
 use crate::lifecycle::{Happening, is_spent};
 use crate::submission::{RawState, Reason, Record, State};
@@ -130,7 +130,7 @@ fn missing(attempt: &Attempt, at: &Circumstances<'_>, driver: &DriverSight) -> A
         return Act::Look;
     }
     match driver {
-        DriverSight::Absent => take(&attempt.record, at, Happening::Lost).unwrap_or(Act::Rest),
+        DriverSight::Absent => wished::lost(attempt, at),
         DriverSight::Unseen | DriverSight::Seen(_) => Act::ListPods,
     }
 }

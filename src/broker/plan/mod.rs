@@ -5,7 +5,9 @@ mod dispatching;
 mod following;
 mod picking_up;
 mod stopping;
+mod wished;
 pub(super) use stopping::left_alone;
+pub use wished::{Emptied, Loss, Wished};
 #[cfg(test)]
 mod tests;
 
@@ -91,6 +93,8 @@ pub struct Circumstances<'a> {
     pub other_cluster: bool,
     /// How long its cluster may be silent before the attempt is given up there; absent: for ever.
     pub failover: Option<Duration>,
+    /// What people wish of the attempt's cluster.
+    pub wished: Wished,
     /// A random number of 0 to 1, for jitter.
     pub jitter: f64,
 }
@@ -100,6 +104,10 @@ pub fn plan(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     let record = &attempt.record;
     if let Some(until) = attempt.memory.pause_until.filter(|until| *until > at.now) {
         return Act::Wait(until);
+    }
+    let is_ours = record.epoch == Some(at.epoch);
+    if let Some(act) = wished::next(attempt, at).filter(|_| is_ours || record.state.is_followed()) {
+        return act;
     }
     match record.state {
         State::Dispatching | State::Retrying | State::Cancelling if record.epoch != Some(at.epoch) => {

@@ -86,7 +86,7 @@ fn start(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
     Some(not_started(attempt, at, Reason::StartTimeout, message))
 }
 
-fn not_started(attempt: &Attempt, at: &Circumstances<'_>, reason: Reason, message: String) -> Act {
+pub(super) fn not_started(attempt: &Attempt, at: &Circumstances<'_>, reason: Reason, message: String) -> Act {
     take(&attempt.record, at, Happening::NotStarted { reason, message }).unwrap_or(Act::Rest)
 }
 
@@ -116,6 +116,7 @@ fn is_before_the_start(reason: Reason) -> bool {
     [
         Reason::PickupTimeout,
         Reason::StartTimeout,
+        Reason::Drained,
         Reason::SubmissionFailed,
         Reason::NoCapacity,
     ]

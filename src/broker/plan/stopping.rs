@@ -143,7 +143,7 @@ fn shows_submission_returned(last: &ObjectState, saw_driver: bool) -> bool {
     }
 }
 
-fn over(record: &Record, at: &Circumstances<'_>) -> Act {
+pub(super) fn over(record: &Record, at: &Circumstances<'_>) -> Act {
     let secs = backoff_secs(record.tries, at.jitter);
     let not_before = at.wall.checked_add(SignedDuration::from_secs(secs)).ok();
     take(record, at, Happening::AttemptOver { not_before }).unwrap_or(Act::Rest)

@@ -25,6 +25,7 @@ const REFUSED_INTENT: SignedDuration = SignedDuration::from_secs(30);
 impl Scheduler {
     /// Plans and starts the next act of every attempt about which something is new.
     pub(super) fn act(&mut self) {
+        self.count_missing();
         for id in std::mem::take(&mut self.dirty) {
             let Some(slot) = self.live.get(&id).filter(|slot| !slot.busy) else {
                 continue;
@@ -65,6 +66,7 @@ impl Scheduler {
                     .is_some_and(Health::is_in_sight),
                 other_cluster: self.has_other_cluster(&attempt.record),
                 failover: cluster.and_then(|name| self.term.failover(name)),
+                wished: self.wishes.of(&attempt.record),
                 jitter: rand::random(),
             },
         )

@@ -7,6 +7,7 @@ mod acts;
 mod pickups;
 mod placing;
 mod sightings;
+mod wishing;
 
 use std::cmp::Reverse;
 use std::collections::{BTreeSet, BinaryHeap, HashMap};
@@ -24,11 +25,12 @@ use super::hands::{Hands, Outcome};
 use super::health::Health;
 use super::plan::Settling;
 use super::strangers::Strangers;
+use super::wishes::Wishes;
 use crate::backlog::{Backlog, Inserted};
 use crate::lifecycle::Rules;
 use crate::model::{ClusterName, Domain, Epoch, InstallationId, SubmissionId};
 use crate::ports::cluster::ClusterEvent;
-use crate::ports::store::Coordination;
+use crate::ports::store::{ClusterWishes, Coordination};
 use crate::routing::{LiveJob, RecordedCycle, Router, Settings};
 use crate::submission::{BacklogEntry, Record, State};
 use crate::telemetry::Metrics;
@@ -47,6 +49,8 @@ pub enum Input {
     Records(Vec<Record>),
     /// A cluster's watch said something.
     Cluster(ClusterName, ClusterEvent),
+    /// What people wish of a cluster.
+    Wishes(ClusterName, ClusterWishes),
 }
 
 /// Writes a cycle down; called between the cycle and its first act.
@@ -118,6 +122,7 @@ pub struct Scheduler {
     strangers: Strangers,
     abandoned: Abandonments,
     boards: Boards,
+    wishes: Wishes,
     acts: JoinSet<(SubmissionId, Done)>,
     chores: JoinSet<()>,
     /// The boards' writer, one at most.
@@ -153,6 +158,7 @@ impl Scheduler {
             strangers: Strangers::default(),
             abandoned: Abandonments::default(),
             boards: Boards::default(),
+            wishes: Wishes::default(),
             acts: JoinSet::new(),
             chores: JoinSet::new(),
             writing: JoinSet::new(),
@@ -207,6 +213,7 @@ impl Scheduler {
             }
             Input::Records(records) => records.into_iter().for_each(|record| self.found(record)),
             Input::Cluster(name, event) => self.cluster_said(&name, event),
+            Input::Wishes(name, wishes) => self.wished(&name, wishes),
         }
     }
 
@@ -344,6 +351,7 @@ impl Scheduler {
         self.time_out();
         self.check_strangers();
         self.clear_abandoned();
+        self.tend_wishes();
         self.cycle_due |= self.backlog.wake(self.wall()) > 0;
         for (name, _) in self.health.iter().filter(|(_, health)| health.is_in_sight()) {
             self.router.still_current(name, now);

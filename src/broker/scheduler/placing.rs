@@ -38,8 +38,11 @@ impl Scheduler {
                 .iter()
                 .for_each(|name| *clusters.entry(name.clone()).or_default() += 1);
         }
+        let brakes = self.brakes();
         self.tell_figures(&queues, &clusters, now);
-        let sheets = self.boards.sheets(now, &queues, &clusters, &self.health);
+        let sheets = self
+            .boards
+            .sheets(now, &queues, &clusters, &self.health, &self.wishes, &brakes);
         let term = Arc::clone(&self.term);
         self.writing.spawn(async move { sheets.write(&term).await });
     }

@@ -45,6 +45,7 @@ impl Scheduler {
                 if let Some(health) = self.health.get_mut(name) {
                     health.out_of_sight(&why);
                 }
+                self.wishes.out_of_sight(name, now);
                 let wall = self.wall();
                 let on_cluster = |slot: &&mut Slot| slot.attempt.record.cluster.as_ref() == Some(name);
                 let slots = self.live.values_mut().filter(on_cluster);
@@ -60,6 +61,7 @@ impl Scheduler {
         let objects_by_name: HashSet<String> = objects.iter().map(|o| o.name.clone()).collect();
         let driver_uids: HashSet<_> = drivers.iter().map(|d| d.uid.clone()).collect();
         self.strangers.relisted(name);
+        self.wishes.in_sight(name);
         let on_cluster = |slot: &&mut Slot| slot.attempt.record.cluster.as_ref() == Some(name);
         for slot in self.live.values_mut().filter(on_cluster) {
             slot.attempt.in_sight(wall);
@@ -125,9 +127,12 @@ impl Scheduler {
         let (now, settling) = (self.now(), &self.term.settling);
         let settle = settling.submit.max(settling.create);
         let in_sight = self.health.iter().filter(|(_, health)| health.is_in_sight());
-        let due: Vec<Clearing> = in_sight
+        let mut due: Vec<Clearing> = in_sight
             .flat_map(|(name, _)| self.abandoned.due(name, now, settle))
             .collect();
+        for (name, _) in self.wishes.confirmed().filter(|(_, confirmed)| confirmed.gone) {
+            due.extend(self.abandoned.gone(name, now));
+        }
         for clearing in due {
             let term = Arc::clone(&self.term);
             self.acts.spawn(async move {

@@ -30,6 +30,13 @@ fn every_happening() -> Vec<Happening> {
         },
         Happening::Created { uid: uid() },
         Happening::Lost,
+        Happening::ClusterGone {
+            message: String::new(),
+        },
+        Happening::Doubted {
+            message: Some("m".into()),
+        },
+        Happening::Doubted { message: None },
         Happening::CancelRequested,
         Happening::Stopped {
             reason: Reason::Cancelled,

@@ -66,11 +66,15 @@ fn a_closed_cluster_says_why_in_the_others_placement() {
         &cluster_name("a"),
         Health::Unhealthy("the API server answers 401".into()),
     );
+    world
+        .router
+        .set_cordon(&cluster_name("b"), Some("cordoned: upgrade".into()));
     world.submit("job", "dev", job(1, 1));
     let cycle = world.cycle();
     let placement = &cycle.placements[0].placement;
-    assert_eq!(placement.cluster, "b");
+    assert_eq!(placement.cluster, "c");
     assert_eq!(placement.others["a"], "unhealthy: the API server answers 401");
+    assert_eq!(placement.others["b"], "cordoned: upgrade");
 }
 
 #[test]

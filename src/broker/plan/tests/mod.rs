@@ -2,6 +2,7 @@
 
 mod dispatching;
 mod following;
+mod wished;
 mod picking_up;
 mod shapes;
 
@@ -9,7 +10,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::{Act, Circumstances, Settling, plan};
+use super::{Act, Circumstances, Settling, Wished, plan};
 use crate::broker::attempt::{Attempt, CreateAnswer};
 use crate::lifecycle::{Event, Happening, Rules, Step};
 use crate::model::{Epoch, InstallationId};
@@ -69,6 +70,7 @@ struct World {
     in_sight: bool,
     other_cluster: bool,
     failover: Option<Duration>,
+    wished: Wished,
     epoch: Epoch,
 }
 
@@ -80,6 +82,7 @@ impl World {
             in_sight: true,
             other_cluster: true,
             failover: None,
+            wished: Wished::default(),
             epoch: Epoch(3),
         }
     }
@@ -107,6 +110,7 @@ impl World {
                 in_sight: self.in_sight,
                 other_cluster: self.other_cluster,
                 failover: self.failover,
+                wished: self.wished.clone(),
                 jitter: 0.5,
             },
         )

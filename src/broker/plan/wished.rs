@@ -1,0 +1,130 @@
+//! What people wish of an attempt's cluster, and the brake (the design's §10, "Lost"): these go before what the cluster
+//! shows.
+
+use std::time::Duration;
+
+use super::{Act, Circumstances, picking_up, stopping, take};
+use crate::broker::attempt::Attempt;
+use crate::lifecycle::Happening;
+use crate::ports::store::DrainThen;
+use crate::submission::{Reason, Record, State};
+use crate::watch::{DriverPhase, DriverSight, ObjectState};
+
+/// How often an attempt in doubt is looked at again.
+const DOUBT_AGAIN: Duration = Duration::from_secs(5);
+
+/// What people wish of a cluster, as far as it bears on one of its attempts.
+#[derive(Debug, Clone, PartialEq, Default)]
+pub struct Wished {
+    /// What a missing object means.
+    pub loss: Loss,
+    /// The deadline of a drain has come.
+    pub emptied: Option<Emptied>,
+}
+
+/// What a missing object means.
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
+pub enum Loss {
+    /// That the attempt is lost, by proof.
+    #[default]
+    Proven,
+    /// Nothing for now, as too many are missing: the sentence for people.
+    Doubted(String),
+    /// The cluster can't be reached, and a person confirmed that it is gone for good: no proof is left to wait for.
+    Gone(String),
+}
+
+/// The deadline of a drain has come.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Emptied {
+    /// What becomes of jobs that have started.
+    pub then: DrainThen,
+    /// For people.
+    pub message: String,
+}
+
+/// What is wished goes first; `None` where nothing is wished that bears on the attempt now.
+pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
+    let record = &attempt.record;
+    if let Loss::Gone(message) = &at.wished.loss
+        && record.state.is_live()
+    {
+        return Some(gone(attempt, at, message));
+    }
+    if !record.state.is_followed() || record.cancel_requested {
+        return None;
+    }
+    let in_doubt = record.verdict.reason == Some(Reason::LostUnconfirmed);
+    if in_doubt && attempt.sight.object.is_some() {
+        return observed(attempt, at).or_else(|| take(record, at, Happening::Doubted { message: None }));
+    }
+    let emptied = at.wished.emptied.as_ref().filter(|_| at.in_sight)?;
+    observed(attempt, at).or_else(|| empty(attempt, at, emptied))
+}
+
+fn observed(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
+    let seen = Happening::Observed(Box::new(attempt.observation()));
+    take(&attempt.record, at, seen)
+}
+
+/// By a person's word the attempt is over; what was seen of its end before counts.
+fn gone(attempt: &Attempt, at: &Circumstances<'_>, message: &str) -> Act {
+    let record = &attempt.record;
+    if let Some(act) = observed(attempt, at) {
+        return act;
+    }
+    let stopping = record.state == State::Cancelling;
+    if record.cancel_requested && !stopping {
+        let (reason, message) = (Reason::Cancelled, "cancelled on request".to_owned());
+        return take(record, at, Happening::Stopped { reason, message }).unwrap_or(Act::Rest);
+    }
+    if stopping || record.state == State::Retrying {
+        return stopping::over(record, at);
+    }
+    let message = message.to_owned();
+    take(record, at, Happening::ClusterGone { message }).unwrap_or(Act::Rest)
+}
+
+/// The object is missing for good, by the proof of the design's §10.
+pub(super) fn lost(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
+    let Loss::Doubted(message) = &at.wished.loss else {
+        return take(&attempt.record, at, Happening::Lost).unwrap_or(Act::Rest);
+    };
+    let message = Some(message.clone());
+    take(&attempt.record, at, Happening::Doubted { message }).unwrap_or(Act::Wait(at.now + DOUBT_AGAIN))
+}
+
+/// At a drain's deadline: what never started is withdrawn, to run elsewhere; the rest is left or cancelled, as told.
+fn empty(attempt: &Attempt, at: &Circumstances<'_>, emptied: &Emptied) -> Option<Act> {
+    let record = &attempt.record;
+    let object = attempt.sight.object.as_ref()?;
+    let message = emptied.message.clone();
+    match started(attempt, object, record) {
+        Some(false) => {
+            let reason = Reason::Drained;
+            Some(picking_up::not_started(attempt, at, reason, message))
+        }
+        Some(true) => match emptied.then {
+            DrainThen::Leave => None,
+            DrainThen::Cancel => {
+                let reason = Reason::Cancelled;
+                take(record, at, Happening::Stopped { reason, message })
+            }
+        },
+        None => Some(Act::ListPods),
+    }
+}
+
+/// Whether a driver of the attempt has started, or may have while nobody looked; `None`: its pods are to be listed.
+fn started(attempt: &Attempt, object: &ObjectState, record: &Record) -> Option<bool> {
+    let had_driver = record.state == State::Running || record.started_at.is_some();
+    let may_rerun = record.retry.on.contains(&Reason::Lost);
+    if had_driver || object.tells_of_driver() || attempt.memory.unwatched && !may_rerun {
+        return Some(true);
+    }
+    match attempt.observation().driver {
+        DriverSight::Unseen => None,
+        DriverSight::Absent => Some(false),
+        DriverSight::Seen(driver) => Some(!matches!(driver.phase, DriverPhase::Waiting { .. })),
+    }
+}

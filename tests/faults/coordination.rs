@@ -1,0 +1,119 @@
+//! The lease and the boards, in the same memory.
+
+use async_trait::async_trait;
+use jiff::Timestamp;
+use spark_broker::model::{ClusterName, Domain, Epoch, InstallationId, QueueName, Version};
+use spark_broker::ports::Error;
+use spark_broker::ports::store::{
+    ClusterBoard, ClusterWish, ClusterWishes, Coordination, Lease, LeaseWrite, QueueBoard, WishKind,
+};
+
+use crate::store::MemoryStore;
+
+#[async_trait]
+impl Coordination for MemoryStore {
+    async fn lease(&self, _: &Domain) -> Result<Option<Lease>, Error> {
+        self.faults
+            .around("lease.read", async { Ok(self.lock().lease.clone()) })
+            .await
+    }
+
+    async fn write_lease(
+        &self,
+        _: &Domain,
+        seen: Option<Version>,
+        next: &Lease,
+    ) -> Result<LeaseWrite, Error> {
+        self.faults
+            .around("lease.write", async {
+                let mut inner = self.lock();
+                if inner.lease.as_ref() == Some(next) {
+                    return Ok(LeaseWrite::Done);
+                }
+                if inner.lease.as_ref().map(|lease| lease.version) != seen {
+                    return Ok(LeaseWrite::Stale(inner.lease.clone()));
+                }
+                inner.lease = Some(next.clone());
+                Ok(LeaseWrite::Done)
+            })
+            .await
+    }
+
+    async fn write_cluster(
+        &self,
+        _: &Domain,
+        name: &ClusterName,
+        _: &ClusterBoard,
+        _: Epoch,
+    ) -> Result<bool, Error> {
+        let write = async {
+            self.lock().boards.insert(name.to_string());
+            Ok(true)
+        };
+        self.faults.around("boards.write", write).await
+    }
+
+    async fn cluster(&self, _: &Domain, _: &ClusterName) -> Result<Option<ClusterBoard>, Error> {
+        Ok(None)
+    }
+
+    async fn cluster_identity(&self, _: &Domain, name: &ClusterName) -> Result<Option<String>, Error> {
+        let read = async { Ok(self.lock().identities.get(name).cloned()) };
+        self.faults.around("identity.read", read).await
+    }
+
+    async fn set_cluster_identity(
+        &self,
+        _: &Domain,
+        name: &ClusterName,
+        identity: &str,
+        _: Epoch,
+    ) -> Result<bool, Error> {
+        let write = async {
+            self.lock().identities.insert(name.clone(), identity.to_owned());
+            Ok(true)
+        };
+        self.faults.around("identity.write", write).await
+    }
+
+    async fn cluster_wishes(&self, _: &Domain, _: &ClusterName) -> Result<ClusterWishes, Error> {
+        let read = async { Ok(ClusterWishes::default()) };
+        self.faults.around("wishes.read", read).await
+    }
+
+    async fn set_cluster_wish(&self, _: &Domain, _: &ClusterName, _: &ClusterWish) -> Result<(), Error> {
+        unreachable!("nobody wishes anything here")
+    }
+
+    async fn remove_cluster_wish(
+        &self,
+        _: &Domain,
+        _: &ClusterName,
+        _: WishKind,
+        _: Option<Timestamp>,
+    ) -> Result<bool, Error> {
+        unreachable!("nobody wishes anything here")
+    }
+
+    async fn write_queue(
+        &self,
+        _: &Domain,
+        name: &QueueName,
+        _: &QueueBoard,
+        _: Epoch,
+    ) -> Result<bool, Error> {
+        let write = async {
+            self.lock().boards.insert(name.to_string());
+            Ok(true)
+        };
+        self.faults.around("boards.write", write).await
+    }
+
+    async fn queue(&self, _: &Domain, _: &QueueName) -> Result<Option<QueueBoard>, Error> {
+        Ok(None)
+    }
+
+    async fn installation(&self) -> Result<InstallationId, Error> {
+        Ok(self.installation.clone())
+    }
+}

@@ -1,0 +1,179 @@
+//! Objects that are missing: a few are lost, many are in doubt until a person confirms it.
+
+use kube::api::{DeleteParams, ListParams};
+use serde_json::{Value, json};
+
+use crate::bed::{Bed, spark_pi};
+use crate::cluster::{ControlPlane, Options, User, eventually};
+use crate::clusters::{namespace_for, real};
+
+/// One on the shared API server that calls an object lost after two seconds.
+async fn hasty() -> Bed<'static> {
+    let plane = ControlPlane::shared().await;
+    let namespace = namespace_for(plane, User::Broker).await;
+    let cluster = real(plane, "real", &namespace, User::Broker);
+    let mut bed = Bed::prepare(plane, &namespace, &[cluster]).await;
+    bed.timing("lostSettle", "2s");
+    bed.start();
+    bed
+}
+
+/// Sends `count` jobs and says of all that they run: their IDs and their objects' names.
+async fn running(bed: &Bed<'_>, spec: &Value, count: usize) -> Vec<(String, String)> {
+    let mut jobs = Vec::new();
+    for _ in 0..count {
+        jobs.push(bed.send(spec).await);
+    }
+    let mut all = Vec::new();
+    for id in jobs {
+        let status = bed.in_state(&id, "SUBMITTED").await;
+        let name = status["objectName"].as_str().unwrap().to_owned();
+        bed.operator_says(&name, "RUNNING", "").await;
+        all.push((id, name));
+    }
+    for (id, _) in &all {
+        bed.in_state(id, "RUNNING").await;
+    }
+    all
+}
+
+#[tokio::test]
+async fn where_a_namespace_is_emptied_nothing_ends_until_a_person_confirms_it() {
+    let bed = hasty().await;
+    let mut jobs = running(&bed, &spark_pi(), 4).await;
+    let mut again = spark_pi();
+    again["retry"] = json!({"maxAttempts": 2, "on": ["Lost"]});
+    jobs.extend(running(&bed, &again, 1).await);
+
+    let (every, none) = (ListParams::default(), DeleteParams::default());
+    bed.objects().delete_collection(&none, &every).await.unwrap();
+    for (id, _) in &jobs {
+        let status = bed
+            .until(id, "in doubt", |status| status["reason"] == "LostUnconfirmed")
+            .await;
+        assert_eq!(status["state"], "RUNNING", "{status:#}");
+        let message = status["message"].as_str().unwrap();
+        assert!(message.contains("5 of the 5"), "{message}");
+        assert!(message.contains("confirm-lost real"), "{message}");
+    }
+    bed.cluster("real", "the brake is told", |line| line["brake"].is_string())
+        .await;
+    bed.fence().await;
+    for (id, _) in &jobs {
+        assert_eq!(bed.status(id).await["state"], "RUNNING");
+        assert_eq!(bed.walk(id).await.last().unwrap(), "RUNNING");
+    }
+
+    let reason = ["--reason", "emptied by mistake", "--author", "ann"];
+    let printed = bed
+        .command(&[&["clusters", "confirm-lost", "real"], &reason[..]].concat())
+        .await;
+    assert!(printed.contains("emptied by mistake (ann)"), "{printed}");
+    for (id, _) in &jobs[..4] {
+        let end = bed.in_state(id, "FAILED").await;
+        assert_eq!((&end["reason"], &end["attempts"]), (&json!("Lost"), &json!(1)));
+    }
+    let retried = bed
+        .until(&jobs[4].0, "sent again", |status| {
+            status["attempt"] == 2 && status["state"] == "SUBMITTED"
+        })
+        .await;
+    assert_eq!(retried["attempts"], 2);
+    let line = bed
+        .cluster("real", "the word is carried out", |line| {
+            line["lostConfirmed"].is_null() && line["brake"].is_null()
+        })
+        .await;
+    assert_eq!(line["healthy"], true);
+}
+
+#[tokio::test]
+async fn a_few_missing_objects_of_many_are_lost_without_a_word() {
+    let bed = hasty().await;
+    let jobs = running(&bed, &spark_pi(), 40).await;
+    for (_, name) in &jobs[..2] {
+        let gone = bed.objects().delete(name, &DeleteParams::default()).await;
+        gone.expect("the object is deleted");
+    }
+    for (id, _) in &jobs[..2] {
+        let end = bed.in_state(id, "FAILED").await;
+        assert_eq!(end["reason"], "Lost", "{end:#}");
+    }
+    for (id, _) in &jobs[2..] {
+        assert_eq!(bed.status(id).await["state"], "RUNNING");
+    }
+}
+
+#[tokio::test]
+async fn a_cluster_that_is_gone_for_good_is_closed_by_a_persons_word() {
+    let gone = ControlPlane::start(Options::default()).await;
+    gone.apply_spark_crd().await;
+    let other = ControlPlane::shared().await;
+    let namespaces = [
+        namespace_for(&gone, User::Broker).await,
+        namespace_for(other, User::Broker).await,
+    ];
+    let clusters = [
+        real(&gone, "gone", &namespaces[0], User::Broker),
+        real(other, "other", &namespaces[1], User::Broker),
+    ];
+    let mut bed = Bed::prepare(&gone, &namespaces[0], &clusters).await;
+    bed.timing("lostSettle", "2s");
+    bed.start();
+    bed.cluster_is("gone", true, "").await;
+    bed.cluster_is("other", true, "").await;
+    let cordon = ["clusters", "cordon", "other", "--reason", "later"];
+    bed.command(&cordon).await;
+    bed.cluster("other", "closed", |line| line["closed"] == "cordoned: later")
+        .await;
+    let mut waits = spark_pi();
+    waits["clusters"] = json!(["other"]);
+    let waiting = bed.send(&waits).await;
+    bed.until(&waiting, "the cordon is the reason", |status| {
+        status["message"]
+            .as_str()
+            .is_some_and(|text| text.contains("cordoned: later"))
+    })
+    .await;
+
+    let lost = running(&bed, &spark_pi(), 2).await;
+    let mut again = spark_pi();
+    again["retry"] = json!({"maxAttempts": 2, "on": ["Lost"]});
+    let retried = running(&bed, &again, 1).await.remove(0).0;
+    bed.command(&["clusters", "uncordon", "other"]).await;
+    bed.in_state(&waiting, "SUBMITTED").await;
+
+    gone.stop_api_server();
+    bed.cluster_is("gone", false, "").await;
+    bed.cancel(&lost[1].0).await;
+    // Longer than it takes to call an object lost: only a person's word ends these.
+    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    for id in [&lost[0].0, &retried] {
+        assert_eq!(bed.status(id).await["state"], "RUNNING");
+    }
+    bed.command(&["clusters", "confirm-lost", "gone", "--reason", "torn down"])
+        .await;
+    let end = bed.in_state(&lost[0].0, "FAILED").await;
+    assert_eq!(end["reason"], "Lost");
+    assert!(end["message"].as_str().unwrap().contains("torn down"), "{end:#}");
+    bed.in_state(&lost[1].0, "CANCELLED").await;
+    let moved = bed
+        .until(&retried, "sent elsewhere", |status| {
+            status["attempt"] == 2 && status["state"] == "SUBMITTED"
+        })
+        .await;
+    assert_eq!(moved["cluster"], "other");
+    bed.cluster("gone", "carried out", |line| {
+        line["lostConfirmed"].is_null() && line["live"] == 0
+    })
+    .await;
+
+    // It comes back after all: what still stands there is removed.
+    gone.start_api_server().await;
+    eventually("nothing is left there", async || {
+        gone.list_applications(&namespaces[0]).await.is_empty()
+    })
+    .await;
+    assert_eq!(bed.status(&lost[0].0).await["state"], "FAILED");
+    assert_eq!(bed.status(&retried).await["attempt"], 2);
+}
