@@ -37,7 +37,7 @@ pub struct Memory {
     pub creates: u32,
     /// What the last create came to.
     pub create_error: Option<CreateError>,
-    /// When a create that may still land was sent last.
+    /// When a create that may still land was sent last, at the latest.
     pub ambiguous_at: Option<Duration>,
     /// When the object was first seen absent after that.
     pub absent_at: Option<Duration>,
@@ -98,13 +98,14 @@ impl Attempt {
         }
     }
 
-    /// An attempt found in the store.
-    pub fn found(record: Record) -> Self {
+    /// An attempt found in the store at `now`: a create of whoever had it before may still land.
+    pub fn found(record: Record, now: Duration) -> Self {
         Self {
             sight: Sight::default(),
             memory: Memory {
                 // The scheduler before this one watched until its last transition at least.
                 watched_until: record.history.last().map(|last| last.at),
+                ambiguous_at: Some(now),
                 ..Memory::default()
             },
             record,

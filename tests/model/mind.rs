@@ -98,7 +98,9 @@ fn forget_what_is_over(attempt: &mut Attempt, asked: Option<Duration>) {
     let (state, sight, memory) = (attempt.record.state, &mut attempt.sight, &mut attempt.memory);
     if state != State::Dispatching {
         (memory.own_intent, memory.creates, memory.create_error) = (false, 0, None);
-        (memory.ambiguous_at, memory.absent_at, memory.silent_since) = (None, None, None);
+        (memory.absent_at, memory.silent_since) = (None, None);
+        // What has had its time to land matters no more.
+        memory.ambiguous_at = memory.ambiguous_at.filter(|sent| NOW - *sent < SETTLE && !state.is_terminal());
     }
     if matches!(state, State::Retrying | State::Cancelling) {
         sight.looked = None;

@@ -51,10 +51,10 @@ pub fn read(model: &Dispatch, world: &mut World, b: usize) -> bool {
         Some(_) => return false,
         // Without the rule, what stands in the own epoch was written by somebody who looks after it.
         None if record.state.is_live() && ours && model.without == Some(Rule::ReplyLost) => return false,
-        None if record.state.is_live() => broker.slot = Some(slot(Attempt::found(record))),
+        None if record.state.is_live() => broker.slot = Some(slot(Attempt::found(record, NOW))),
         None if record.state == State::Queued && record.cancel_requested => {
             broker.entry = None;
-            broker.slot = Some(slot(Attempt::found(record)));
+            broker.slot = Some(slot(Attempt::found(record, NOW)));
         }
         None if record.state == State::Queued => broker.entry = Some(stored),
         None => return false,
@@ -391,6 +391,6 @@ fn wrote(model: &Dispatch, world: &mut World, b: usize, mut slot: Slot, written:
     } else if record.state.is_live() && model.without != Some(Rule::ReplyLost)
         || record.state == State::Queued
     {
-        broker.slot = Some(self::slot(Attempt::found((**record).clone())));
+        broker.slot = Some(self::slot(Attempt::found((**record).clone(), NOW)));
     }
 }

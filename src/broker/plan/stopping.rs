@@ -93,8 +93,13 @@ fn object_is_gone(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
         at.settling.submit
     };
     let since = attempt.memory.no_pods_since.unwrap_or(*listed).max(gone.at);
-    let due = since + settle;
-    if settled || *listed >= due {
+    // The name is free: a create that is still under way would make the object anew.
+    let landed = attempt
+        .memory
+        .ambiguous_at
+        .map_or(Duration::ZERO, |sent| sent + at.settling.create);
+    let due = if settled { landed } else { landed.max(since + settle) };
+    if *listed >= due {
         return over(&attempt.record, at);
     }
     if at.now >= due {

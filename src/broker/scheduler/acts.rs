@@ -252,7 +252,7 @@ impl Scheduler {
             State::Dispatching if before.cluster != record.cluster => {
                 let record = record.clone();
                 self.forget(id);
-                self.adopt(Attempt::found(record));
+                self.adopt(Attempt::found(record, self.now()));
             }
             State::Dispatching
             | State::Submitted

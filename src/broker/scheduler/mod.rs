@@ -228,7 +228,7 @@ impl Scheduler {
                 self.dirty.insert(id);
             }
             Some(_) => {}
-            None if record.state.is_live() => self.adopt(Attempt::found(record)),
+            None if record.state.is_live() => self.adopt(Attempt::found(record, self.now())),
             None if record.state == State::Queued && record.cancel_requested => self.finish_cancel(record),
             None => {}
         }
@@ -238,7 +238,7 @@ impl Scheduler {
     fn finish_cancel(&mut self, record: Record) {
         let id = record.id.clone();
         self.backlog.remove(&id);
-        self.keep(id, Attempt::found(record));
+        self.keep(id, Attempt::found(record, self.now()));
     }
 
     fn keep(&mut self, id: SubmissionId, attempt: Attempt) {

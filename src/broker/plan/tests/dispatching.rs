@@ -15,7 +15,7 @@ fn an_intent_of_an_older_epoch_is_restamped_before_anything_is_asked_of_the_clus
     let mut world = World::found_by(4);
     assert_eq!(world.write(), State::Dispatching);
     assert_eq!(world.attempt.record.epoch, Some(Epoch(4)));
-    world.look(None);
+    world.later(1).look(None);
     assert_eq!(world.plan(), Act::Create, "recovery creates by the same name");
 }
 

@@ -14,6 +14,31 @@ fn a_cancel_deletes_the_object_and_waits_for_its_pods() {
     assert_eq!(world.write(), State::Cancelled);
 }
 
+/// The name is free again: what is still under way would make the object anew.
+#[test]
+fn while_a_create_may_still_land_no_attempt_is_over() {
+    let mut repeated = World::own();
+    repeated.create(Err(ambiguous()));
+    repeated.later(2).look(None);
+    repeated.create(Ok(object("")));
+    repeated.write();
+    let mut found = running();
+    found.attempt = Attempt::found(found.attempt.record, T0);
+    found.attempt.saw_object(object("RUNNING"), T0);
+    for mut world in [repeated, found] {
+        world.attempt.record.cancel_requested = true;
+        assert_eq!(world.write(), State::Cancelling);
+        world.attempt.object_went(Some(object("RUNNING")), world.now);
+        world.list_no_pods();
+        assert!(matches!(world.plan(), Act::Wait(_)));
+        world.now = T0;
+        world.later(89);
+        assert!(matches!(world.plan(), Act::Wait(_)));
+        world.later(1).list_no_pods();
+        assert_eq!(world.write(), State::Cancelled);
+    }
+}
+
 #[test]
 fn after_a_deletion_that_nobody_watched_the_settling_time_is_waited_for() {
     let mut world = running();

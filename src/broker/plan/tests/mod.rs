@@ -89,7 +89,7 @@ impl World {
 
     fn found_by(epoch: u64) -> Self {
         Self {
-            attempt: Attempt::found(intent()),
+            attempt: Attempt::found(intent(), T0),
             epoch: Epoch(epoch),
             ..Self::own()
         }
