@@ -64,9 +64,9 @@ where
     let failed = found.into_iter().find(|(name, _)| fails(name));
     let (name, path) = failed?;
     println!("{name} fails:");
-    path.into_actions()
+    path.into_vec()
         .iter()
-        .for_each(|action| println!("    {action:?}"));
+        .for_each(|(state, action)| println!("    {state:?}\n    -> {action:?}"));
     Some(name.to_owned())
 }
 

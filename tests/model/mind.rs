@@ -99,10 +99,12 @@ fn forget_what_is_over(attempt: &mut Attempt, asked: Option<Duration>) {
     if state != State::Dispatching {
         (memory.own_intent, memory.creates, memory.create_error) = (false, 0, None);
         (memory.absent_at, memory.silent_since) = (None, None);
-        // What has had its time to land matters no more.
-        memory.ambiguous_at = memory.ambiguous_at.filter(|sent| NOW - *sent < SETTLE && !state.is_terminal());
+        // What has had its time to land, and was looked for since, matters no more.
+        let looked = sight.looked.unwrap_or(Duration::ZERO);
+        let open = |sent: &Duration| looked < *sent + SETTLE && !state.is_terminal();
+        memory.ambiguous_at = memory.ambiguous_at.filter(open);
     }
-    if matches!(state, State::Retrying | State::Cancelling) {
+    if matches!(state, State::Retrying | State::Cancelling) && memory.ambiguous_at.is_none() {
         sight.looked = None;
     }
     if state.is_terminal() {

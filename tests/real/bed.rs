@@ -138,7 +138,7 @@ impl<'a> Bed<'a> {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        panic!("not yet: {what}: {last:#}");
+        panic!("not yet: {what}: {last:#}\n{}", self.last_of_its_log());
     }
 
     /// Starts `serve`.
@@ -237,10 +237,14 @@ impl<'a> Bed<'a> {
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }
-        let log = self.broker.as_ref().map(Process::log).unwrap_or_default();
-        let mine: Vec<&str> = log.lines().rev().take(25).collect();
         let last = last.map_or("nothing".to_owned(), |status| format!("{status:#}"));
-        panic!("not (yet): {what} ({id})\n{last}\n{}", mine.join("\n"));
+        panic!("not (yet): {what} ({id})\n{last}\n{}", self.last_of_its_log());
+    }
+
+    fn last_of_its_log(&self) -> String {
+        let log = self.broker.as_ref().map(Process::log).unwrap_or_default();
+        let last: Vec<&str> = log.lines().rev().take(25).collect();
+        last.join("\n")
     }
 
     /// The status of a submission as soon as it is in `state`.

@@ -98,9 +98,18 @@ fn object_is_gone(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
         .memory
         .ambiguous_at
         .map_or(Duration::ZERO, |sent| sent + at.settling.create);
-    let due = if settled { landed } else { landed.max(since + settle) };
+    let due = if settled {
+        landed
+    } else {
+        landed.max(since + settle)
+    };
     if *listed >= due {
-        return over(&attempt.record, at);
+        let looked = attempt.sight.looked.is_some_and(|looked| looked >= landed);
+        return if looked || landed.is_zero() {
+            over(&attempt.record, at)
+        } else {
+            Act::Look
+        };
     }
     if at.now >= due {
         Act::ListPods

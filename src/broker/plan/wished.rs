@@ -119,12 +119,13 @@ fn empty(attempt: &Attempt, at: &Circumstances<'_>, emptied: &Emptied) -> Option
 fn started(attempt: &Attempt, object: &ObjectState, record: &Record) -> Option<bool> {
     let had_driver = record.state == State::Running || record.started_at.is_some();
     let may_rerun = record.retry.on.contains(&Reason::Lost);
-    if had_driver || object.tells_of_driver() || attempt.memory.unwatched && !may_rerun {
+    // Of a second driver the operator tells only after the first one has run.
+    if had_driver || object.execution_attempts > 1 || attempt.memory.unwatched && !may_rerun {
         return Some(true);
     }
     match attempt.observation().driver {
         DriverSight::Unseen => None,
-        DriverSight::Absent => Some(false),
+        DriverSight::Absent => Some(object.tells_of_driver()),
         DriverSight::Seen(driver) => Some(!matches!(driver.phase, DriverPhase::Waiting { .. })),
     }
 }

@@ -50,7 +50,8 @@ impl Scheduler {
     fn losses_carried_out(&self) -> Vec<ClusterName> {
         let done = self.wishes.confirmed().filter(|(name, confirmed)| {
             if confirmed.gone {
-                let there = |id: &SubmissionId| self.live.get(id).is_some_and(|slot| slot.is_on(name));
+                let lives = |slot: &Slot| slot.is_on(name) && slot.attempt.record.state.is_live();
+                let there = |id: &SubmissionId| self.live.get(id).is_some_and(lives);
                 return !self.abandoned.stands_on(name) && !confirmed.covers.iter().any(there);
             }
             let missing = |id: &SubmissionId| {

@@ -35,6 +35,7 @@ fn while_a_create_may_still_land_no_attempt_is_over() {
         world.later(89);
         assert!(matches!(world.plan(), Act::Wait(_)));
         world.later(1).list_no_pods();
+        world.look(None);
         assert_eq!(world.write(), State::Cancelled);
     }
 }

@@ -147,6 +147,26 @@ fn what_has_started_is_left_or_cancelled_as_told() {
     assert_eq!(message, Some("a is being emptied"));
 }
 
+/// The operator counts the submission of a driver that waits for room; a second one tells that the first has run.
+#[test]
+fn a_driver_that_waits_has_not_started_unless_it_is_the_second() {
+    let mut waiting = ended_driver(1);
+    waiting.phase = DriverPhase::Waiting { why: None };
+    for (executions, expected) in [(1, Some(Reason::Drained)), (2, None)] {
+        let mut world = submitted();
+        world.wished = emptied(DrainThen::Leave);
+        let mut seen = object("SUBMITTED");
+        seen.execution_attempts = executions;
+        world.attempt.saw_object(seen, world.now);
+        world.attempt.saw_driver(waiting.clone(), world.now);
+        let withdrawn = match world.plan() {
+            Act::Write(next) => next.verdict.reason,
+            _ => None,
+        };
+        assert_eq!(withdrawn, expected);
+    }
+}
+
 #[test]
 fn what_went_unwatched_counts_as_started() {
     let mut world = submitted();
