@@ -162,6 +162,7 @@ impl Attempt {
             object: self.sight.object.clone(),
             driver,
             unwatched: self.memory.unwatched,
+            fails_all: false,
         }
     }
 

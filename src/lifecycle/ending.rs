@@ -56,15 +56,7 @@ pub(super) fn fail(
 ) -> Step {
     if cause == Reason::NoCapacity && !may_have_started {
         // A full quota is the cluster's state, not the job's fault: it waits, uncounted.
-        let mut uncounted = record.clone();
-        uncounted.finished_at = None;
-        return Step::Next(Box::new(moved(
-            &uncounted,
-            at,
-            State::Retrying,
-            Some(cause),
-            message,
-        )));
+        return again_uncounted(record, at, cause, message);
     }
     let tries = record.tries + 1;
     let allowed = !may_have_started || record.retry.on.contains(&cause);
@@ -81,6 +73,14 @@ pub(super) fn fail(
         )));
     }
     end(rules, &counted, at, State::Failed, Some(cause), message)
+}
+
+/// What the cluster is to blame for is run again, and doesn't count as a try.
+pub(super) fn again_uncounted(record: &Record, at: Timestamp, cause: Reason, message: &str) -> Step {
+    let mut uncounted = record.clone();
+    uncounted.finished_at = None;
+    let to = State::Retrying;
+    Step::Next(Box::new(moved(&uncounted, at, to, Some(cause), message)))
 }
 
 /// Its cluster is gone for good with all that ran there, says a person. Whether a driver had started there can't be known
@@ -101,9 +101,15 @@ pub(super) fn cluster_gone(rules: &Rules, record: &Record, at: Timestamp, messag
 }
 
 /// Before any driver ran, time was up. An object that isn't picked up is its cluster's fault and doesn't count as a try; a
-/// driver that doesn't start does, and after the last try the attempt is stopped for good. To be withdrawn from a cluster
-/// that is being emptied doesn't count either.
-pub(super) fn not_started(record: &Record, at: Timestamp, reason: Reason, message: &str) -> Step {
+/// driver that doesn't start does, unless its cluster fails each job so, and after the last try the attempt is stopped for
+/// good. To be withdrawn from a cluster that is being emptied doesn't count either.
+pub(super) fn not_started(
+    record: &Record,
+    at: Timestamp,
+    reason: Reason,
+    message: &str,
+    fails_all: bool,
+) -> Step {
     match record.state {
         State::Submitted | State::Held => {}
         State::Queued
@@ -117,7 +123,7 @@ pub(super) fn not_started(record: &Record, at: Timestamp, reason: Reason, messag
         | State::Rejected => return Step::Illegal,
     }
     let mut next = record.clone();
-    let uncounted = [Reason::PickupTimeout, Reason::Drained].contains(&reason);
+    let uncounted = fails_all || [Reason::PickupTimeout, Reason::Drained].contains(&reason);
     next.tries += u32::from(!uncounted);
     let again = next.tries < next.retry.max_attempts.max(1) && !record.cancel_requested;
     let to = if again { State::Retrying } else { State::Cancelling };

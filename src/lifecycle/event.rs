@@ -88,6 +88,8 @@ pub enum Happening {
         reason: Reason,
         /// For people.
         message: String,
+        /// Whether the cluster has failed each job of late before its driver started.
+        fails_all: bool,
     },
     /// The attempt is proven over, by the proof of the design's §7.
     AttemptOver {

@@ -2,7 +2,7 @@
 
 use jiff::Timestamp;
 
-use super::ending::{end, fail};
+use super::ending::{again_uncounted, end, fail};
 use super::event::Step;
 use super::step::{Rules, moved, submitted, touched};
 use crate::submission::{RawState, Reason, Record, RestartPolicy, State};
@@ -156,6 +156,9 @@ fn failed(
     ran: bool,
 ) -> Step {
     let ran = ran || record.started_at.is_some();
+    if seen.fails_all && !ran && !seen.unwatched && !record.cancel_requested {
+        return again_uncounted(record, at, cause, message);
+    }
     if ran || !seen.unwatched || record.retry.on.contains(&cause) {
         return fail(rules, record, at, cause, message, ran);
     }

@@ -66,7 +66,11 @@ impl Rules {
             Happening::Doubted { message } => doubt::doubted(record, at, message.as_deref()),
             Happening::CancelRequested => self.cancel_requested(record, at),
             Happening::Stopped { reason, message } => stopped(record, at, *reason, message),
-            Happening::NotStarted { reason, message } => ending::not_started(record, at, *reason, message),
+            Happening::NotStarted {
+                reason,
+                message,
+                fails_all,
+            } => ending::not_started(record, at, *reason, message, *fails_all),
             Happening::AttemptOver { not_before } => self.attempt_over(record, at, *not_before),
             Happening::Abandoned { message } => abandoned(record, at, message),
             Happening::AbandonedGone { .. } => Step::Ignored,

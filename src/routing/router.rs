@@ -191,6 +191,11 @@ impl Router {
         self.enter(&job);
     }
 
+    /// Whether the submission stands in the pending window.
+    pub fn is_pending(&self, id: &SubmissionId) -> bool {
+        self.lives.get(id).is_some_and(|live| live.pending)
+    }
+
     /// The operator has picked the object up: it leaves the pending window. Whether it stood there.
     pub fn picked_up(&mut self, id: &SubmissionId) -> bool {
         let Some(live) = self.lives.get_mut(id).filter(|live| live.pending) else {

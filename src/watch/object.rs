@@ -117,6 +117,14 @@ impl ObjectState {
         by_state || by_message || self.execution_attempts >= 1
     }
 
+    /// Whether the operator says that it failed.
+    pub fn has_failed(&self) -> bool {
+        matches!(
+            self.known_raw(),
+            Some(RawState::Failed | RawState::SubmissionFailed)
+        )
+    }
+
     /// Whether the operator has taken the object up.
     pub fn is_picked_up(&self) -> bool {
         match self.known_raw() {

@@ -23,4 +23,6 @@ pub struct Observation {
     pub driver: DriverSight,
     /// Whether its pods went unwatched for longer than a minute since its create: a driver may have run unseen.
     pub unwatched: bool,
+    /// Whether the cluster has failed each job of late before its driver started: it is to blame, not the job.
+    pub fails_all: bool,
 }

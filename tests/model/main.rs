@@ -151,6 +151,19 @@ fn the_large_bound_holds() {
             cluster_faults: false,
             ..one
         },
+        "two-faults-two-phase" => Dispatch {
+            faults: 2,
+            two_phase: true,
+            cluster_faults: false,
+            ..one
+        },
+        "two-faults-resend" => Dispatch {
+            faults: 2,
+            resends: 1,
+            cluster_faults: false,
+            tries: 1,
+            ..one
+        },
         "two-phase-late" => Dispatch {
             two_phase: true,
             late_creates: true,

@@ -155,6 +155,7 @@ fn planned(model: &Dispatch, world: &World, b: usize) -> Option<Act> {
             other_cluster: model.clusters > 1,
             failover: model.moves.then_some(SETTLE),
             wished: Wished::default(),
+            fails_all: false,
             jitter: 0.5,
         },
     ))

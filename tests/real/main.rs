@@ -33,6 +33,7 @@ mod dev;
 mod examples;
 mod drain;
 mod failover;
+mod fails_all;
 mod kill;
 mod lost;
 mod objects;

@@ -80,8 +80,9 @@ fn is_found_anew(attempt: &Attempt) -> bool {
     !attempt.memory.own_intent && attempt.sight.pods.is_none() && attempt.sight.driver.is_none()
 }
 
-/// An end that nobody timed was when it was seen.
+/// With what is known of the cluster; an end that nobody timed was when it was seen.
 fn timed(mut seen: Observation, attempt: &Attempt, at: &Circumstances<'_>) -> Observation {
+    seen.fails_all = at.fails_all;
     if let (DriverSight::Seen(driver), Some(seen_at)) = (&mut seen.driver, attempt.sight.driver_at)
         && let DriverPhase::Ended(end) = &mut driver.phase
         && end.finished_at.is_none()

@@ -95,6 +95,8 @@ pub struct Circumstances<'a> {
     pub failover: Option<Duration>,
     /// What people wish of the attempt's cluster.
     pub wished: Wished,
+    /// Whether the attempt's cluster fails each job before its driver starts.
+    pub fails_all: bool,
     /// A random number of 0 to 1, for jitter.
     pub jitter: f64,
 }

@@ -87,7 +87,12 @@ fn start(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
 }
 
 pub(super) fn not_started(attempt: &Attempt, at: &Circumstances<'_>, reason: Reason, message: String) -> Act {
-    take(&attempt.record, at, Happening::NotStarted { reason, message }).unwrap_or(Act::Rest)
+    let happening = Happening::NotStarted {
+        reason,
+        message,
+        fails_all: at.fails_all,
+    };
+    take(&attempt.record, at, happening).unwrap_or(Act::Rest)
 }
 
 /// An attempt that is being stopped to be run again because no driver had started, and whose driver has: it may have

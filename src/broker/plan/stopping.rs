@@ -158,7 +158,12 @@ fn shows_submission_returned(last: &ObjectState, saw_driver: bool) -> bool {
 }
 
 pub(super) fn over(record: &Record, at: &Circumstances<'_>) -> Act {
-    let secs = backoff_secs(record.tries, at.jitter);
+    // Grown by attempts that don't count too: one that its cluster fails again and again leaves the probe to others.
+    let turns = match record.verdict.reason {
+        Some(Reason::SubmissionFailed | Reason::StartTimeout) => record.attempt.0,
+        Some(_) | None => record.tries,
+    };
+    let secs = backoff_secs(turns, at.jitter);
     let not_before = at.wall.checked_add(SignedDuration::from_secs(secs)).ok();
     take(record, at, Happening::AttemptOver { not_before }).unwrap_or(Act::Rest)
 }

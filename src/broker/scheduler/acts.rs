@@ -67,6 +67,9 @@ impl Scheduler {
                 other_cluster: self.has_other_cluster(&attempt.record),
                 failover: cluster.and_then(|name| self.term.failover(name)),
                 wished: self.wishes.of(&attempt.record),
+                fails_all: cluster
+                    .and_then(|name| self.health.get(name))
+                    .is_some_and(Health::fails_all),
                 jitter: rand::random(),
             },
         )
@@ -228,8 +231,8 @@ impl Scheduler {
         );
         slot.attempt.record = record.clone();
         self.given_up(&record);
+        self.start_told(id, &before);
         self.probe_went_on(id);
-        self.left_lying(id, &before);
         let Some(slot) = self.live.get(id) else { return };
         let record = &slot.attempt.record;
         match record.state {

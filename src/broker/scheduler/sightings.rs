@@ -101,15 +101,11 @@ impl Scheduler {
     pub(super) fn see(&mut self, id: &SubmissionId, look: impl FnOnce(&mut Attempt)) {
         let Some(slot) = self.live.get_mut(id) else { return };
         look(&mut slot.attempt);
-        let picked_up = slot.attempt.sight.driver.is_some()
-            || slot
-                .attempt
-                .sight
-                .object
-                .as_ref()
-                .is_some_and(ObjectState::is_picked_up);
+        let (driver, object) = (&slot.attempt.sight.driver, &slot.attempt.sight.object);
+        let picked_up = driver.is_some() || object.as_ref().is_some_and(ObjectState::is_picked_up);
+        let failed = driver.is_none() && object.as_ref().is_some_and(ObjectState::has_failed);
         if picked_up {
-            self.picked_up(id);
+            self.picked_up(id, failed);
             self.cycle_due = true;
         }
         self.dirty.insert(id.clone());

@@ -118,6 +118,7 @@ fn sees(object: Option<ObjectState>, driver: DriverSight) -> Happening {
         object,
         driver,
         unwatched: false,
+        fails_all: false,
     }))
 }
 
@@ -301,6 +302,7 @@ fn a_full_quota_is_no_excuse_once_a_driver_may_have_run() {
         object: Some(full.clone()),
         driver: DriverSight::Absent,
         unwatched: true,
+        fails_all: false,
     }));
     let unseen = next(&submitted(), unwatched);
     assert_eq!(unseen.state, State::Failed);

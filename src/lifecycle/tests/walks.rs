@@ -45,6 +45,7 @@ fn every_happening() -> Vec<Happening> {
         Happening::NotStarted {
             reason: Reason::PickupTimeout,
             message: String::new(),
+            fails_all: false,
         },
         Happening::AttemptOver { not_before: None },
         Happening::Abandoned {

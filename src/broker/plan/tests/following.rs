@@ -310,3 +310,28 @@ fn all_pods_of_an_attempt_are_deleted_at_once_and_with_growing_pauses() {
         world.now = until;
     }
 }
+
+/// What a cluster that fails each job is to blame for costs no try, and less and less often one of its probes.
+#[test]
+fn what_a_cluster_fails_with_all_others_is_not_counted() {
+    let mut failed = object("FAILED");
+    failed.error_message = Some("failed to run spark-submit: no such account".into());
+    for (fails_all, tries) in [(false, 1), (true, 0)] {
+        let mut world = World::own();
+        world.attempt.record.attempt = crate::model::Attempt(4);
+        world.fails_all = fails_all;
+        failed.owner.attempt = Some(crate::model::Attempt(4));
+        world.create(Ok(failed.clone()));
+        assert_eq!(world.write(), State::Submitted);
+        world.later(1).list_no_pods();
+        assert_eq!(world.write(), State::Retrying);
+        assert_eq!(world.attempt.record.tries, tries);
+        world.later(1);
+        world.attempt.object_went(Some(failed.clone()), world.now);
+        world.list_no_pods();
+        world.later(180).list_no_pods();
+        assert_eq!(world.write(), State::Queued);
+        let pause = world.attempt.record.not_before.unwrap().duration_since(wall());
+        assert_eq!(pause.as_secs(), 182 + 80);
+    }
+}

@@ -71,6 +71,7 @@ struct World {
     other_cluster: bool,
     failover: Option<Duration>,
     wished: Wished,
+    fails_all: bool,
     epoch: Epoch,
 }
 
@@ -83,6 +84,7 @@ impl World {
             other_cluster: true,
             failover: None,
             wished: Wished::default(),
+            fails_all: false,
             epoch: Epoch(3),
         }
     }
@@ -111,6 +113,7 @@ impl World {
                 other_cluster: self.other_cluster,
                 failover: self.failover,
                 wished: self.wished.clone(),
+                fails_all: self.fails_all,
                 jitter: 0.5,
             },
         )
