@@ -40,14 +40,8 @@ pub(super) async fn submit(
 ) -> Result<Response, Problem> {
     parameters.finish()?;
     let body = body?;
-    if let Err(error) = std::str::from_utf8(&body) {
-        return Err(invalid_utf8(&body, error.valid_up_to()));
-    }
-    let sender = match api.auth {
-        Auth::None => None,
-        Auth::Bearer(_) => Some("api"),
-    };
-    match api.service.submit(&body, sender).await? {
+    utf8(&body)?;
+    match api.service.submit(&body, sender(&api)).await? {
         Submitted::Accepted(record) => Ok(standing(StatusCode::ACCEPTED, &record, Status::of(&record, None))),
         Submitted::Duplicate(record) => {
             let status = api.status_of(&record).await;
@@ -79,7 +73,22 @@ fn standing(code: StatusCode, record: &Record, status: Status) -> Response {
     (code, [(LOCATION, location)], Json(status)).into_response()
 }
 
-fn rejection(reason: Reason) -> String {
+/// Who sends what comes over HTTP, as far as the API knows.
+pub(super) fn sender(api: &Api) -> Option<&'static str> {
+    match api.auth {
+        Auth::None => None,
+        Auth::Bearer(_) => Some("api"),
+    }
+}
+
+pub(super) fn utf8(body: &[u8]) -> Result<(), Problem> {
+    match std::str::from_utf8(body) {
+        Ok(_) => Ok(()),
+        Err(error) => Err(invalid_utf8(body, error.valid_up_to())),
+    }
+}
+
+pub(super) fn rejection(reason: Reason) -> String {
     format!("the submission isn't accepted ({reason}); each violation says what is allowed")
 }
 

@@ -15,7 +15,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
-use tokio::sync::mpsc;
+use tokio::sync::{mpsc, oneshot};
 use tokio::task::JoinSet;
 
 use super::abandoned::{Abandonments, Cleared, Clearing};
@@ -28,6 +28,7 @@ use super::strangers::Strangers;
 use super::wishes::Wishes;
 use crate::backlog::{Backlog, Inserted};
 use crate::lifecycle::Rules;
+use crate::lookup::Outlook;
 use crate::model::{ClusterName, Domain, Epoch, InstallationId, SubmissionId};
 use crate::ports::cluster::ClusterEvent;
 use crate::ports::store::{ClusterWishes, Coordination};
@@ -51,6 +52,17 @@ pub enum Input {
     Cluster(ClusterName, ClusterEvent),
     /// What people wish of a cluster.
     Wishes(ClusterName, ClusterWishes),
+    /// Where a submission would go now.
+    Question(Box<Question>),
+}
+
+/// Where a submission would go now: asked without submitting it.
+#[derive(Debug)]
+pub struct Question {
+    /// As it would stand in the backlog.
+    pub entry: BacklogEntry,
+    /// Where the answer is waited for.
+    pub answer: oneshot::Sender<Outlook>,
 }
 
 /// Writes a cycle down; called between the cycle and its first act.
@@ -214,6 +226,7 @@ impl Scheduler {
             Input::Records(records) => records.into_iter().for_each(|record| self.found(record)),
             Input::Cluster(name, event) => self.cluster_said(&name, event),
             Input::Wishes(name, wishes) => self.wished(&name, wishes),
+            Input::Question(question) => self.explain(*question),
         }
     }
 
