@@ -81,10 +81,10 @@ pub(super) fn sender(api: &Api) -> Option<&'static str> {
     }
 }
 
-pub(super) fn utf8(body: &[u8]) -> Result<(), Problem> {
+pub(super) fn utf8(body: &[u8]) -> Result<(), Box<Problem>> {
     match std::str::from_utf8(body) {
         Ok(_) => Ok(()),
-        Err(error) => Err(invalid_utf8(body, error.valid_up_to())),
+        Err(error) => Err(Box::new(invalid_utf8(body, error.valid_up_to()))),
     }
 }
 
