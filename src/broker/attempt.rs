@@ -45,7 +45,7 @@ pub struct Memory {
     pub pause_until: Option<Duration>,
     /// Consecutive failures of acts, for the back-off.
     pub failures: u32,
-    /// Since when every act has failed.
+    /// Since when the cluster has given no answer.
     pub silent_since: Option<Duration>,
     /// Since when no pod of the attempt has been seen, once its object was gone.
     pub no_pods_since: Option<Duration>,
@@ -110,6 +110,13 @@ impl Attempt {
             },
             record,
         }
+    }
+
+    /// The scheduler before this one followed the cluster until then.
+    #[must_use]
+    pub fn watched(mut self, until: Option<Timestamp>) -> Self {
+        self.memory.watched_until = self.memory.watched_until.max(until);
+        self
     }
 
     /// The cluster is out of sight, and may have been for a while.
@@ -183,12 +190,23 @@ impl Attempt {
             .as_ref()
             .is_some_and(|uid| *uid != object.uid)
         {
-            self.sight.second.object = Some(object);
+            // One that isn't ours says only that.
+            self.sight.second.object = Some(object).filter(|object| self.is_owner(&object.owner));
             return self.object_went(None, now);
         }
         self.sight.object = Some(object);
         self.sight.object_at = Some(now);
         self.sight.object_gone = None;
+    }
+
+    fn has_seen(&self, uid: &ObjectUid) -> bool {
+        let gone = self
+            .sight
+            .object_gone
+            .as_ref()
+            .and_then(|gone| gone.seen.as_ref());
+        let mut seen = self.sight.object.iter().chain(gone);
+        seen.any(|object| object.uid == *uid)
     }
 
     /// The object is gone; `last` where the watch's own event said so.
@@ -313,8 +331,10 @@ impl Attempt {
         match result {
             Ok(object) => {
                 self.memory.create_error = None;
-                // What the watch has shown since is newer than the answer.
-                if self.sight.object_at.is_none_or(|seen| seen < sent) {
+                // What the watch has told of this object since is newer than the answer.
+                let told =
+                    self.sight.object_at.is_some_and(|seen| seen >= sent) && self.has_seen(&object.uid);
+                if !told {
                     self.saw_object(object, now);
                 }
                 CreateAnswer::Exists
@@ -333,7 +353,7 @@ impl Attempt {
                     None => {
                         self.memory.ambiguous_at = Some(sent);
                         self.memory.absent_at = None;
-                        self.back_off(now);
+                        self.unanswered(now);
                         CreateAnswer::Unclear(error.to_string())
                     }
                 };
@@ -349,11 +369,16 @@ impl Attempt {
         self.memory.silent_since = None;
     }
 
+    /// The cluster gave no answer.
+    pub fn unanswered(&mut self, now: Duration) {
+        self.memory.silent_since.get_or_insert(now);
+        self.back_off(now);
+    }
+
     /// Waits before the next act: 1 s, doubled at each failure up to 30 s.
     pub fn back_off(&mut self, now: Duration) {
         let pause = Duration::from_secs(1 << self.memory.failures.min(5)).min(Duration::from_secs(30));
         self.memory.failures += 1;
-        self.memory.silent_since.get_or_insert(now);
         self.memory.pause_until = Some(now + pause);
     }
 

@@ -38,6 +38,11 @@ impl Boards {
         self.waiting = waiting;
     }
 
+    /// Up to `most` of those that wait in front.
+    pub fn in_front(&self, most: usize) -> Vec<SubmissionId> {
+        self.waiting.iter().take(most).map(|w| w.id.clone()).collect()
+    }
+
     /// Why `id` waits, if a cycle said so.
     pub fn reason_of(&self, id: &SubmissionId) -> Option<String> {
         self.waiting.iter().find(|w| w.id == *id).map(Waiting::message)

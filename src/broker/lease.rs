@@ -27,6 +27,8 @@ pub struct Held {
     pub epoch: Epoch,
     /// Until when, by the monotonic clock, the holder may act.
     pub until: Duration,
+    /// When another pod's hold on it was seen last before; absent: never, by this pod.
+    pub others_until: Option<Duration>,
 }
 
 impl Held {
@@ -128,6 +130,7 @@ impl Keeper {
         let held = Held {
             epoch: lease.epoch,
             until: sent + self.duration * 2 / 3,
+            others_until: self.seen.map(|(_, since)| since),
         };
         self.mine = Some(lease);
         held

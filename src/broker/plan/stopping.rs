@@ -203,6 +203,9 @@ pub(super) fn ended(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
 
 /// Object and pods of a cancelled job go, those that had finished too.
 fn clear_away(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
+    if attempt.record.cluster.is_none() {
+        return Act::Forget;
+    }
     if !at.in_sight {
         return Act::Rest;
     }

@@ -1,0 +1,33 @@
+//! What the scheduler is told, and asked.
+
+use tokio::sync::oneshot;
+
+use crate::lookup::Outlook;
+use crate::model::ClusterName;
+use crate::ports::cluster::ClusterEvent;
+use crate::ports::store::ClusterWishes;
+use crate::submission::{BacklogEntry, Record};
+
+/// Something the scheduler learns.
+#[derive(Debug)]
+pub enum Input {
+    /// QUEUED submissions: from this pod's intake, or read from the store.
+    Backlog(Vec<BacklogEntry>),
+    /// Records read from `live` or `wishes`.
+    Records(Vec<Record>),
+    /// A cluster's watch said something.
+    Cluster(ClusterName, ClusterEvent),
+    /// What people wish of a cluster.
+    Wishes(ClusterName, ClusterWishes),
+    /// Where a submission would go now.
+    Question(Box<Question>),
+}
+
+/// Where a submission would go now: asked without submitting it.
+#[derive(Debug)]
+pub struct Question {
+    /// As it would stand in the backlog.
+    pub entry: BacklogEntry,
+    /// Where the answer is waited for.
+    pub answer: oneshot::Sender<Outlook>,
+}
