@@ -210,3 +210,19 @@ fn a_release_that_is_refused_ends_by_the_pick_up_time_out() {
     assert_eq!(world.write(), State::Retrying);
     assert_eq!(world.attempt.record.verdict.reason, Some(Reason::PickupTimeout));
 }
+
+/// A takeover within the minute leaves no time unwatched, however long ago the record last moved.
+#[test]
+fn what_the_scheduler_before_watched_is_not_unwatched() {
+    let record = submitted().attempt.record;
+    let moved_at = record.history.last().unwrap().at;
+    let found_at = moved_at + jiff::SignedDuration::from_secs(600);
+    for (until, expected) in [
+        (None, true),
+        (Some(found_at - jiff::SignedDuration::from_secs(5)), false),
+    ] {
+        let mut found = Attempt::found(record.clone(), T0).watched(until);
+        found.in_sight(found_at);
+        assert_eq!(found.memory.unwatched, expected);
+    }
+}
