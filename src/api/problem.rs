@@ -17,7 +17,7 @@ use crate::submission::Reason;
 const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(5);
 
 /// Paths of the design that aren't built yet.
-const NOT_BUILT: [&str; 2] = ["/logs", "/skatev2"];
+const NOT_BUILT: [&str; 3] = ["/v1/explain", "/logs", "/skatev2"];
 
 /// Why a request wasn't fulfilled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -82,20 +82,6 @@ impl Problem {
                 StatusCode::NOT_FOUND,
                 "unknown-submission",
                 format!("no submission has the ID {id}"),
-            )
-        }
-    }
-}
-
-impl Problem {
-    /// What only the active scheduler can answer was asked of another pod.
-    pub fn not_active() -> Self {
-        Self {
-            retry_after: Some(1),
-            ..Self::new(
-                StatusCode::SERVICE_UNAVAILABLE,
-                "not-active",
-                "this pod isn't the active scheduler, which alone knows where jobs would go; ask again, or another pod",
             )
         }
     }

@@ -40,8 +40,14 @@ pub(super) async fn submit(
 ) -> Result<Response, Problem> {
     parameters.finish()?;
     let body = body?;
-    utf8(&body)?;
-    match api.service.submit(&body, sender(&api)).await? {
+    if let Err(error) = std::str::from_utf8(&body) {
+        return Err(invalid_utf8(&body, error.valid_up_to()));
+    }
+    let sender = match api.auth {
+        Auth::None => None,
+        Auth::Bearer(_) => Some("api"),
+    };
+    match api.service.submit(&body, sender).await? {
         Submitted::Accepted(record) => Ok(standing(StatusCode::ACCEPTED, &record, Status::of(&record, None))),
         Submitted::Duplicate(record) => {
             let status = api.status_of(&record).await;
@@ -73,22 +79,7 @@ fn standing(code: StatusCode, record: &Record, status: Status) -> Response {
     (code, [(LOCATION, location)], Json(status)).into_response()
 }
 
-/// Who sends what comes over HTTP, as far as the API knows.
-pub(super) fn sender(api: &Api) -> Option<&'static str> {
-    match api.auth {
-        Auth::None => None,
-        Auth::Bearer(_) => Some("api"),
-    }
-}
-
-pub(super) fn utf8(body: &[u8]) -> Result<(), Box<Problem>> {
-    match std::str::from_utf8(body) {
-        Ok(_) => Ok(()),
-        Err(error) => Err(Box::new(invalid_utf8(body, error.valid_up_to()))),
-    }
-}
-
-pub(super) fn rejection(reason: Reason) -> String {
+fn rejection(reason: Reason) -> String {
     format!("the submission isn't accepted ({reason}); each violation says what is allowed")
 }
 

@@ -97,13 +97,11 @@ impl Api {
 
 /// Why `record` waits, by its queue's board.
 pub(super) fn waiting_reason(record: &Record, board: &QueueBoard) -> Option<Waiting> {
-    let mut places = (1..).zip(&board.heads);
-    if let Some((place, head)) = places.find(|(_, head)| head.id == record.id) {
+    if let Some(head) = board.heads.iter().find(|head| head.id == record.id) {
         return Some(Waiting {
             reason: head.reason,
             message: head.message.clone(),
             at: board.at,
-            position: Some(place),
         });
     }
     // A board older than the record's last write has not seen it wait.
@@ -115,6 +113,5 @@ pub(super) fn waiting_reason(record: &Record, board: &QueueBoard) -> Option<Wait
             record.queue, board.waiting
         ),
         at: board.at,
-        position: None,
     })
 }

@@ -134,12 +134,11 @@ async fn waiting(store: &DynamoStore, record: &Record) -> Option<Waiting> {
     }
     let domain: &Domain = &record.domain;
     let board = store.queue(domain, &record.queue).await.ok()??;
-    let (place, head) = (1..).zip(board.heads).find(|(_, head)| head.id == record.id)?;
+    let head = board.heads.into_iter().find(|head| head.id == record.id)?;
     Some(Waiting {
         reason: head.reason,
         message: head.message,
         at: board.at,
-        position: Some(place),
     })
 }
 

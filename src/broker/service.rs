@@ -1,26 +1,22 @@
 //! The broker as its surfaces see it.
 
 use std::sync::Arc;
-use std::time::Duration;
 
 use async_trait::async_trait;
-use tokio::sync::{mpsc, oneshot, watch};
+use tokio::sync::{mpsc, watch};
 
 use super::gate::{Gate, Reach};
 use super::lease::Held;
-use super::scheduler::{Input, Question};
+use super::scheduler::Input;
 use super::storing::{Records, Stored};
 use crate::acceptance::{Acceptor, Rejection};
 use crate::error::{Class, Classify, Violation};
 use crate::message;
 use crate::model::SubmissionId;
 use crate::ports::Error;
-use crate::ports::service::{Cancelled, Explained, Readiness, Service, Submitted};
+use crate::ports::service::{Cancelled, Readiness, Service, Submitted};
 use crate::submission::{BacklogEntry, Reason, State};
 use crate::telemetry::{Metrics, Outcome};
-
-/// How long the scheduler is given to answer a question.
-const ANSWER_WITHIN: Duration = Duration::from_secs(5);
 
 /// The broker behind the API of one pod.
 pub struct Broker {
@@ -94,34 +90,6 @@ impl Service for Broker {
             drop(self.arrivals.try_send(Input::Records(vec![(**record).clone()])));
         }
         Ok(cancelled)
-    }
-
-    async fn explain(&self, body: &[u8], sender: Option<&str>) -> Explained {
-        let accepted = message::decode_spec(body, &uuid::Uuid::new_v4().to_string())
-            .map_err(|fault| (fault.reason, fault.violations))
-            .and_then(|submission| {
-                let record = self.acceptor.accept(&submission, None, sender);
-                record.map_err(|fault| (fault.reason, fault.violations))
-            });
-        let record = match accepted {
-            Ok(record) => record,
-            Err((reason, violations)) => return Explained::Rejected { reason, violations },
-        };
-        if self.held.borrow().is_none() {
-            return Explained::Elsewhere;
-        }
-        let (answer, told) = oneshot::channel();
-        let entry = BacklogEntry::from(&record);
-        let question = Input::Question(Box::new(Question { entry, answer }));
-        let asked = async {
-            self.arrivals.send(question).await.ok()?;
-            told.await.ok()
-        };
-        match tokio::time::timeout(ANSWER_WITHIN, asked).await {
-            Ok(Some(outlook)) => Explained::Answered(Box::new(outlook)),
-            // The lease went, or it hasn't begun its term yet.
-            Ok(None) | Err(_) => Explained::Elsewhere,
-        }
     }
 
     fn readiness(&self) -> Readiness {

@@ -63,8 +63,6 @@ pub enum Command {
     Dev(Dev),
     /// Submit SparkApplication manifests or job specs
     Submit(Submit),
-    /// Say where job specs would go now, and why not elsewhere, without submitting them
-    Explain(Explain),
     /// Look a submission up
     Status(Status),
     /// List submissions, newest first
@@ -217,20 +215,6 @@ pub struct Submit {
     /// Wait for its end
     #[arg(long)]
     pub wait: bool,
-    /// The API.
-    #[command(flatten)]
-    pub api: ApiOptions,
-}
-
-/// Options of `explain`.
-#[derive(Debug, Args)]
-pub struct Explain {
-    /// A file with SparkApplication manifests or job specs, YAML or JSON, parted by `---`; `-`: standard input
-    #[arg(value_name = "FILE")]
-    pub file: PathBuf,
-    /// The job queue of those that name none
-    #[arg(long, value_name = "NAME")]
-    pub queue: Option<QueueName>,
     /// The API.
     #[command(flatten)]
     pub api: ApiOptions,

@@ -14,7 +14,7 @@ use super::arguments::ApiOptions;
 use super::exit::Exit;
 use crate::api::{ClusterLine, Clusters, Queues};
 use crate::error::Violation;
-use crate::lookup::{Listing, Outlook, Status};
+use crate::lookup::{Listing, Status};
 use crate::model::{ClusterName, SubmissionId};
 
 /// How long a call may take beside what it asks the API to wait.
@@ -126,18 +126,6 @@ impl Client {
     /// Submits a job spec.
     pub fn submit(&self, spec: &[u8]) -> Result<Status, Failure> {
         self.call(Method::POST, "/v1/submissions", spec, Duration::ZERO)
-    }
-
-    /// Asks where a job spec would go. Another pod behind the same address may be the one that knows, so it is asked again
-    /// for some seconds.
-    pub fn explain(&self, spec: &[u8]) -> Result<Outlook, Failure> {
-        for _ in 0..20 {
-            match self.call(Method::POST, "/v1/explain", spec, Duration::ZERO) {
-                Err(Failure::Unavailable(_)) => std::thread::sleep(Duration::from_millis(250)),
-                answer => return answer,
-            }
-        }
-        self.call(Method::POST, "/v1/explain", spec, Duration::ZERO)
     }
 
     /// Looks a submission up.

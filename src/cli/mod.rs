@@ -6,7 +6,6 @@ mod clusters;
 mod commands;
 mod documents;
 mod exit;
-mod explain;
 mod follow;
 mod kinds;
 mod offline;
@@ -39,7 +38,6 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Serve(serve) => crate::app::serve(&serve.options(log, log_format)),
         Command::Dev(dev) => crate::app::dev(&dev.options(log, log_format), &mut View::on_stdout()),
         Command::Submit(arguments) => answered(|out| submit::submit(&arguments, out)),
-        Command::Explain(arguments) => answered(|out| explain::explain(&arguments, out)),
         Command::Status(status) => answered(|out| commands::status(&status, out)),
         Command::List(list) => answered(|out| commands::list(&list, out)),
         Command::Cancel(cancel) => answered(|out| commands::cancel(&cancel, out)),

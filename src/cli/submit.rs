@@ -1,7 +1,6 @@
 //! `submit`: every document of the given files, in order.
 
 use std::io::{self, Write};
-use std::path::PathBuf;
 
 use super::arguments::{Output, Submit};
 use super::client::{Client, Failure};
@@ -14,7 +13,7 @@ use crate::lookup::{Listing, Status};
 pub(super) fn submit(arguments: &Submit, out: &mut dyn Write) -> Result<Exit, Failure> {
     let client = Client::new(&arguments.api)?;
     let queue = arguments.queue.as_ref().map(|queue| queue.as_str());
-    let documents = documents::read(&contents(&arguments.files)?, queue)?;
+    let documents = documents::read(&contents(arguments)?, queue)?;
     let mut statuses = Vec::new();
     let sent = send(&client, &documents, &mut statuses);
     if sent.is_ok() && arguments.wait {
@@ -29,9 +28,8 @@ pub(super) fn submit(arguments: &Submit, out: &mut dyn Write) -> Result<Exit, Fa
     Ok(worst.fold(Exit::Done, |all, one| if one == Exit::Done { all } else { one }))
 }
 
-/// The bytes of each file, and what it is called.
-pub(super) fn contents(files: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>, Failure> {
-    let read = |path: &PathBuf| {
+fn contents(arguments: &Submit) -> Result<Vec<(String, Vec<u8>)>, Failure> {
+    let read = |path: &std::path::PathBuf| {
         let bytes = documents::bytes_of(path)
             .map_err(|error| Failure::Usage(format!("--file {}: {error}", path.display())))?;
         let name = match path.to_str() {
@@ -40,7 +38,7 @@ pub(super) fn contents(files: &[PathBuf]) -> Result<Vec<(String, Vec<u8>)>, Fail
         };
         Ok((name, bytes))
     };
-    files.iter().map(read).collect()
+    arguments.files.iter().map(read).collect()
 }
 
 /// Sends the documents in order until one isn't accepted.

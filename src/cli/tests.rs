@@ -65,7 +65,6 @@ fn run(arguments: &[&str]) -> (String, Result<Exit, Failure>) {
     let mut out = Vec::new();
     let result = match cli.command {
         Command::Submit(arguments) => submit::submit(&arguments, &mut out),
-        Command::Explain(arguments) => super::explain::explain(&arguments, &mut out),
         Command::Status(status) => commands::status(&status, &mut out),
         Command::List(list) => commands::list(&list, &mut out),
         Command::Cancel(cancel) => commands::cancel(&cancel, &mut out),

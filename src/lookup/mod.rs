@@ -5,11 +5,9 @@ mod cursor;
 mod duration;
 mod history;
 pub(crate) mod moment;
-mod outlook;
 mod status;
 
 pub use cursor::{Cursor, InvalidCursor};
 pub use duration::{InvalidDuration, parse_duration};
 pub use history::{History, HistoryEntry, Listing, PlacementView};
-pub use outlook::Outlook;
 pub use status::{Links, Status, Waiting};

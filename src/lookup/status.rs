@@ -18,8 +18,6 @@ pub struct Waiting {
     pub message: String,
     /// When the scheduler said so.
     pub at: Option<Timestamp>,
-    /// Its place in its queue, from 1, where that is known.
-    pub position: Option<u32>,
 }
 
 /// Where a submission stands, the same from HTTP and the command line. Absent fields are left out; times are RFC 3339 in
@@ -47,9 +45,6 @@ pub struct Status {
     #[serde(default, skip_serializing_if = "Option::is_none", with = "moment::optional")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub reason_at: Option<Timestamp>,
-    /// While QUEUED, its place in its job queue, from 1, as of `reasonAt`; known of the first 50.
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub position: Option<u32>,
     /// The job queue.
     #[schema(value_type = String)]
     pub queue: QueueName,
@@ -156,7 +151,6 @@ impl Status {
             message: verdict.message.clone().filter(|text| !text.is_empty()),
             message_detail: verdict.message_detail.clone(),
             reason_at: verdict.reason_at,
-            position: None,
             queue: record.queue.clone(),
             application_name: record.application_name.clone(),
             cluster: record.cluster.clone(),
@@ -184,7 +178,6 @@ impl Status {
             status.message = Some(waiting.message);
             status.message_detail = None;
             status.reason_at = waiting.at.or(status.reason_at);
-            status.position = waiting.position;
         }
         status
     }

@@ -4,7 +4,6 @@ use async_trait::async_trait;
 
 use super::Error;
 use crate::error::Violation;
-use crate::lookup::Outlook;
 use crate::model::SubmissionId;
 use crate::submission::{Reason, Record};
 
@@ -41,22 +40,6 @@ pub enum Cancelled {
     Unknown,
 }
 
-/// What came of a question where a job spec would go.
-#[derive(Debug, Clone, PartialEq)]
-pub enum Explained {
-    /// The active scheduler's answer.
-    Answered(Box<Outlook>),
-    /// It breaks rules: every one of them.
-    Rejected {
-        /// As of a submission.
-        reason: Reason,
-        /// Every fault.
-        violations: Vec<Violation>,
-    },
-    /// This pod isn't the active scheduler, which alone knows.
-    Elsewhere,
-}
-
 /// Whether this pod can do its work, and why not: one sentence for each thing that is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Readiness {
@@ -73,9 +56,6 @@ pub trait Service: Send + Sync {
 
     /// Asks for the end of a submission.
     async fn cancel(&self, id: &SubmissionId) -> Result<Cancelled, Error>;
-
-    /// Says where a job spec would go now, and why not elsewhere, without submitting it. Nothing is changed.
-    async fn explain(&self, body: &[u8], sender: Option<&str>) -> Explained;
 
     /// Whether the store, the queues and the lease have been seen.
     fn readiness(&self) -> Readiness;

@@ -9,7 +9,6 @@ mod bad_input;
 mod cli;
 mod configuration;
 mod example_jobs;
-mod explain;
 mod identity;
 mod kill;
 mod lookup;

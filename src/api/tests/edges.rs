@@ -113,34 +113,3 @@ async fn an_id_that_is_not_utf8_is_told_as_a_problem() {
     assert_eq!(answer.status, StatusCode::BAD_REQUEST);
     assert_eq!(answer.header(header::CONTENT_TYPE), "application/problem+json");
 }
-
-#[tokio::test]
-async fn a_waiting_submission_says_why_by_its_queues_board() {
-    let fake = shared();
-    fake.put(record("job-1", NOW));
-    fake.put(record("job-2", NOW));
-    *fake.board.lock().unwrap() = Some(QueueBoard {
-        waiting: 2,
-        heads: vec![WaitingHead {
-            id: "job-1".parse().unwrap(),
-            reason: Reason::NoCapacity,
-            message: "a: 4 cores short".into(),
-        }],
-        at: Some("2026-11-23T12:00:05Z".parse().unwrap()),
-        ..QueueBoard::default()
-    });
-    let head = get(&fake, "/v1/submissions/job-1").await.body;
-    assert_eq!(
-        (&head["reason"], &head["message"]),
-        (&json!("NoCapacity"), &json!("a: 4 cores short"))
-    );
-    assert_eq!(
-        (&head["reasonAt"], &head["position"]),
-        (&json!("2026-11-23T12:00:05.000Z"), &json!(1))
-    );
-    let behind = get(&fake, "/v1/submissions/job-2").await.body;
-    assert_eq!(
-        (&behind["reason"], &behind["position"]),
-        (&json!("Waiting"), &Value::Null)
-    );
-}

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 
 use crate::model::{ClusterName, Domain, Epoch, InstallationId, QueueName, SubmissionId, Version};
 use crate::ports::Error;
-use crate::ports::service::{Cancelled, Explained, Readiness, Service, Submitted};
+use crate::ports::service::{Cancelled, Readiness, Service, Submitted};
 use crate::ports::store::{
     ClusterBoard, ClusterWish, ClusterWishes, Coordination, Create, Lease, LeaseWrite, Page, QueueBoard,
     Store, WishKind, Write,
@@ -24,7 +24,6 @@ pub(super) struct Fake {
     pub(super) down: Mutex<Option<Error>>,
     pub(super) submitted: Mutex<Option<Submitted>>,
     pub(super) cancelled: Mutex<Option<Cancelled>>,
-    pub(super) explained: Mutex<Option<Explained>>,
     pub(super) board: Mutex<Option<QueueBoard>>,
     pub(super) wishes: Mutex<BTreeMap<ClusterName, ClusterWishes>>,
     pub(super) missing: Mutex<Vec<String>>,
@@ -228,10 +227,6 @@ impl Service for Fake {
     async fn cancel(&self, _: &SubmissionId) -> Result<Cancelled, Error> {
         self.up()?;
         self.cancelled.lock().unwrap().clone().map_or_else(unasked, Ok)
-    }
-    async fn explain(&self, _: &[u8], _: Option<&str>) -> Explained {
-        let explained = self.explained.lock().unwrap().clone();
-        explained.unwrap_or(Explained::Elsewhere)
     }
     fn readiness(&self) -> Readiness {
         Readiness {

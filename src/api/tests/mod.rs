@@ -186,6 +186,31 @@ async fn a_status_tells_all_that_the_record_knows() {
 }
 
 #[tokio::test]
+async fn a_waiting_submission_says_why_by_its_queues_board() {
+    let fake = shared();
+    fake.put(record("job-1", NOW));
+    fake.put(record("job-2", NOW));
+    *fake.board.lock().unwrap() = Some(QueueBoard {
+        waiting: 2,
+        heads: vec![WaitingHead {
+            id: "job-1".parse().unwrap(),
+            reason: Reason::NoCapacity,
+            message: "a: 4 cores short".into(),
+        }],
+        at: Some("2026-11-23T12:00:05Z".parse().unwrap()),
+        ..QueueBoard::default()
+    });
+    let head = get(&fake, "/v1/submissions/job-1").await.body;
+    assert_eq!(
+        (&head["reason"], &head["message"]),
+        (&json!("NoCapacity"), &json!("a: 4 cores short"))
+    );
+    assert_eq!(head["reasonAt"], "2026-11-23T12:00:05.000Z");
+    let behind = get(&fake, "/v1/submissions/job-2").await.body;
+    assert_eq!(behind["reason"], "Waiting");
+}
+
+#[tokio::test]
 async fn a_submission_on_a_cluster_that_is_not_configured_says_that_nobody_follows_it() {
     let fake = shared();
     for (id, cluster, state) in [
@@ -242,7 +267,7 @@ async fn what_nobody_knows_is_404_and_what_cant_be_an_id_400() {
         "/v1/submissions/early",
         "/v1/submissions/nope/history",
         "/v1/nothing",
-        "/v1/submissions/nope/logs",
+        "/v1/explain",
     ] {
         let answer = get(&fake, path).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
@@ -253,7 +278,7 @@ async fn what_nobody_knows_is_404_and_what_cant_be_an_id_400() {
         );
     }
     assert!(
-        get(&fake, "/v1/submissions/nope/logs").await.body["detail"]
+        get(&fake, "/v1/explain").await.body["detail"]
             .as_str()
             .unwrap()
             .contains("isn't built")

@@ -1,8 +1,5 @@
 //! What the scheduler is told, and asked.
 
-use tokio::sync::oneshot;
-
-use crate::lookup::Outlook;
 use crate::model::ClusterName;
 use crate::ports::cluster::ClusterEvent;
 use crate::ports::store::ClusterWishes;
@@ -19,15 +16,4 @@ pub enum Input {
     Cluster(ClusterName, ClusterEvent),
     /// What people wish of a cluster.
     Wishes(ClusterName, ClusterWishes),
-    /// Where a submission would go now.
-    Question(Box<Question>),
-}
-
-/// Where a submission would go now: asked without submitting it.
-#[derive(Debug)]
-pub struct Question {
-    /// As it would stand in the backlog.
-    pub entry: BacklogEntry,
-    /// Where the answer is waited for.
-    pub answer: oneshot::Sender<Outlook>,
 }

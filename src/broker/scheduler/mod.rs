@@ -40,7 +40,7 @@ const TICK: Duration = Duration::from_millis(200);
 /// Most placements of one cycle.
 const PLACEMENTS: usize = 256;
 
-pub use input::{Input, Question};
+pub use input::Input;
 
 /// Writes a cycle down; called between the cycle and its first act.
 pub type RecordCycle = Arc<dyn Fn(&RecordedCycle) + Send + Sync>;
@@ -219,7 +219,6 @@ impl Scheduler {
             Input::Records(records) => records.into_iter().for_each(|record| self.found(record)),
             Input::Cluster(name, event) => self.cluster_said(&name, event),
             Input::Wishes(name, wishes) => self.wished(&name, wishes),
-            Input::Question(question) => self.explain(*question),
         }
     }
 

@@ -4,11 +4,10 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::{Done, PLACEMENTS, Question, Scheduler, Slot, record_name};
+use super::{Done, PLACEMENTS, Scheduler, Slot, record_name};
 use crate::broker::attempt::Attempt;
 use crate::broker::health::Verdict;
 use crate::lifecycle::{Event, Happening, Step};
-use crate::lookup::Outlook;
 use crate::model::{ClusterName, QueueName};
 use crate::routing::{Cycle, Decision, Now};
 use crate::submission::Record;
@@ -131,18 +130,6 @@ impl Scheduler {
         );
         self.acts
             .spawn(async move { (id, Done::Act(Box::new(hands.intend(&outline, &next).await))) });
-    }
-
-    /// Answers by what is known now, as placing would; nobody may wait for it any more.
-    pub(super) fn explain(&self, question: Question) {
-        let now = Now {
-            wall: self.wall(),
-            mono: self.now(),
-        };
-        let Question { entry, answer } = question;
-        let waiting = u64::try_from(self.backlog.count(&entry.queue)).unwrap_or(u64::MAX);
-        let outlook = Outlook::of(&entry, self.router.explain(&entry, now), waiting);
-        drop(answer.send(outlook));
     }
 
     pub(super) fn place(&mut self) {

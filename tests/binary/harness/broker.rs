@@ -30,11 +30,6 @@ impl Broker {
         call("POST", &format!("{}/v1/submissions", self.api), body.as_ref())
     }
 
-    /// `POST /v1/explain`.
-    pub(crate) fn explain(&self, body: impl AsRef<[u8]>) -> Answer {
-        call("POST", &format!("{}/v1/explain", self.api), body.as_ref()).unwrap()
-    }
-
     /// `/readyz`, of a broker that may be gone.
     pub(crate) fn readiness(&self) -> Result<Answer, String> {
         call("GET", &format!("{}/readyz", self.health), b"")
