@@ -305,7 +305,7 @@ impl Router {
         self.views.iter_mut().find(|view| view.name == *cluster)
     }
 
-    fn measure(&mut self) {
+    pub(super) fn measure(&mut self) {
         self.capacity = self
             .views
             .iter()

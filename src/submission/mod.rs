@@ -12,7 +12,7 @@ pub use attributes::{
 };
 pub use entry::BacklogEntry;
 pub use record::{
-    Abandoned, HISTORY_MAX, NewRecord, Placement, Record, RestartPolicy, RetryPolicy, SpecTexts, Timeouts,
-    Transition, Verdict,
+    Abandoned, Candidate, HISTORY_MAX, NewRecord, Placement, Record, RestartPolicy, RetryPolicy, SpecTexts,
+    Timeouts, Transition, Verdict,
 };
 pub use state::{RawState, Reason, State};
