@@ -51,12 +51,12 @@ pub struct ClusterOutlook {
     settings: ClusterSettings,
     unhealthy: Option<String>,
     cordoned: Option<String>,
-    /// The age of what is known of its room; changes by itself.
-    pub age_ms: Option<u64>,
+    /// The age of what is known of its room.
+    age_ms: Option<u64>,
     live: u64,
     pending: u64,
-    /// The level of its token bucket; changes by itself.
-    pub pace: u64,
+    /// The level of its token bucket.
+    pace: u64,
     held_for: Option<HoldOutlook>,
     /// Free rooms: whether the node is there, what is free on it, how many are alike.
     free: Vec<(bool, Resources, u64)>,
@@ -180,6 +180,17 @@ impl Outlook {
 }
 
 impl ClusterOutlook {
+    /// The same without what changes by itself: the age of its view, and how full its bucket is beyond one token.
+    #[must_use]
+    pub fn steady(&self) -> Self {
+        let wait = Bucket::restored(self.pace, THEN).wait(&self.settings.pacing, THEN);
+        Self {
+            age_ms: None,
+            pace: u64::from(wait.is_zero()),
+            ..self.clone()
+        }
+    }
+
     fn hold(&self) -> Option<(ClusterName, Hold)> {
         let told = self.held_for.as_ref()?;
         let place = (

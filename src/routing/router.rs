@@ -233,6 +233,11 @@ impl Router {
         }
     }
 
+    /// The configured clusters, in order.
+    pub fn clusters(&self) -> impl Iterator<Item = &ClusterName> {
+        self.settings.clusters.iter().map(|cluster| &cluster.name)
+    }
+
     /// How many submissions occupy the cluster.
     pub fn live(&self, cluster: &ClusterName) -> u64 {
         self.views

@@ -156,6 +156,7 @@ fn unreachable_cluster() -> ClusterBoard {
 fn waiting_queue() -> QueueBoard {
     let head = WaitingHead {
         id: "job-1".parse().unwrap(),
+        position: Some(1),
         reason: Reason::NoCapacity,
         message: "a: full".into(),
     };

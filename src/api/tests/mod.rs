@@ -194,6 +194,7 @@ async fn a_waiting_submission_says_why_by_its_queues_board() {
         waiting: 2,
         heads: vec![WaitingHead {
             id: "job-1".parse().unwrap(),
+            position: Some(1),
             reason: Reason::NoCapacity,
             message: "a: 4 cores short".into(),
         }],
@@ -206,8 +207,30 @@ async fn a_waiting_submission_says_why_by_its_queues_board() {
         (&json!("NoCapacity"), &json!("a: 4 cores short"))
     );
     assert_eq!(head["reasonAt"], "2026-11-23T12:00:05.000Z");
+    assert_eq!(head["position"], 1);
     let behind = get(&fake, "/v1/submissions/job-2").await.body;
     assert_eq!(behind["reason"], "Waiting");
+    assert_eq!(behind.get("position"), None, "what isn't known isn't told");
+
+    // One that was given back keeps its own reason while it waits for its turn.
+    let mut again = record("job-3", NOW);
+    again.verdict.reason = Some(Reason::PickupTimeout);
+    again.verdict.message = Some("not picked up".into());
+    fake.put(again);
+    if let Some(board) = fake.board.lock().unwrap().as_mut() {
+        board.heads.push(WaitingHead {
+            id: "job-3".parse().unwrap(),
+            position: Some(2),
+            reason: Reason::Waiting,
+            message: "waits for its turn".into(),
+        });
+    }
+    let again = get(&fake, "/v1/submissions/job-3").await.body;
+    assert_eq!(
+        (&again["reason"], &again["position"]),
+        (&json!("PickupTimeout"), &json!(2))
+    );
+    assert_eq!(again["message"], "not picked up");
 }
 
 #[tokio::test]

@@ -4,6 +4,7 @@
 //! all that is known. At most one act per attempt is under way.
 
 mod acts;
+mod explaining;
 mod pickups;
 mod placing;
 mod sightings;
@@ -23,6 +24,7 @@ use super::attempt::Attempt;
 use super::boards::Boards;
 use super::hands::{Hands, Outcome};
 use super::health::Health;
+use super::outlooks::{Outlooks, Part};
 use super::plan::Settling;
 use super::strangers::Strangers;
 use super::wishes::Wishes;
@@ -34,6 +36,8 @@ use crate::ports::store::{ClusterWishes, Coordination};
 use crate::routing::{LiveJob, RecordedCycle, Router, Settings};
 use crate::submission::{BacklogEntry, Record, State};
 use crate::telemetry::Metrics;
+
+pub use explaining::Question;
 
 /// How often time-outs and boards are looked after.
 const TICK: Duration = Duration::from_millis(200);
@@ -51,6 +55,8 @@ pub enum Input {
     Cluster(ClusterName, ClusterEvent),
     /// What people wish of a cluster.
     Wishes(ClusterName, ClusterWishes),
+    /// Somebody asks where a submission would go.
+    Explain(Box<Question>),
 }
 
 /// Writes a cycle down; called between the cycle and its first act.
@@ -127,6 +133,9 @@ pub struct Scheduler {
     chores: JoinSet<()>,
     /// The boards' writer, one at most.
     writing: JoinSet<bool>,
+    outlooks: Outlooks,
+    /// The writer of a part of what is known, one at most; the part that it couldn't write.
+    telling: JoinSet<Result<(), Part>>,
     dirty: BTreeSet<SubmissionId>,
     wakes: BinaryHeap<Reverse<(Duration, SubmissionId)>>,
     cycle_due: bool,
@@ -162,6 +171,8 @@ impl Scheduler {
             acts: JoinSet::new(),
             chores: JoinSet::new(),
             writing: JoinSet::new(),
+            outlooks: Outlooks::default(),
+            telling: JoinSet::new(),
             dirty: BTreeSet::new(),
             wakes: BinaryHeap::new(),
             cycle_due: true,
@@ -214,6 +225,7 @@ impl Scheduler {
             Input::Records(records) => records.into_iter().for_each(|record| self.found(record)),
             Input::Cluster(name, event) => self.cluster_said(&name, event),
             Input::Wishes(name, wishes) => self.wished(&name, wishes),
+            Input::Explain(question) => self.answer(*question),
         }
     }
 
@@ -362,6 +374,7 @@ impl Scheduler {
             self.boards.unwritten();
         }
         self.write_boards(now);
+        self.write_outlook(now);
         while self.chores.try_join_next().is_some() {}
         let next_change = self.router.next_change(now);
         self.cycle_due |= next_change.is_some_and(|due| due <= now);
