@@ -26,6 +26,14 @@ impl Auth {
         Self::Bearer(Sha256::digest(token.trim()).into())
     }
 
+    /// Who sends what comes in over HTTP, where that is known.
+    pub(super) fn sender(&self) -> Option<&'static str> {
+        match self {
+            Self::None => None,
+            Self::Bearer(_) => Some("api"),
+        }
+    }
+
     /// Comparing digests in constant time tells nothing of the token, its length included.
     fn admits(&self, header: Option<&HeaderValue>) -> bool {
         let Self::Bearer(expected) = self else {

@@ -3,6 +3,7 @@
 
 mod auth;
 mod boards;
+mod explain;
 mod health;
 mod list;
 mod problem;
@@ -77,6 +78,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(submissions::status, submissions::cancel))
         .routes(routes!(submissions::history))
         .routes(routes!(submissions::placement))
+        .routes(routes!(explain::explain))
         .routes(routes!(boards::queues))
         .routes(routes!(boards::clusters))
         .routes(routes!(wishes::cordon, wishes::uncordon))

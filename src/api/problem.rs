@@ -17,7 +17,7 @@ use crate::submission::Reason;
 const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(5);
 
 /// Paths of the design that aren't built yet.
-const NOT_BUILT: [&str; 3] = ["/v1/explain", "/logs", "/skatev2"];
+const NOT_BUILT: [&str; 2] = ["/logs", "/skatev2"];
 
 /// Why a request wasn't fulfilled.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]

@@ -10,13 +10,13 @@ use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 
-use super::auth::Auth;
 use super::problem::Problem;
 use super::query::{Id, Parameters, submission_id};
 use super::waiting::{Until, WAIT_MAX};
 use super::{Api, problem};
 use crate::error::Violation;
 use crate::lookup::{History, PlacementView, Status};
+use crate::model::SubmissionId;
 use crate::ports::service::{Cancelled, Submitted};
 use crate::submission::{Reason, Record};
 
@@ -39,15 +39,8 @@ pub(super) async fn submit(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Response, Problem> {
     parameters.finish()?;
-    let body = body?;
-    if let Err(error) = std::str::from_utf8(&body) {
-        return Err(invalid_utf8(&body, error.valid_up_to()));
-    }
-    let sender = match api.auth {
-        Auth::None => None,
-        Auth::Bearer(_) => Some("api"),
-    };
-    match api.service.submit(&body, sender).await? {
+    let body = text_of(body)?;
+    match api.service.submit(&body, api.auth.sender()).await? {
         Submitted::Accepted(record) => Ok(standing(StatusCode::ACCEPTED, &record, Status::of(&record, None))),
         Submitted::Duplicate(record) => {
             let status = api.status_of(&record).await;
@@ -66,11 +59,25 @@ pub(super) async fn submit(
             reason,
             id,
             violations,
-        } => Err(Problem {
-            reason: Some(reason),
-            submission_id: id,
-            ..Problem::invalid(rejection(reason), violations)
-        }),
+        } => Err(rejected(reason, id, violations)),
+    }
+}
+
+/// The body, if it is text.
+pub(super) fn text_of(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
+    let body = body?;
+    match std::str::from_utf8(&body) {
+        Ok(_) => Ok(body),
+        Err(error) => Err(invalid_utf8(&body, error.valid_up_to())),
+    }
+}
+
+/// Every fault of a spec.
+pub(super) fn rejected(reason: Reason, id: Option<SubmissionId>, violations: Vec<Violation>) -> Problem {
+    Problem {
+        reason: Some(reason),
+        submission_id: id,
+        ..Problem::invalid(rejection(reason), violations)
     }
 }
 

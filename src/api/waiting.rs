@@ -98,9 +98,19 @@ impl Api {
 /// Why `record` waits, by its queue's board.
 pub(super) fn waiting_reason(record: &Record, board: &QueueBoard) -> Option<Waiting> {
     if let Some(head) = board.heads.iter().find(|head| head.id == record.id) {
+        // Waiting for its turn says less than why it was given back.
+        if let (Reason::Waiting, Some(reason)) = (head.reason, record.verdict.reason) {
+            return Some(Waiting {
+                reason,
+                message: record.verdict.message.clone().unwrap_or_default(),
+                position: head.position,
+                at: record.verdict.reason_at,
+            });
+        }
         return Some(Waiting {
             reason: head.reason,
             message: head.message.clone(),
+            position: head.position,
             at: board.at,
         });
     }
@@ -112,6 +122,7 @@ pub(super) fn waiting_reason(record: &Record, board: &QueueBoard) -> Option<Wait
             "waits for its turn in queue {}, where {} wait",
             record.queue, board.waiting
         ),
+        position: None,
         at: board.at,
     })
 }

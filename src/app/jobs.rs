@@ -138,6 +138,7 @@ async fn waiting(store: &DynamoStore, record: &Record) -> Option<Waiting> {
     Some(Waiting {
         reason: head.reason,
         message: head.message,
+        position: head.position,
         at: board.at,
     })
 }

@@ -14,6 +14,7 @@ use tokio_util::sync::CancellationToken;
 use crate::acceptance::Acceptor;
 use crate::api;
 use crate::broker::active::Candidate;
+use crate::broker::explaining::Explainer;
 use crate::broker::gate::{Gate, Reach};
 use crate::broker::hands::{Hands, MakeObject};
 use crate::broker::intake::Intake;
@@ -116,6 +117,13 @@ impl Parts {
             .serve(held_seen.clone(), arrived, stop.clone());
         tasks.start(Kind::Essential, "scheduler", scheduling);
         let queues = self.start_intake(&tasks, &gate, &arrivals);
+        let explainer = Explainer {
+            coordination: Arc::clone(&self.coordination),
+            domain: self.domain.clone(),
+            clock: Arc::clone(&self.clock),
+            inputs: arrivals.clone(),
+            held: held_seen.clone(),
+        };
         let broker: Arc<dyn Service> = Arc::new(Broker {
             acceptor: Arc::clone(&self.acceptor),
             records: self.records(),
@@ -125,6 +133,7 @@ impl Parts {
             lease_seen: lease_was_seen,
             held: held_seen,
             metrics: Arc::clone(&self.metrics),
+            explainer,
         });
         self.serve(&tasks, broker, stop);
         Running {

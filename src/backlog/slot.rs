@@ -16,7 +16,8 @@ impl Moment {
     /// Stands for "no such time".
     const NONE: Self = Self(i64::MAX);
 
-    pub(super) fn time(self) -> Timestamp {
+    /// The time itself.
+    pub fn time(self) -> Timestamp {
         Timestamp::from_nanosecond(i128::from(self.0)).unwrap_or(Timestamp::MAX)
     }
 

@@ -10,16 +10,18 @@ use crate::model::{ClusterName, QueueName, SubmissionId};
 use crate::ports::Error;
 use crate::ports::store::{ClusterBoard, QueueBoard, WaitingHead};
 use crate::routing::Waiting;
+use crate::submission::Reason;
 
 /// How often boards are written at most.
 const EVERY: Duration = Duration::from_secs(5);
 /// Most heads on a queue's board.
-const HEADS: usize = 50;
+pub const HEADS: usize = 50;
 
 /// The boards as they would be written now.
 #[derive(Debug, Default)]
 pub struct Boards {
-    waiting: Vec<Waiting>,
+    waiting: HashMap<SubmissionId, Waiting>,
+    first: HashMap<QueueName, Vec<SubmissionId>>,
     written_at: Option<Duration>,
     queues: HashMap<QueueName, QueueBoard>,
     clusters: HashMap<ClusterName, ClusterBoard>,
@@ -35,17 +37,22 @@ pub struct Sheets {
 impl Boards {
     /// A cycle left these waiting.
     pub fn waiting(&mut self, waiting: Vec<Waiting>) {
-        self.waiting = waiting;
+        self.waiting = waiting.into_iter().map(|w| (w.id.clone(), w)).collect();
+    }
+
+    /// The first of each queue, in its order.
+    pub fn first(&mut self, first: HashMap<QueueName, Vec<SubmissionId>>) {
+        self.first = first;
     }
 
     /// Up to `most` of those that wait in front.
     pub fn in_front(&self, most: usize) -> Vec<SubmissionId> {
-        self.waiting.iter().take(most).map(|w| w.id.clone()).collect()
+        self.first.values().flatten().take(most).cloned().collect()
     }
 
     /// Why `id` waits, if a cycle said so.
     pub fn reason_of(&self, id: &SubmissionId) -> Option<String> {
-        self.waiting.iter().find(|w| w.id == *id).map(Waiting::message)
+        self.waiting.get(id).map(Waiting::message)
     }
 
     /// Whether it is time to write them again.
@@ -75,7 +82,7 @@ impl Boards {
             let board = QueueBoard {
                 waiting: *waiting,
                 live: *live,
-                heads: self.heads_of(name),
+                heads: self.heads(name),
                 at: None,
             };
             if self.queues.insert(name.clone(), board.clone()).as_ref() != Some(&board) {
@@ -107,14 +114,18 @@ impl Boards {
         sheets
     }
 
-    fn heads_of(&self, queue: &QueueName) -> Vec<WaitingHead> {
-        let of_queue = self.waiting.iter().filter(|w| w.queue == *queue);
-        of_queue
-            .take(HEADS)
-            .map(|w| WaitingHead {
-                id: w.id.clone(),
-                reason: w.reason,
-                message: w.message(),
+    /// The first of a queue, in its order. Those that the last cycle didn't come to wait for their turn.
+    fn heads(&self, queue: &QueueName) -> Vec<WaitingHead> {
+        let heads = (1..).zip(self.first.get(queue).into_iter().flatten());
+        heads
+            .map(|(position, id)| {
+                let told = self.waiting.get(id);
+                WaitingHead {
+                    id: id.clone(),
+                    position: Some(position),
+                    reason: told.map_or(Reason::Waiting, |told| told.reason),
+                    message: told.map_or_else(|| "waits for its turn".to_owned(), Waiting::message),
+                }
             })
             .collect()
     }

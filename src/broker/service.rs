@@ -5,6 +5,7 @@ use std::sync::Arc;
 use async_trait::async_trait;
 use tokio::sync::{mpsc, watch};
 
+use super::explaining::Explainer;
 use super::gate::{Gate, Reach};
 use super::lease::Held;
 use super::scheduler::Input;
@@ -14,7 +15,7 @@ use crate::error::{Class, Classify, Violation};
 use crate::message;
 use crate::model::SubmissionId;
 use crate::ports::Error;
-use crate::ports::service::{Cancelled, Readiness, Service, Submitted};
+use crate::ports::service::{Answered, Cancelled, Readiness, Service, Submitted};
 use crate::submission::{BacklogEntry, Reason, State};
 use crate::telemetry::{Metrics, Outcome};
 
@@ -36,6 +37,8 @@ pub struct Broker {
     pub held: watch::Receiver<Option<Held>>,
     /// Counters.
     pub metrics: Arc<Metrics>,
+    /// Answers where a submission would go.
+    pub explainer: Explainer,
 }
 
 #[async_trait]
@@ -81,6 +84,31 @@ impl Service for Broker {
                 Err(error)
             }
         }
+    }
+
+    async fn explain(&self, body: &[u8], sender: Option<&str>) -> Result<Answered, Error> {
+        let submission = match message::decode_spec(body, &uuid::Uuid::new_v4().to_string()) {
+            Ok(submission) => submission,
+            Err(fault) => {
+                return Ok(Answered::Rejected {
+                    reason: fault.reason,
+                    id: fault.id,
+                    violations: fault.violations,
+                });
+            }
+        };
+        let record = match self.acceptor.accept(&submission, None, sender) {
+            Ok(record) => record,
+            Err(fault) => {
+                return Ok(Answered::Rejected {
+                    reason: fault.reason,
+                    id: Some(fault.id),
+                    violations: fault.violations,
+                });
+            }
+        };
+        let explained = self.explainer.explain(BacklogEntry::from(&record)).await?;
+        Ok(explained.map_or(Answered::Unknown, |told| Answered::Explained(Box::new(told))))
     }
 
     async fn cancel(&self, id: &SubmissionId) -> Result<Cancelled, Error> {

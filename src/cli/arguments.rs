@@ -69,6 +69,8 @@ pub enum Command {
     List(List),
     /// Ask for a submission's end
     Cancel(Cancel),
+    /// Tell where a job would go now, and why not elsewhere; submits nothing
+    Explain(Explain),
     /// Clusters: list, close, empty or give up one
     Clusters(Clusters),
     /// List the job queues and why their heads wait
@@ -215,6 +217,20 @@ pub struct Submit {
     /// Wait for its end
     #[arg(long)]
     pub wait: bool,
+    /// The API.
+    #[command(flatten)]
+    pub api: ApiOptions,
+}
+
+/// Options of `explain`.
+#[derive(Debug, Args)]
+pub struct Explain {
+    /// A file with job specs or SparkApplication manifests, as for `submit`; `-`: standard input
+    #[arg(value_name = "FILE")]
+    pub file: PathBuf,
+    /// The job queue of those that name none
+    #[arg(long, value_name = "NAME")]
+    pub queue: Option<QueueName>,
     /// The API.
     #[command(flatten)]
     pub api: ApiOptions,

@@ -14,7 +14,7 @@ use super::arguments::ApiOptions;
 use super::exit::Exit;
 use crate::api::{ClusterLine, Clusters, Queues};
 use crate::error::Violation;
-use crate::lookup::{Listing, Status};
+use crate::lookup::{Explained, Listing, Status};
 use crate::model::{ClusterName, SubmissionId};
 
 /// How long a call may take beside what it asks the API to wait.
@@ -126,6 +126,11 @@ impl Client {
     /// Submits a job spec.
     pub fn submit(&self, spec: &[u8]) -> Result<Status, Failure> {
         self.call(Method::POST, "/v1/submissions", spec, Duration::ZERO)
+    }
+
+    /// Asks where a job spec would go.
+    pub fn explain(&self, spec: &[u8]) -> Result<Explained, Failure> {
+        self.call(Method::POST, "/v1/explain", spec, Duration::ZERO)
     }
 
     /// Looks a submission up.

@@ -53,6 +53,17 @@ pub(super) fn bytes_of(path: &Path) -> io::Result<Vec<u8>> {
     Ok(bytes)
 }
 
+/// Name and content of a file that was named on the command line.
+pub(super) fn content_of(path: &Path) -> Result<(String, Vec<u8>), Failure> {
+    let bytes =
+        bytes_of(path).map_err(|error| Failure::Usage(format!("--file {}: {error}", path.display())))?;
+    let name = match path.to_str() {
+        Some("-") => "standard input".to_owned(),
+        Some(_) | None => path.display().to_string(),
+    };
+    Ok((name, bytes))
+}
+
 /// The documents of `files` (name and content), or everything that keeps them from being sent: all are read before the
 /// first is sent. A job spec that names no job queue is given `queue`.
 pub(super) fn read(files: &[(String, Vec<u8>)], queue: Option<&str>) -> Result<Vec<Document>, Failure> {

@@ -6,6 +6,7 @@ mod clusters;
 mod commands;
 mod documents;
 mod exit;
+mod explain;
 mod follow;
 mod kinds;
 mod offline;
@@ -40,6 +41,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Submit(arguments) => answered(|out| submit::submit(&arguments, out)),
         Command::Status(status) => answered(|out| commands::status(&status, out)),
         Command::List(list) => answered(|out| commands::list(&list, out)),
+        Command::Explain(arguments) => answered(|out| explain::explain(&arguments, out)),
         Command::Cancel(cancel) => answered(|out| commands::cancel(&cancel, out)),
         Command::Clusters(clusters) => answered(|out| clusters::clusters(&clusters, out)),
         Command::Queues(queues) => answered(|out| clusters::queues(&queues, out)),

@@ -13,7 +13,8 @@ use crate::lookup::{Listing, Status};
 pub(super) fn submit(arguments: &Submit, out: &mut dyn Write) -> Result<Exit, Failure> {
     let client = Client::new(&arguments.api)?;
     let queue = arguments.queue.as_ref().map(|queue| queue.as_str());
-    let documents = documents::read(&contents(arguments)?, queue)?;
+    let contents = arguments.files.iter().map(|path| documents::content_of(path));
+    let documents = documents::read(&contents.collect::<Result<Vec<_>, _>>()?, queue)?;
     let mut statuses = Vec::new();
     let sent = send(&client, &documents, &mut statuses);
     if sent.is_ok() && arguments.wait {
@@ -26,19 +27,6 @@ pub(super) fn submit(arguments: &Submit, out: &mut dyn Write) -> Result<Exit, Fa
     sent?;
     let worst = statuses.iter().map(|status| Exit::of_state(status.state));
     Ok(worst.fold(Exit::Done, |all, one| if one == Exit::Done { all } else { one }))
-}
-
-fn contents(arguments: &Submit) -> Result<Vec<(String, Vec<u8>)>, Failure> {
-    let read = |path: &std::path::PathBuf| {
-        let bytes = documents::bytes_of(path)
-            .map_err(|error| Failure::Usage(format!("--file {}: {error}", path.display())))?;
-        let name = match path.to_str() {
-            Some("-") => "standard input".to_owned(),
-            Some(_) | None => path.display().to_string(),
-        };
-        Ok((name, bytes))
-    };
-    arguments.files.iter().map(read).collect()
 }
 
 /// Sends the documents in order until one isn't accepted.

@@ -4,8 +4,9 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table};
 
 use crate::api::{ClusterLine, QueueLine};
-use crate::lookup::Status;
-use crate::model::timestamp_text;
+use crate::lookup::{ClusterAnswer, Status};
+use crate::model::{Resources, timestamp_text};
+use crate::routing::Answer;
 
 /// The first columns, which are never wrapped: an ID in two parts can't be copied.
 const WHOLE: usize = 2;
@@ -38,6 +39,7 @@ pub(super) fn of_one(status: &Status) -> String {
         ("since", time(status.reason_at)),
         ("application", status.application_name.clone()),
         ("queue", Some(status.queue.to_string())),
+        ("position", status.position.map(|position| position.to_string())),
         ("cluster", status.cluster.as_ref().map(ToString::to_string)),
         ("namespace", status.namespace.clone()),
         ("object", status.object_name.clone()),
@@ -111,6 +113,44 @@ fn closed_for(line: &ClusterLine) -> String {
     let lost = lost.map(|lost| format!("loss confirmed: {}{}", lost.reason, by(&lost.author)));
     let parts = [line.message.clone(), line.brake.clone(), cordon, drain, lost];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
+}
+
+/// One line for each cluster that was asked where a job would go.
+pub(super) fn of_answers(answers: &[ClusterAnswer]) -> String {
+    let mut table = plain(None);
+    table.set_header(["CLUSTER", "ANSWER", "LIVE", "PENDING", "FREE", "VIEW", "WHY"]);
+    for told in answers {
+        let answer = match told.answer {
+            Answer::Chosen => "chosen",
+            Answer::Passes => "passes",
+            Answer::Refuses => "refuses",
+            Answer::NotAsked => "not asked",
+            Answer::NotKnown => "not known",
+        };
+        let of = |most: Option<u64>, now: u64| most.map_or(now.to_string(), |most| format!("{now}/{most}"));
+        let figures = told.figures.as_ref();
+        let room = figures.and_then(|figures| figures.room.as_ref());
+        table.add_row([
+            told.name.to_string(),
+            answer.to_owned(),
+            figures.map_or(String::new(), |f| of(f.max_live, f.live)),
+            figures.map_or(String::new(), |f| of(f.max_pending.map(u64::from), f.pending)),
+            room.map_or(String::new(), |room| free(&room.free)),
+            room.and_then(|room| room.age_ms)
+                .map_or(String::new(), |age| format!("{} s", age / 1000)),
+            told.why.clone().unwrap_or_default(),
+        ]);
+    }
+    text(table)
+}
+
+fn free(free: &Resources) -> String {
+    let gib = free.memory.0 / (1024 * 1024 * 1024);
+    let mut text = format!("{} cores, {gib} GiB", free.cpu.0 / 1000);
+    for (name, amount) in &free.extended {
+        text.push_str(&format!(", {amount} {name}"));
+    }
+    text
 }
 
 /// One line for each job queue, with why its first head waits.

@@ -67,6 +67,7 @@ fn run(arguments: &[&str]) -> (String, Result<Exit, Failure>) {
         Command::Submit(arguments) => submit::submit(&arguments, &mut out),
         Command::Status(status) => commands::status(&status, &mut out),
         Command::List(list) => commands::list(&list, &mut out),
+        Command::Explain(arguments) => super::explain::explain(&arguments, &mut out),
         Command::Cancel(cancel) => commands::cancel(&cancel, &mut out),
         Command::Clusters(wished) => super::clusters::clusters(&wished, &mut out),
         Command::Queues(queues) => super::clusters::queues(&queues, &mut out),

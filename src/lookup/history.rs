@@ -5,7 +5,7 @@ use serde::{Deserialize, Serialize};
 
 use super::moment;
 use super::status::Status;
-use crate::model::{Attempt, ClusterName, SubmissionId};
+use crate::model::{Attempt, ClusterName, Demand, SubmissionId};
 use crate::submission::{Placement, Reason, Record, State};
 
 /// Every transition of a submission, oldest first; of more than 100 the first and the last.
@@ -75,6 +75,10 @@ pub struct PlacementView {
     /// The attempt it is about.
     #[schema(value_type = u32)]
     pub attempt: Attempt,
+    /// What it needs: its driver, one executor, and how many executors Spark starts with.
+    #[serde(default)]
+    #[schema(value_type = Object)]
+    pub demand: Demand,
     /// The decision and its reasons; absent until one was made.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub placement: Option<Placement>,
@@ -85,6 +89,7 @@ impl From<&Record> for PlacementView {
         Self {
             submission_id: record.id.clone(),
             attempt: record.attempt,
+            demand: record.demand.clone(),
             placement: record.placement.clone(),
         }
     }

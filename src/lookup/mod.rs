@@ -3,11 +3,13 @@
 
 mod cursor;
 mod duration;
+mod explained;
 mod history;
 pub(crate) mod moment;
 mod status;
 
 pub use cursor::{Cursor, InvalidCursor};
 pub use duration::{InvalidDuration, parse_duration};
+pub use explained::{ClusterAnswer, Explained, Source, Times};
 pub use history::{History, HistoryEntry, Listing, PlacementView};
 pub use status::{Links, Status, Waiting};

@@ -16,6 +16,8 @@ pub struct Waiting {
     pub reason: Reason,
     /// For people.
     pub message: String,
+    /// Which one it is in its queue's order, from 1; absent where that isn't known.
+    pub position: Option<u64>,
     /// When the scheduler said so.
     pub at: Option<Timestamp>,
 }
@@ -45,6 +47,10 @@ pub struct Status {
     #[serde(default, skip_serializing_if = "Option::is_none", with = "moment::optional")]
     #[schema(value_type = Option<String>, format = DateTime)]
     pub reason_at: Option<Timestamp>,
+    /// Which one it is in its job queue's order, from 1, while it waits; absent where that isn't known: the active
+    /// scheduler tells it of the first fifty of a queue, at most some seconds old.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<u64>,
     /// The job queue.
     #[schema(value_type = String)]
     pub queue: QueueName,
@@ -151,6 +157,7 @@ impl Status {
             message: verdict.message.clone().filter(|text| !text.is_empty()),
             message_detail: verdict.message_detail.clone(),
             reason_at: verdict.reason_at,
+            position: None,
             queue: record.queue.clone(),
             application_name: record.application_name.clone(),
             cluster: record.cluster.clone(),
@@ -177,6 +184,7 @@ impl Status {
             status.reason = Some(waiting.reason);
             status.message = Some(waiting.message);
             status.message_detail = None;
+            status.position = waiting.position;
             status.reason_at = waiting.at.or(status.reason_at);
         }
         status

@@ -4,6 +4,7 @@ use async_trait::async_trait;
 
 use super::Error;
 use crate::error::Violation;
+use crate::lookup::Explained;
 use crate::model::SubmissionId;
 use crate::submission::{Reason, Record};
 
@@ -25,6 +26,24 @@ pub enum Submitted {
         /// Every fault.
         violations: Vec<Violation>,
     },
+}
+
+/// What came of asking where a submission would go.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Answered {
+    /// The answer.
+    Explained(Box<Explained>),
+    /// It breaks rules, as in [`Submitted::Rejected`].
+    Rejected {
+        /// For machines.
+        reason: Reason,
+        /// The ID, where a valid one could be found.
+        id: Option<SubmissionId>,
+        /// Every fault.
+        violations: Vec<Violation>,
+    },
+    /// No scheduler has told yet what it knows.
+    Unknown,
 }
 
 /// What came of a wish to cancel.
@@ -53,6 +72,9 @@ pub trait Service: Send + Sync {
     /// Takes one job spec (the bytes of an HTTP body) in; it stands in the store when this returns
     /// [`Submitted::Accepted`]. A rejected one leaves no record. An ID is made where the spec has none.
     async fn submit(&self, body: &[u8], sender: Option<&str>) -> Result<Submitted, Error>;
+
+    /// Where one job spec would go now. It isn't taken in, and nothing changes.
+    async fn explain(&self, body: &[u8], sender: Option<&str>) -> Result<Answered, Error>;
 
     /// Asks for the end of a submission.
     async fn cancel(&self, id: &SubmissionId) -> Result<Cancelled, Error>;

@@ -161,6 +161,15 @@ pub struct QueueBoard {
     pub at: Option<Timestamp>,
 }
 
+/// Which part of a domain an outlook is about.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum OutlookOf<'a> {
+    /// What isn't of one cluster.
+    Domain,
+    /// One cluster.
+    Cluster(&'a ClusterName),
+}
+
 /// Why one submission waits.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
@@ -168,6 +177,9 @@ pub struct WaitingHead {
     /// The submission.
     #[schema(value_type = String)]
     pub id: SubmissionId,
+    /// Which one it is in its queue's order, from 1.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub position: Option<u64>,
     /// For machines.
     pub reason: Reason,
     /// For people, with a clause per cluster.
@@ -245,6 +257,19 @@ pub trait Coordination: Send + Sync {
 
     /// What a queue says of itself.
     async fn queue(&self, domain: &Domain, name: &QueueName) -> Result<Option<QueueBoard>, Error>;
+
+    /// Writes what the scheduler of `epoch` knows of a part of the domain, a text of its own. Fenced as
+    /// [`Self::write_cluster`]. Errors: a text that doesn't fit into an item is [`Error::too_large`].
+    async fn write_outlook(
+        &self,
+        domain: &Domain,
+        part: OutlookOf<'_>,
+        outlook: &str,
+        epoch: Epoch,
+    ) -> Result<bool, Error>;
+
+    /// What a scheduler last wrote of a part of the domain.
+    async fn outlook(&self, domain: &Domain, part: OutlookOf<'_>) -> Result<Option<String>, Error>;
 
     /// The installation's UUID, made at the first call. The shard count is kept beside it.
     async fn installation(&self) -> Result<InstallationId, Error>;

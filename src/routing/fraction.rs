@@ -19,6 +19,12 @@ impl Fraction {
         }
     }
 
+    /// About this much.
+    #[expect(clippy::cast_precision_loss, reason = "a figure for people")]
+    pub(super) fn about(self) -> f64 {
+        self.part as f64 / self.whole as f64
+    }
+
     /// This fraction of `n` equal parts; `n` of 0 counts as 1.
     pub(super) fn over(self, n: u32) -> Self {
         Self {

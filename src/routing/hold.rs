@@ -35,6 +35,14 @@ pub(super) struct Holds {
 }
 
 impl Holds {
+    /// The holds, as they were written down.
+    pub(super) fn restored(holds: impl Iterator<Item = (ClusterName, Hold)>) -> Self {
+        Self {
+            by_cluster: holds.collect(),
+            ..Self::default()
+        }
+    }
+
     /// For whom the cluster is kept, where that keeps a submission at `place` of `queue` away: not the holder, and not
     /// those before it in its queue.
     pub(super) fn against(

@@ -20,13 +20,18 @@ mod memo;
 mod hold;
 mod judge;
 mod router;
+mod figures;
 mod place;
+mod explain;
 mod wait;
 mod cycle;
 mod recorded;
+mod outlook;
 
+pub use figures::{Figures, PaceFigures, QueueFigures, RoomFigures};
 pub use node::Node;
-pub use outcome::{Cycle, Decision, Explanation, Health, LiveJob, Now, Waiting, Why};
+pub use outcome::{Answer, Asked, Cycle, Decision, Explanation, Health, LiveJob, Now, Waiting, Why};
+pub use outlook::{ClusterOutlook, DomainOutlook, Outlook};
 pub use recorded::{
     RecordedCluster, RecordedCycle, RecordedHead, RecordedHold, RecordedKept, RecordedNode,
     RecordedPlacement, RecordedQueue, RecordedRoom, RecordedWaiting,

@@ -5,7 +5,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
 
+use super::figures::{Figures, QueueFigures};
 use super::refusal::Refusal;
 use crate::model::{Attempt, ClusterName, Demand, QueueName, SubmissionId};
 use crate::submission::{BacklogEntry, Placement, Reason};
@@ -97,6 +99,39 @@ pub struct Explanation {
     pub reason: Option<Reason>,
     /// For each cluster that doesn't take it, why, and what holds it whatever the cluster.
     pub why: Arc<Why>,
+    /// Its job queue; absent where the scheduler doesn't know it.
+    pub queue: Option<QueueFigures>,
+    /// The configured clusters, in the configuration's order.
+    pub clusters: Vec<Asked>,
+}
+
+/// What one cluster answered.
+#[derive(Debug, Clone, PartialEq)]
+pub struct Asked {
+    /// Which.
+    pub cluster: ClusterName,
+    /// Its answer.
+    pub answer: Answer,
+    /// The same for people; empty where it was chosen.
+    pub why: String,
+    /// The figures that it was given by.
+    pub figures: Figures,
+}
+
+/// Whether a cluster would take a submission now.
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
+#[serde(rename_all = "kebab-case")]
+pub enum Answer {
+    /// It would go there.
+    Chosen,
+    /// It passes every filter; the policy chose another.
+    Passes,
+    /// A filter keeps it away.
+    Refuses,
+    /// A limit of the job queue holds it, whatever the cluster: no cluster was asked.
+    NotAsked,
+    /// The scheduler hasn't told yet what it knows of this cluster.
+    NotKnown,
 }
 
 /// A submission that occupies a cluster, as the store tells after a takeover.

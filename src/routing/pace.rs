@@ -34,6 +34,18 @@ impl Bucket {
         }
     }
 
+    /// What is there, as [`Bucket::restored`] takes it.
+    pub(super) fn level(&self, pacing: &Pacing, now: Duration) -> u64 {
+        let rate = pacing.submissions_per_minute.unwrap_or(0);
+        u64::try_from(self.level_at(pacing, rate, now)).unwrap_or(u64::MAX)
+    }
+
+    /// A bucket that had this level at `at`.
+    pub(super) fn restored(level: u64, at: Duration) -> Self {
+        let level = u128::from(level);
+        Self { level, at }
+    }
+
     /// How many whole tokens are there; absent: no pace is set.
     pub(super) fn tokens(&self, pacing: &Pacing, now: Duration) -> Option<u64> {
         let rate = pacing.submissions_per_minute?;

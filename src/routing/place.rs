@@ -1,16 +1,20 @@
+//! A placement: the policy's pick, reserved at once, with its reasons for the record.
+
 //! A placement: the policy's pick, reserved at once, with its reasons for the record. And the same without placing.
 
 use std::collections::BTreeMap;
 use std::sync::Arc;
 
-use super::judge::{Candidate, Passes, Sight, Verdict};
-use super::memo::Known;
-use super::outcome::Why;
+use super::figures::milliseconds;
+use super::judge::Passes;
 use super::policy::Choice;
-use super::{Decision, Explanation, LiveJob, Now, QueueSettings, Router};
-use crate::backlog::{Shape, place_of};
+use super::view::View;
+use super::{Decision, LiveJob, Now, QueueSettings, Router};
 use crate::model::{Resources, SubmissionId};
-use crate::submission::{BacklogEntry, Placement, Reason};
+use crate::submission::{BacklogEntry, Placement};
+
+/// Most candidates of a placement that a record keeps: each write of a record costs its whole size.
+const CANDIDATES: usize = 8;
 
 impl Router {
     /// Places `entry` on one of the clusters that it passed.
@@ -23,7 +27,7 @@ impl Router {
     ) -> Option<Decision> {
         let need = entry.demand.total();
         let chosen = self.pick(queue, passes, &need, &entry.id)?;
-        let placement = self.placement(queue, passes, chosen, now)?;
+        let placement = self.placement(queue, passes, chosen, &need, now)?;
         self.shunned.remove(&entry.id);
         self.counts.count(&passes.allowed, chosen);
         let driver = passes.driver(chosen);
@@ -52,54 +56,7 @@ impl Router {
         })
     }
 
-    /// Where `entry` would go now if it were its turn, by the functions that place; changes nothing.
-    pub fn explain(&self, entry: &BacklogEntry, now: Now) -> Explanation {
-        let Some(queue) = self
-            .settings
-            .queues
-            .iter()
-            .find(|queue| queue.name == entry.queue)
-        else {
-            return Explanation {
-                placement: None,
-                reason: Some(Reason::QueueUnknown),
-                why: Why::unknown_queue(&entry.queue),
-            };
-        };
-        let shape = Arc::new(Shape::from(entry));
-        let mut known = Known::new(&shape, &queue.name, &self.views);
-        let candidate = Candidate {
-            queue,
-            usage: &self.usages.of(&queue.name),
-            place: &place_of(entry),
-            shape: &shape,
-        };
-        let sight = Sight {
-            views: &self.views,
-            holds: &self.holds,
-            view_limit: self.settings.view_limit,
-            now: now.mono,
-        };
-        match sight.judge(&mut known, &candidate) {
-            Verdict::Passes(passes) => Explanation {
-                placement: self
-                    .pick(queue, &passes, &known.total, &entry.id)
-                    .and_then(|chosen| self.placement(queue, &passes, chosen, now)),
-                reason: None,
-                why: Arc::new(Why {
-                    general: String::new(),
-                    refusals: passes.refusals,
-                }),
-            },
-            Verdict::Waits(wait, why) => Explanation {
-                placement: None,
-                reason: Some(wait.reason()),
-                why,
-            },
-        }
-    }
-
-    fn pick(
+    pub(super) fn pick(
         &self,
         queue: &QueueSettings,
         passes: &Passes,
@@ -120,11 +77,12 @@ impl Router {
         choice.by(queue.policy)
     }
 
-    fn placement(
+    pub(super) fn placement(
         &self,
         queue: &QueueSettings,
         passes: &Passes,
         chosen: usize,
+        need: &Resources,
         now: Now,
     ) -> Option<Placement> {
         let view = self.views.get(chosen)?;
@@ -135,19 +93,28 @@ impl Router {
             .map(|refusal| (refusal.cluster.to_string(), refusal.cause.to_string()))
             .collect();
         let also = passes.open.iter().filter(|(place, _)| *place != chosen);
-        others.extend(also.filter_map(|(place, _)| {
+        others.extend(also.clone().filter_map(|(place, _)| {
             let other = self.views.get(*place)?;
-            Some((
-                other.name.to_string(),
-                format!("has room; {policy} chose {}", view.name),
-            ))
+            Some((other.name.to_string(), has_room(policy, view)))
         }));
-        let age = view.at.map_or(0, |at| now.mono.saturating_sub(at).as_millis());
+        let candidates = std::iter::once(chosen).chain(also.map(|(place, _)| *place));
         Some(Placement {
             cluster: view.name.to_string(),
             policy: policy.to_owned(),
-            view_age_ms: u64::try_from(age).unwrap_or(u64::MAX),
+            view_age_ms: view
+                .age(now.mono)
+                .filter(|_| view.measures_room())
+                .map(milliseconds),
+            candidates: candidates
+                .take(CANDIDATES)
+                .filter_map(|place| self.candidate(place, &passes.allowed, need, now.mono))
+                .collect(),
             others,
         })
     }
+}
+
+/// Why a cluster that passed every filter wasn't chosen.
+pub(super) fn has_room(policy: &str, chosen: &View) -> String {
+    format!("has room; {policy} chose {}", chosen.name)
 }

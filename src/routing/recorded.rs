@@ -9,6 +9,7 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::figures::milliseconds;
 use super::view::View;
 use super::{Cycle, Node, Now, Order, QueueSettings, Router};
 use crate::backlog::{Backlog, Ready};
@@ -326,8 +327,4 @@ fn recorded_waiting(cycle: &Cycle) -> Vec<RecordedWaiting> {
             reason: waiting.reason,
         })
         .collect()
-}
-
-fn milliseconds(time: Duration) -> u64 {
-    u64::try_from(time.as_millis()).unwrap_or(u64::MAX)
 }

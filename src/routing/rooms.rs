@@ -4,7 +4,7 @@
 //! tells how. Pods not yet seen are put where kube-scheduler puts them by default: on the node with the most room.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap};
+use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
 
 use super::Shortage;
 use crate::model::{Demand, Resources};
@@ -85,6 +85,38 @@ impl Rooms {
             free,
             owed: Resources::default(),
         }
+    }
+
+    /// Rooms as they were written down: whether it is a node that is there, what is free on it, and how many are alike.
+    pub(super) fn restored(alike: &[(bool, Resources, u64)], owed: Resources) -> Self {
+        let of = |wanted: bool| {
+            let alike = alike.iter().filter(move |(real, ..)| *real == wanted);
+            alike.flat_map(|(_, free, count)| (0..*count).map(move |_| free.clone()))
+        };
+        Self {
+            owed,
+            ..Self::new(of(true), of(false))
+        }
+    }
+
+    /// The rooms, alike ones together: whether it is a node that is there, what is free on it, and how many there are.
+    pub(super) fn alike(&self) -> Vec<(bool, Resources, u64)> {
+        type Key<'a> = (bool, u64, u64, u64, &'a BTreeMap<String, u64>);
+        let mut found: BTreeMap<Key<'_>, (&Resources, u64)> = Default::default();
+        for Room { free, real } in &self.rooms {
+            let key = (*real, free.cpu.0, free.memory.0, free.pods, &free.extended);
+            found.entry(key).or_insert((free, 0)).1 += 1;
+        }
+        let rooms = found.into_iter();
+        rooms
+            .map(|((real, ..), (free, count))| (real, free.clone(), count))
+            .collect()
+    }
+
+    /// How many nodes are there, and how many may be added.
+    pub(super) fn count(&self) -> (u64, u64) {
+        let real = self.rooms.iter().filter(|room| room.real).count() as u64;
+        (real, self.rooms.len() as u64 - real)
     }
 
     /// What is free altogether and promised to nobody.

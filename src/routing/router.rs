@@ -233,6 +233,11 @@ impl Router {
         }
     }
 
+    /// The configured clusters, in order.
+    pub fn clusters(&self) -> impl Iterator<Item = &ClusterName> {
+        self.settings.clusters.iter().map(|cluster| &cluster.name)
+    }
+
     /// How many submissions occupy the cluster.
     pub fn live(&self, cluster: &ClusterName) -> u64 {
         self.views
@@ -305,7 +310,7 @@ impl Router {
         self.views.iter_mut().find(|view| view.name == *cluster)
     }
 
-    fn measure(&mut self) {
+    pub(super) fn measure(&mut self) {
         self.capacity = self
             .views
             .iter()

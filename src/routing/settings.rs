@@ -18,7 +18,8 @@ pub struct Settings {
 }
 
 /// A job queue.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct QueueSettings {
     /// Its name.
     pub name: QueueName,
@@ -37,7 +38,8 @@ pub struct QueueSettings {
 }
 
 /// Limits of a job queue; absent: none.
-#[derive(Debug, Clone, PartialEq, Default)]
+#[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct QueueLimits {
     /// Most live submissions.
     pub max_live: Option<u64>,
@@ -87,7 +89,8 @@ pub enum Order {
 }
 
 /// A cluster.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ClusterSettings {
     /// Its name.
     pub name: ClusterName,
@@ -120,7 +123,8 @@ pub enum CapacitySource {
 }
 
 /// What an autoscaler may still add to a cluster's nodes.
-#[derive(Debug, Clone, PartialEq)]
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Provisionable {
     /// Altogether, over the smallest the cluster has been since this scheduler began to watch it. A number of pods of 0
     /// isn't limited.
@@ -130,7 +134,8 @@ pub struct Provisionable {
 }
 
 /// How fast a cluster may be given objects.
-#[derive(Debug, Clone, Copy, PartialEq)]
+#[derive(Debug, Clone, Copy, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct Pacing {
     /// Objects per minute in the long run; absent: unlimited.
     pub submissions_per_minute: Option<u32>,
@@ -141,7 +146,8 @@ pub struct Pacing {
 }
 
 /// Limits of a cluster; absent: none.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
 pub struct ClusterLimits {
     /// Most live submissions.
     pub max_live: Option<u64>,

@@ -20,6 +20,11 @@ pub(super) struct Usage {
 pub(super) struct Usages(BTreeMap<QueueName, Usage>);
 
 impl Usages {
+    /// What the queues use, as it was written down.
+    pub(super) fn restored(usages: impl Iterator<Item = (QueueName, Usage)>) -> Self {
+        Self(usages.filter(|(_, usage)| usage.live > 0).collect())
+    }
+
     pub(super) fn of(&self, queue: &QueueName) -> Usage {
         self.0.get(queue).cloned().unwrap_or_default()
     }

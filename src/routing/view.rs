@@ -92,6 +92,11 @@ impl View {
         }
     }
 
+    /// How old what is known of its room is; absent: it was never read.
+    pub(super) fn age(&self, now: Duration) -> Option<Duration> {
+        self.at.map(|at| now.saturating_sub(at))
+    }
+
     /// Whether its room is known at all and counts.
     pub(super) fn measures_room(&self) -> bool {
         self.settings

@@ -11,6 +11,27 @@ use std::collections::BTreeMap;
 pub(super) struct Counts(BTreeMap<Vec<usize>, Vec<u64>>);
 
 impl Counts {
+    /// The counts, as they were written down: each set of clusters ascending, with a count for each of them.
+    pub(super) fn restored(counts: impl Iterator<Item = (Vec<usize>, Vec<u64>)>) -> Self {
+        Self(counts.collect())
+    }
+
+    /// Each set of clusters with the count of each of them.
+    pub(super) fn sets(&self) -> impl Iterator<Item = (&[usize], &[u64])> {
+        self.0
+            .iter()
+            .map(|(set, counts)| (set.as_slice(), counts.as_slice()))
+    }
+
+    /// How many of those allowed on `allowed` were placed on `cluster`.
+    pub(super) fn of(&self, allowed: &[usize], cluster: usize) -> u64 {
+        let counts = self.0.get(allowed).zip(allowed.binary_search(&cluster).ok());
+        counts
+            .and_then(|(counts, place)| counts.get(place))
+            .copied()
+            .unwrap_or(0)
+    }
+
     /// Picks among `passed`, a part of `allowed` (both ascending). `weight` tells each one's weight, at least 1.
     pub(super) fn pick(
         &self,
@@ -19,11 +40,7 @@ impl Counts {
         weight: impl Fn(usize) -> u64,
     ) -> Option<usize> {
         let counts = self.0.get(allowed);
-        let count = |cluster: usize| -> u128 {
-            let place = allowed.binary_search(&cluster).ok();
-            let known = counts.zip(place).and_then(|(counts, place)| counts.get(place));
-            u128::from(known.copied().unwrap_or(0))
-        };
+        let count = |cluster: usize| u128::from(self.of(allowed, cluster));
         let all: u128 = allowed.iter().map(|c| u128::from(weight(*c))).sum();
         let next = counts.map_or(0, |counts| counts.iter().map(|n| u128::from(*n)).sum::<u128>()) + 1;
         let below = |cluster: &usize| count(*cluster) * all < next * u128::from(weight(*cluster));

@@ -3,6 +3,7 @@
 mod arrival;
 mod attributes;
 mod entry;
+mod placement;
 mod record;
 mod state;
 
@@ -11,8 +12,9 @@ pub use attributes::{
     Change, IndexKeys, RecordKey, Unreadable, from_attributes, partition_key, to_attributes,
 };
 pub use entry::BacklogEntry;
+pub use placement::{Candidate, Placement};
 pub use record::{
-    Abandoned, HISTORY_MAX, NewRecord, Placement, Record, RestartPolicy, RetryPolicy, SpecTexts, Timeouts,
-    Transition, Verdict,
+    Abandoned, HISTORY_MAX, NewRecord, Record, RestartPolicy, RetryPolicy, SpecTexts, Timeouts, Transition,
+    Verdict,
 };
 pub use state::{RawState, Reason, State};

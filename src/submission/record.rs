@@ -1,10 +1,9 @@
 //! The record of a submission, field by field. Serialised names are the table's attribute names: a public interface.
 
-use std::collections::BTreeMap;
-
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::placement::Placement;
 use super::state::{Reason, State};
 use crate::error::Violation;
 use crate::model::{
@@ -234,21 +233,6 @@ pub struct Abandoned {
     pub attempt: Attempt,
     /// Its cluster.
     pub cluster: ClusterName,
-}
-
-/// Why a cluster was chosen.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
-#[serde(rename_all = "camelCase")]
-pub struct Placement {
-    /// The chosen cluster.
-    pub cluster: String,
-    /// The policy that chose among the clusters that passed every filter.
-    pub policy: String,
-    /// How old the chosen cluster's view was, in milliseconds.
-    pub view_age_ms: u64,
-    /// For each other cluster, why not.
-    #[serde(default, skip_serializing_if = "BTreeMap::is_empty")]
-    pub others: BTreeMap<String, String>,
 }
 
 /// One transition.

@@ -9,6 +9,7 @@ mod bad_input;
 mod cli;
 mod configuration;
 mod example_jobs;
+mod explain;
 mod identity;
 mod kill;
 mod lookup;

@@ -2,7 +2,9 @@
 
 use spark_broker::adapters::dynamodb::{CopiedTable, DynamoStore, table};
 use spark_broker::model::{Domain, Epoch, Version};
-use spark_broker::ports::store::{ClusterBoard, Coordination, Lease, LeaseWrite, QueueBoard, WaitingHead};
+use spark_broker::ports::store::{
+    ClusterBoard, Coordination, Lease, LeaseWrite, OutlookOf, QueueBoard, WaitingHead,
+};
 use spark_broker::submission::Reason;
 
 use crate::Harness;
@@ -142,6 +144,29 @@ async fn a_scheduler_of_an_earlier_epoch_writes_no_board_and_no_identity() {
     assert_eq!(write(3, 3, "u3", 3).await, [true; 3], "the same one goes on");
 }
 
+#[tokio::test]
+async fn an_outlook_is_read_as_it_was_written_and_fenced_by_the_epoch() {
+    let harness = Harness::start().await;
+    let store = store(&harness).await;
+    let a = "a".parse().unwrap();
+    let (domain, of_a) = (domain(), OutlookOf::Cluster(&a));
+    assert_eq!(store.outlook(&domain, OutlookOf::Domain).await.unwrap(), None);
+    let write = async |of, text: &str, epoch| store.write_outlook(&domain, of, text, Epoch(epoch)).await;
+    assert!(write(OutlookOf::Domain, "{\"Ä\": 1}", 2).await.unwrap());
+    assert!(write(of_a, "{\"a\": 1}", 2).await.unwrap());
+    assert!(
+        !write(of_a, "{\"a\": 2}", 1).await.unwrap(),
+        "of an earlier epoch"
+    );
+    let read = async |of| store.outlook(&domain, of).await.unwrap();
+    assert_eq!(read(OutlookOf::Domain).await.as_deref(), Some("{\"Ä\": 1}"));
+    assert_eq!(read(of_a).await.as_deref(), Some("{\"a\": 1}"));
+    assert!(write(of_a, "{\"a\": 3}", 3).await.unwrap());
+    assert_eq!(read(of_a).await.as_deref(), Some("{\"a\": 3}"));
+    // Beside the cluster's own item, which is read far more often.
+    assert_eq!(store.cluster(&domain, &a).await.unwrap(), None);
+}
+
 fn unreachable_cluster() -> ClusterBoard {
     ClusterBoard {
         healthy: false,
@@ -156,6 +181,7 @@ fn unreachable_cluster() -> ClusterBoard {
 fn waiting_queue() -> QueueBoard {
     let head = WaitingHead {
         id: "job-1".parse().unwrap(),
+        position: Some(1),
         reason: Reason::NoCapacity,
         message: "a: full".into(),
     };

@@ -5,7 +5,8 @@ use jiff::Timestamp;
 use spark_broker::model::{ClusterName, Domain, Epoch, InstallationId, QueueName, Version};
 use spark_broker::ports::Error;
 use spark_broker::ports::store::{
-    ClusterBoard, ClusterWish, ClusterWishes, Coordination, Lease, LeaseWrite, QueueBoard, WishKind,
+    ClusterBoard, ClusterWish, ClusterWishes, Coordination, Lease, LeaseWrite, OutlookOf, QueueBoard,
+    WishKind,
 };
 
 use crate::store::MemoryStore;
@@ -110,6 +111,14 @@ impl Coordination for MemoryStore {
     }
 
     async fn queue(&self, _: &Domain, _: &QueueName) -> Result<Option<QueueBoard>, Error> {
+        Ok(None)
+    }
+
+    async fn write_outlook(&self, _: &Domain, _: OutlookOf<'_>, _: &str, _: Epoch) -> Result<bool, Error> {
+        Ok(true)
+    }
+
+    async fn outlook(&self, _: &Domain, _: OutlookOf<'_>) -> Result<Option<String>, Error> {
         Ok(None)
     }
 

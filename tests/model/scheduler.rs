@@ -63,12 +63,7 @@ pub fn read(model: &Dispatch, world: &mut World, b: usize) -> bool {
 }
 
 fn placed(c: usize, epoch: u64) -> Happening {
-    let placement = Placement {
-        cluster: String::new(),
-        policy: String::new(),
-        view_age_ms: 0,
-        others: Default::default(),
-    };
+    let placement = Placement::default();
     Happening::Placed {
         cluster: cluster_name(c),
         namespace: "spark".into(),

@@ -3,20 +3,24 @@
 use async_trait::async_trait;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::AttributeValue;
+use aws_smithy_types::Blob;
 use jiff::Timestamp;
 use serde::de::DeserializeOwned;
 
 use super::expression::Condition;
-use super::{DynamoStore, Item, Put, item, put, table, wishes};
+use super::{DynamoStore, Item, Put, item, put, specs, table, wishes};
 use crate::adapters::aws::port_error;
 use crate::model::{ClusterName, Domain, Epoch, InstallationId, QueueName, Version};
 use crate::ports::Error;
 use crate::ports::store::{
-    ClusterBoard, ClusterWish, ClusterWishes, Coordination, Lease, LeaseWrite, QueueBoard, WishKind,
+    ClusterBoard, ClusterWish, ClusterWishes, Coordination, Lease, LeaseWrite, OutlookOf, QueueBoard,
+    WishKind,
 };
 
 /// The attribute of a cluster's or a queue's item that holds what it says of itself; wishes stand beside it.
 const BOARD: &str = "board";
+/// The attribute of an outlook's item: zstd over its text.
+const OUTLOOK: &str = "outlook";
 /// The attribute of a cluster's item that holds which cluster it is.
 const IDENTITY: &str = "identity";
 
@@ -133,6 +137,29 @@ impl Coordination for DynamoStore {
         self.board(&queue_key(domain, name)).await
     }
 
+    async fn write_outlook(
+        &self,
+        domain: &Domain,
+        part: OutlookOf<'_>,
+        outlook: &str,
+        epoch: Epoch,
+    ) -> Result<bool, Error> {
+        let packed = AttributeValue::B(Blob::new(specs::pack_text("an outlook", outlook.as_bytes())?));
+        self.set(&outlook_key(domain, part), OUTLOOK, packed, epoch).await
+    }
+
+    async fn outlook(&self, domain: &Domain, part: OutlookOf<'_>) -> Result<Option<String>, Error> {
+        let pk = outlook_key(domain, part);
+        let Some(mut item) = self.read(&pk).await? else {
+            return Ok(None);
+        };
+        let packed = item.remove(OUTLOOK).and_then(|value| value.as_b().cloned().ok());
+        let packed = packed.ok_or_else(|| Error::permanent(format!("{pk} can't be read")))?;
+        let text = String::from_utf8(specs::unpack_text(&pk, packed.as_ref())?);
+        text.map(Some)
+            .map_err(|e| Error::permanent(format!("unpacking {pk}: {e}")))
+    }
+
     async fn installation(&self) -> Result<InstallationId, Error> {
         Ok(self.installation.clone())
     }
@@ -180,6 +207,13 @@ fn cluster_key(domain: &Domain, name: &ClusterName) -> String {
 
 fn queue_key(domain: &Domain, name: &QueueName) -> String {
     format!("queue#{domain}/{name}")
+}
+
+fn outlook_key(domain: &Domain, part: OutlookOf<'_>) -> String {
+    match part {
+        OutlookOf::Domain => format!("outlook#{domain}"),
+        OutlookOf::Cluster(name) => format!("outlook#{domain}/{name}"),
+    }
 }
 
 fn lease_key(domain: &Domain) -> String {

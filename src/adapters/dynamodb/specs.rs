@@ -125,12 +125,16 @@ fn size(spec: &SpecTexts) -> usize {
 }
 
 fn pack(spec: &SpecTexts) -> Result<Vec<u8>, Error> {
-    let broken = |e: &dyn std::fmt::Display| Error::permanent(format!("packing a spec: {e}"));
-    let json = serde_json::to_vec(spec).map_err(|e| broken(&e))?;
-    let packed = zstd::encode_all(json.as_slice(), 0).map_err(|e| broken(&e))?;
+    let json = serde_json::to_vec(spec).map_err(|e| Error::permanent(format!("packing a spec: {e}")))?;
+    pack_text("the spec", &json)
+}
+
+/// zstd over `text`, if that fits into an item.
+pub(super) fn pack_text(what: &str, text: &[u8]) -> Result<Vec<u8>, Error> {
+    let packed = zstd::encode_all(text, 0).map_err(|e| Error::permanent(format!("packing {what}: {e}")))?;
     if packed.len() > COMPRESSED_MAX {
         return Err(Error::too_large(format!(
-            "the spec has {} bytes compressed, allowed are {COMPRESSED_MAX}",
+            "{what} has {} bytes compressed, allowed are {COMPRESSED_MAX}",
             packed.len()
         )));
     }
@@ -138,13 +142,19 @@ fn pack(spec: &SpecTexts) -> Result<Vec<u8>, Error> {
 }
 
 fn unpack(pk: &str, packed: &[u8]) -> Result<SpecTexts, Error> {
+    let json = serde_json::from_slice(&unpack_text(pk, packed)?)
+        .map_err(|e| Error::permanent(format!("{pk}: {e}")))?;
+    item::typed(pk, json)
+}
+
+/// What [`pack_text`] packed.
+pub(super) fn unpack_text(pk: &str, packed: &[u8]) -> Result<Vec<u8>, Error> {
     let broken = |e: std::io::Error| Error::permanent(format!("unpacking {pk}: {e}"));
-    let mut json = Vec::new();
+    let mut text = Vec::new();
     zstd::Decoder::new(packed)
         .map_err(broken)?
         .take(UNPACKED_MAX)
-        .read_to_end(&mut json)
+        .read_to_end(&mut text)
         .map_err(broken)?;
-    let json = serde_json::from_slice(&json).map_err(|e| Error::permanent(format!("{pk}: {e}")))?;
-    item::typed(pk, json)
+    Ok(text)
 }

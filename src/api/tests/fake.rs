@@ -8,10 +8,10 @@ use jiff::Timestamp;
 
 use crate::model::{ClusterName, Domain, Epoch, InstallationId, QueueName, SubmissionId, Version};
 use crate::ports::Error;
-use crate::ports::service::{Cancelled, Readiness, Service, Submitted};
+use crate::ports::service::{Answered, Cancelled, Readiness, Service, Submitted};
 use crate::ports::store::{
-    ClusterBoard, ClusterWish, ClusterWishes, Coordination, Create, Lease, LeaseWrite, Page, QueueBoard,
-    Store, WishKind, Write,
+    ClusterBoard, ClusterWish, ClusterWishes, Coordination, Create, Lease, LeaseWrite, OutlookOf, Page,
+    QueueBoard, Store, WishKind, Write,
 };
 use crate::submission::{BacklogEntry, Change, NewRecord, Record, RecordKey, SpecTexts};
 
@@ -23,6 +23,7 @@ pub(super) struct Fake {
     pub(super) records: Mutex<BTreeMap<SubmissionId, Record>>,
     pub(super) down: Mutex<Option<Error>>,
     pub(super) submitted: Mutex<Option<Submitted>>,
+    pub(super) answered_with: Mutex<Option<Answered>>,
     pub(super) cancelled: Mutex<Option<Cancelled>>,
     pub(super) board: Mutex<Option<QueueBoard>>,
     pub(super) wishes: Mutex<BTreeMap<ClusterName, ClusterWishes>>,
@@ -212,6 +213,12 @@ impl Coordination for Fake {
         self.up()?;
         Ok(self.board.lock().unwrap().clone())
     }
+    async fn write_outlook(&self, _: &Domain, _: OutlookOf<'_>, _: &str, _: Epoch) -> Result<bool, Error> {
+        unasked()
+    }
+    async fn outlook(&self, _: &Domain, _: OutlookOf<'_>) -> Result<Option<String>, Error> {
+        unasked()
+    }
     async fn installation(&self) -> Result<InstallationId, Error> {
         unasked()
     }
@@ -223,6 +230,15 @@ impl Service for Fake {
         self.up()?;
         *self.sender.lock().unwrap() = sender.map(str::to_owned);
         self.submitted.lock().unwrap().clone().map_or_else(unasked, Ok)
+    }
+    async fn explain(&self, _: &[u8], sender: Option<&str>) -> Result<Answered, Error> {
+        self.up()?;
+        *self.sender.lock().unwrap() = sender.map(str::to_owned);
+        self.answered_with
+            .lock()
+            .unwrap()
+            .clone()
+            .map_or_else(unasked, Ok)
     }
     async fn cancel(&self, _: &SubmissionId) -> Result<Cancelled, Error> {
         self.up()?;

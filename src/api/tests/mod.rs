@@ -1,8 +1,10 @@
 //! The API by its requests and answers.
 
 mod edges;
+mod explain;
 mod fake;
 mod list;
+mod waiting;
 mod wishes;
 
 use std::sync::Arc;
@@ -19,7 +21,6 @@ use crate::error::Violation;
 use crate::model::{FixedClock, Version};
 use crate::ports::Error;
 use crate::ports::service::{Cancelled, Submitted};
-use crate::ports::store::{QueueBoard, WaitingHead};
 use crate::submission::{Reason, State};
 
 const NOW: &str = "2026-11-23T12:00:00Z";
@@ -182,32 +183,14 @@ async fn a_status_tells_all_that_the_record_knows() {
         json!({"submissionId": "job-1", "transitions": [first]})
     );
     let placement = get(&fake, "/v1/submissions/job-1/placement").await;
-    assert_eq!(placement.body, json!({"submissionId": "job-1", "attempt": 1}));
-}
-
-#[tokio::test]
-async fn a_waiting_submission_says_why_by_its_queues_board() {
-    let fake = shared();
-    fake.put(record("job-1", NOW));
-    fake.put(record("job-2", NOW));
-    *fake.board.lock().unwrap() = Some(QueueBoard {
-        waiting: 2,
-        heads: vec![WaitingHead {
-            id: "job-1".parse().unwrap(),
-            reason: Reason::NoCapacity,
-            message: "a: 4 cores short".into(),
-        }],
-        at: Some("2026-11-23T12:00:05Z".parse().unwrap()),
-        ..QueueBoard::default()
-    });
-    let head = get(&fake, "/v1/submissions/job-1").await.body;
+    let nothing = json!({"cpu": 0, "memory": 0, "pods": 0});
     assert_eq!(
-        (&head["reason"], &head["message"]),
-        (&json!("NoCapacity"), &json!("a: 4 cores short"))
+        placement.body,
+        json!({
+            "submissionId": "job-1", "attempt": 1,
+            "demand": {"driver": nothing, "executor": nothing, "executors": 0},
+        })
     );
-    assert_eq!(head["reasonAt"], "2026-11-23T12:00:05.000Z");
-    let behind = get(&fake, "/v1/submissions/job-2").await.body;
-    assert_eq!(behind["reason"], "Waiting");
 }
 
 #[tokio::test]
@@ -267,7 +250,7 @@ async fn what_nobody_knows_is_404_and_what_cant_be_an_id_400() {
         "/v1/submissions/early",
         "/v1/submissions/nope/history",
         "/v1/nothing",
-        "/v1/explain",
+        "/v1/submissions/a/logs",
     ] {
         let answer = get(&fake, path).await;
         assert_eq!(answer.status, StatusCode::NOT_FOUND, "{path}");
@@ -278,7 +261,7 @@ async fn what_nobody_knows_is_404_and_what_cant_be_an_id_400() {
         );
     }
     assert!(
-        get(&fake, "/v1/explain").await.body["detail"]
+        get(&fake, "/v1/submissions/a/logs").await.body["detail"]
             .as_str()
             .unwrap()
             .contains("isn't built")

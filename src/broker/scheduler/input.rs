@@ -1,5 +1,6 @@
 //! What the scheduler is told, and asked.
 
+use super::explaining::Question;
 use crate::model::ClusterName;
 use crate::ports::cluster::ClusterEvent;
 use crate::ports::store::ClusterWishes;
@@ -16,4 +17,6 @@ pub enum Input {
     Cluster(ClusterName, ClusterEvent),
     /// What people wish of a cluster.
     Wishes(ClusterName, ClusterWishes),
+    /// Somebody asks where a submission would go.
+    Explain(Box<Question>),
 }

@@ -4,6 +4,7 @@
 //! all that is known. At most one act per attempt is under way.
 
 mod acts;
+mod explaining;
 mod input;
 mod pickups;
 mod placing;
@@ -24,6 +25,7 @@ use super::attempt::Attempt;
 use super::boards::Boards;
 use super::hands::{Hands, Outcome};
 use super::health::Health;
+use super::outlooks::{Outlooks, Part};
 use super::plan::Settling;
 use super::strangers::Strangers;
 use super::wishes::Wishes;
@@ -35,12 +37,13 @@ use crate::routing::{LiveJob, RecordedCycle, Router, Settings};
 use crate::submission::{Record, State};
 use crate::telemetry::Metrics;
 
+pub use explaining::Question;
+pub use input::Input;
+
 /// How often time-outs and boards are looked after.
 const TICK: Duration = Duration::from_millis(200);
 /// Most placements of one cycle.
 const PLACEMENTS: usize = 256;
-
-pub use input::Input;
 
 /// Writes a cycle down; called between the cycle and its first act.
 pub type RecordCycle = Arc<dyn Fn(&RecordedCycle) + Send + Sync>;
@@ -128,6 +131,9 @@ pub struct Scheduler {
     chores: JoinSet<()>,
     /// The boards' writer, one at most.
     writing: JoinSet<bool>,
+    outlooks: Outlooks,
+    /// The writer of a part of what is known, one at most; the part that it couldn't write.
+    telling: JoinSet<Result<(), Part>>,
     dirty: BTreeSet<SubmissionId>,
     wakes: BinaryHeap<Reverse<(Duration, SubmissionId)>>,
     cycle_due: bool,
@@ -166,6 +172,8 @@ impl Scheduler {
             acts: JoinSet::new(),
             chores: JoinSet::new(),
             writing: JoinSet::new(),
+            outlooks: Outlooks::default(),
+            telling: JoinSet::new(),
             dirty: BTreeSet::new(),
             wakes: BinaryHeap::new(),
             cycle_due: true,
@@ -219,6 +227,7 @@ impl Scheduler {
             Input::Records(records) => records.into_iter().for_each(|record| self.found(record)),
             Input::Cluster(name, event) => self.cluster_said(&name, event),
             Input::Wishes(name, wishes) => self.wished(&name, wishes),
+            Input::Explain(question) => self.answer(*question),
         }
     }
 
@@ -372,6 +381,7 @@ impl Scheduler {
             self.boards.unwritten();
         }
         self.write_boards(now);
+        self.write_outlook(now);
         while self.chores.try_join_next().is_some() {}
         let next_change = self.router.next_change(now);
         self.cycle_due |= next_change.is_some_and(|due| due <= now);

@@ -6,9 +6,10 @@ use std::time::Duration;
 
 use super::{Done, PLACEMENTS, Scheduler, Slot, record_name};
 use crate::broker::attempt::Attempt;
+use crate::broker::boards::HEADS;
 use crate::broker::health::Verdict;
 use crate::lifecycle::{Event, Happening, Step};
-use crate::model::{ClusterName, QueueName};
+use crate::model::{ClusterName, QueueName, SubmissionId};
 use crate::routing::{Cycle, Decision, Now};
 use crate::submission::Record;
 
@@ -44,11 +45,23 @@ impl Scheduler {
         }
         let brakes = self.brakes();
         self.tell_figures(&queues, &clusters, now);
+        self.boards.first(self.first_of_each_queue());
         let sheets = self
             .boards
             .sheets(now, &queues, &clusters, &self.health, &self.wishes, &brakes);
         let term = Arc::clone(&self.term);
         self.writing.spawn(async move { sheets.write(&term).await });
+    }
+
+    /// Those that are live already are in the backlog only until the store shows it.
+    fn first_of_each_queue(&self) -> HashMap<QueueName, Vec<SubmissionId>> {
+        let of = |queue: &QueueName| {
+            let ids = self.backlog.in_order(queue).map(|ready| ready.id());
+            let waiting = ids.filter(|id| !self.live.contains_key(*id));
+            waiting.take(HEADS).cloned().collect()
+        };
+        let queues = self.backlog.queues();
+        queues.map(|(queue, _)| (queue.clone(), of(queue))).collect()
     }
 
     fn tell_figures(

@@ -53,8 +53,7 @@ fn placed() -> Record {
             placement: Box::new(Placement {
                 cluster: "a".into(),
                 policy: "weighted".into(),
-                view_age_ms: 0,
-                others: Default::default(),
+                ..Placement::default()
             }),
         },
     )

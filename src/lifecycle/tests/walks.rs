@@ -12,8 +12,7 @@ fn every_happening() -> Vec<Happening> {
             placement: Box::new(Placement {
                 cluster: "a".into(),
                 policy: "weighted".into(),
-                view_age_ms: 0,
-                others: Default::default(),
+                ..Placement::default()
             }),
         },
         Happening::Restamped { epoch: Epoch(2) },

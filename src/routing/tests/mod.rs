@@ -6,6 +6,7 @@ mod reference;
 mod capacity;
 mod explain;
 mod fairness;
+mod handbook;
 mod holds;
 mod order;
 mod policies;

@@ -25,7 +25,12 @@ impl Broker {
         self.try_submit(body).unwrap()
     }
 
-    /// The same, of a broker that may be gone.
+    /// `POST /v1/explain`.
+    pub(crate) fn explain(&self, body: impl AsRef<[u8]>) -> Answer {
+        call("POST", &format!("{}/v1/explain", self.api), body.as_ref()).unwrap()
+    }
+
+    /// The same as `submit`, of a broker that may be gone.
     pub(crate) fn try_submit(&self, body: impl AsRef<[u8]>) -> Result<Answer, String> {
         call("POST", &format!("{}/v1/submissions", self.api), body.as_ref())
     }

@@ -44,8 +44,7 @@ fn intent() -> Record {
         placement: Box::new(Placement {
             cluster: "a".into(),
             policy: "weighted".into(),
-            view_age_ms: 0,
-            others: Default::default(),
+            ..Placement::default()
         }),
     };
     step(&record, happening)

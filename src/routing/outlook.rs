@@ -1,0 +1,220 @@
+//! What a router knows, as far as explaining needs it, in a form that can be written down: pods that don't schedule
+//! answer from it, by the same function.
+//!
+//! Rooms are told by how many are alike, not by node: where a pod fits doesn't depend on the nodes' names. What is
+//! written of each cluster, and of the domain, has its own time; each is laid out here as it was at that time.
+
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
+use jiff::Timestamp;
+use serde::{Deserialize, Serialize};
+
+use super::figures::milliseconds;
+use super::hold::{Hold, Holds};
+use super::pace::Bucket;
+use super::rooms::Rooms;
+use super::usage::{Usage, Usages};
+use super::view::View;
+use super::weights::Counts;
+use super::{ClusterSettings, Explanation, Now, QueueSettings, Router, Settings};
+use crate::model::{ClusterName, QueueName, Resources, SubmissionId};
+use crate::submission::BacklogEntry;
+
+/// When all of it was, by a clock of its own: far enough from zero that ages can be taken off.
+const THEN: Duration = Duration::from_secs(1 << 40);
+
+/// What is known of the domain as a whole.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct DomainOutlook {
+    view_limit: Duration,
+    /// The configured clusters, in order.
+    pub clusters: Vec<ClusterName>,
+    queues: Vec<QueueOutlook>,
+    placed: Vec<(Vec<ClusterName>, Vec<u64>)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+struct QueueOutlook {
+    settings: QueueSettings,
+    waiting: u64,
+    live: u64,
+    used: Resources,
+}
+
+/// What is known of one cluster.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ClusterOutlook {
+    settings: ClusterSettings,
+    unhealthy: Option<String>,
+    cordoned: Option<String>,
+    /// The age of what is known of its room.
+    age_ms: Option<u64>,
+    live: u64,
+    pending: u64,
+    /// The level of its token bucket.
+    pace: u64,
+    held_for: Option<HoldOutlook>,
+    /// Free rooms: whether the node is there, what is free on it, how many are alike.
+    free: Vec<(bool, Resources, u64)>,
+    owed: Resources,
+    /// The same as if nothing ran there.
+    empty: Vec<(bool, Resources, u64)>,
+}
+
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+struct HoldOutlook {
+    queue: QueueName,
+    priority: i32,
+    accepted_at: Timestamp,
+    submission_id: SubmissionId,
+}
+
+/// A domain as it was told.
+#[derive(Debug)]
+pub struct Outlook {
+    router: Router,
+    waiting: BTreeMap<QueueName, u64>,
+}
+
+impl Router {
+    /// What is known of the domain as a whole; `waiting`: how many wait in a queue.
+    pub fn domain_outlook(&self, waiting: impl Fn(&QueueName) -> u64) -> DomainOutlook {
+        let queue = |settings: &QueueSettings| {
+            let usage = self.usages.of(&settings.name);
+            QueueOutlook {
+                settings: settings.clone(),
+                waiting: waiting(&settings.name),
+                live: usage.live,
+                used: usage.resources,
+            }
+        };
+        let named = |places: &[usize]| -> Vec<ClusterName> {
+            let views = places.iter().filter_map(|place| self.views.get(*place));
+            views.map(|view| view.name.clone()).collect()
+        };
+        let sets = self.counts.sets();
+        DomainOutlook {
+            view_limit: self.settings.view_limit,
+            clusters: self.settings.clusters.iter().map(|c| c.name.clone()).collect(),
+            queues: self.settings.queues.iter().map(queue).collect(),
+            placed: sets.map(|(set, counts)| (named(set), counts.to_vec())).collect(),
+        }
+    }
+
+    /// What is known of one configured cluster.
+    pub fn cluster_outlook(&self, name: &ClusterName, now: Duration) -> Option<ClusterOutlook> {
+        let view = self.views.iter().find(|view| view.name == *name)?;
+        let settings = view.settings.as_deref()?;
+        let held_for = self.holds.on(name).map(|(hold, _)| HoldOutlook {
+            queue: hold.queue.clone(),
+            priority: hold.place.0.0,
+            accepted_at: hold.place.1.time(),
+            submission_id: hold.place.2.clone(),
+        });
+        Some(ClusterOutlook {
+            settings: settings.clone(),
+            unhealthy: view.unhealthy.as_deref().map(str::to_owned),
+            cordoned: view.cordoned.as_deref().map(str::to_owned),
+            age_ms: view.age(now).map(milliseconds),
+            live: view.live,
+            pending: view.pending,
+            pace: view.bucket.level(&settings.pacing, now),
+            held_for,
+            free: view.rooms.alike(),
+            owed: view.rooms.owed().clone(),
+            empty: view.empty.alike(),
+        })
+    }
+}
+
+impl Outlook {
+    /// The domain as it was told; a cluster that nothing was told of yet is left out.
+    pub fn new(domain: DomainOutlook, mut told: BTreeMap<ClusterName, ClusterOutlook>) -> Self {
+        let clusters: Vec<ClusterOutlook> = domain
+            .clusters
+            .iter()
+            .filter_map(|name| told.remove(name))
+            .collect();
+        let waiting = domain.queues.iter();
+        let waiting = waiting
+            .map(|queue| (queue.settings.name.clone(), queue.waiting))
+            .collect();
+        let mut router = Router::new(Settings {
+            queues: domain.queues.iter().map(|queue| queue.settings.clone()).collect(),
+            clusters: clusters.iter().map(|cluster| cluster.settings.clone()).collect(),
+            view_limit: domain.view_limit,
+        });
+        router.usages = Usages::restored(domain.queues.into_iter().map(|queue| {
+            let (live, resources) = (queue.live, queue.used);
+            (queue.settings.name, Usage { live, resources })
+        }));
+        router.holds = Holds::restored(clusters.iter().filter_map(ClusterOutlook::hold));
+        for (view, cluster) in router.views.iter_mut().zip(clusters) {
+            view.restore(cluster);
+        }
+        router.counts = Counts::restored(domain.placed.into_iter().filter_map(|(set, counts)| {
+            let place = |name: &ClusterName| router.views.iter().position(|view| view.name == *name);
+            Some((set.iter().map(place).collect::<Option<Vec<_>>>()?, counts))
+        }));
+        router.measure();
+        Self { router, waiting }
+    }
+
+    /// [`Router::explain`] as the scheduler would have answered then.
+    pub fn explain(&self, entry: &BacklogEntry) -> Explanation {
+        let now = Now {
+            wall: entry.accepted_at,
+            mono: THEN,
+        };
+        let mut told = self.router.explain(entry, now);
+        if let Some(queue) = &mut told.queue {
+            queue.waiting = self.waiting.get(&entry.queue).copied();
+        }
+        told
+    }
+}
+
+impl ClusterOutlook {
+    /// The same without what changes by itself: the age of its view, and how full its bucket is beyond one token.
+    #[must_use]
+    pub fn steady(&self) -> Self {
+        let wait = Bucket::restored(self.pace, THEN).wait(&self.settings.pacing, THEN);
+        Self {
+            age_ms: None,
+            pace: u64::from(wait.is_zero()),
+            ..self.clone()
+        }
+    }
+
+    fn hold(&self) -> Option<(ClusterName, Hold)> {
+        let told = self.held_for.as_ref()?;
+        let place = (
+            std::cmp::Reverse(told.priority),
+            told.accepted_at.into(),
+            told.submission_id.clone(),
+        );
+        let queue = told.queue.clone();
+        Some((self.settings.name.clone(), Hold { queue, place }))
+    }
+}
+
+impl View {
+    fn restore(&mut self, told: ClusterOutlook) {
+        self.unhealthy = told.unhealthy.map(Arc::from);
+        self.cordoned = told.cordoned.map(Arc::from);
+        self.at = told
+            .age_ms
+            .map(|age| THEN.saturating_sub(Duration::from_millis(age)));
+        self.live = told.live;
+        self.pending = told.pending;
+        self.bucket = Bucket::restored(told.pace, THEN);
+        self.rooms = Rooms::restored(&told.free, told.owed);
+        self.empty = Rooms::restored(&told.empty, Resources::default());
+        self.capacity = self.empty.free();
+    }
+}
