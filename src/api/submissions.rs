@@ -64,11 +64,11 @@ pub(super) async fn submit(
 }
 
 /// The body, if it is text.
-pub(super) fn text_of(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Problem> {
-    let body = body?;
+pub(super) fn text_of(body: Result<Bytes, BytesRejection>) -> Result<Bytes, Box<Problem>> {
+    let body = body.map_err(|rejection| Box::new(rejection.into()))?;
     match std::str::from_utf8(&body) {
         Ok(_) => Ok(body),
-        Err(error) => Err(invalid_utf8(&body, error.valid_up_to())),
+        Err(error) => Err(Box::new(invalid_utf8(&body, error.valid_up_to()))),
     }
 }
 

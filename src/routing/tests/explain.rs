@@ -86,7 +86,7 @@ fn any_queue(name: &'static str) -> impl Strategy<Value = QueueSettings> {
     )
 }
 
-fn any_site(name: &'static str) -> impl Strategy<Value = Site> {
+fn any_plight() -> impl Strategy<Value = Plight> {
     let plights = vec![
         Plight::Well,
         Plight::Well,
@@ -97,6 +97,10 @@ fn any_site(name: &'static str) -> impl Strategy<Value = Site> {
         Plight::Unread,
         Plight::Stale,
     ];
+    select(plights)
+}
+
+fn any_site(name: &'static str) -> impl Strategy<Value = Site> {
     let pace = (
         prop::option::weighted(0.3, 1u32..30),
         1u32..4,
@@ -111,7 +115,7 @@ fn any_site(name: &'static str) -> impl Strategy<Value = Site> {
     (
         1u32..9,
         prop::collection::vec(1u64..24, 0..4),
-        select(plights),
+        any_plight(),
         pace,
         rules,
     )
