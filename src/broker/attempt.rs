@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use super::memory::Memory;
 use super::refusal::{Refusal, refusal};
 pub use super::sight::{Gone, Second, Sight};
 use crate::error::shorten;
@@ -26,41 +27,6 @@ pub struct Attempt {
     pub sight: Sight,
     /// What was done.
     pub memory: Memory,
-}
-
-/// What this scheduler has done for an attempt.
-#[derive(Debug, Clone, Default)]
-pub struct Memory {
-    /// Whether this pod wrote the intent: its first create is then the sole one.
-    pub own_intent: bool,
-    /// Creates sent.
-    pub creates: u32,
-    /// What the last create came to.
-    pub create_error: Option<CreateError>,
-    /// When a create that may still land was sent last, at the latest.
-    pub ambiguous_at: Option<Duration>,
-    /// When the object was first seen absent after that.
-    pub absent_at: Option<Duration>,
-    /// Not to act before this time.
-    pub pause_until: Option<Duration>,
-    /// Consecutive failures of acts, for the back-off.
-    pub failures: u32,
-    /// Since when the cluster has given no answer.
-    pub silent_since: Option<Duration>,
-    /// Since when no pod of the attempt has been seen, once its object was gone.
-    pub no_pods_since: Option<Duration>,
-    /// Since when the driver has been seen, whatever it did.
-    pub driver_since: Option<Duration>,
-    /// When the deletion of the object was last asked for.
-    pub delete_sent: Option<Duration>,
-    /// When the release of the object was last asked for.
-    pub release_sent: Option<Duration>,
-    /// Until when the attempt's pods were watched last, where they aren't now.
-    pub watched_until: Option<Timestamp>,
-    /// Whether they went unwatched for too long to know whether a driver ran.
-    pub unwatched: bool,
-    /// Deletions that were answered: the pause after each grows, since what was deleted may take long to go.
-    pub deletes: u32,
 }
 
 /// What a create came to, for the cluster's health.
@@ -106,6 +72,7 @@ impl Attempt {
                 // The scheduler before this one watched until its last transition at least.
                 watched_until: record.history.last().map(|last| last.at),
                 ambiguous_at: Some(now),
+                in_flight_at: Some(now),
                 ..Memory::default()
             },
             record,
@@ -351,7 +318,7 @@ impl Attempt {
                     }
                     Some(kind) => CreateAnswer::Refused(kind, error.to_string()),
                     None => {
-                        self.memory.ambiguous_at = Some(sent);
+                        (self.memory.ambiguous_at, self.memory.in_flight_at) = (Some(sent), Some(sent));
                         self.memory.absent_at = None;
                         self.unanswered(now);
                         CreateAnswer::Unclear(error.to_string())
@@ -361,6 +328,13 @@ impl Attempt {
                 answer
             }
         }
+    }
+
+    /// When every create sent for the attempt has landed or never will; zero where that is known already.
+    pub fn landed_by(&self, settle: Duration) -> Duration {
+        self.memory
+            .in_flight_at
+            .map_or(Duration::ZERO, |sent| sent + settle)
     }
 
     /// The cluster has answered.

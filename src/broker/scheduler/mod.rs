@@ -12,7 +12,7 @@ mod sightings;
 mod wishing;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -139,6 +139,8 @@ pub struct Scheduler {
     cycle_due: bool,
     /// When those that wait in front are looked at again.
     heads_due: Duration,
+    /// Those that waited in front then.
+    in_front: HashSet<SubmissionId>,
 }
 
 enum Done {
@@ -178,6 +180,7 @@ impl Scheduler {
             wakes: BinaryHeap::new(),
             cycle_due: true,
             heads_due: Duration::ZERO,
+            in_front: HashSet::new(),
         }
     }
 

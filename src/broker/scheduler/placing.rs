@@ -109,14 +109,17 @@ impl Scheduler {
         }
     }
 
-    /// Looks whether those that wait in front still do: another pod may have cancelled one, which is told to nobody and
+    /// Looks whether those that have waited in front since the last look still do: another pod may have cancelled one, which is told to nobody and
     /// which no write of ours meets while it can't be placed.
     pub(super) fn check_heads(&mut self, now: Duration) {
         if now < self.heads_due {
             return;
         }
         self.heads_due = now + HEADS_EVERY;
-        let ids = self.boards.in_front(HEADS_AT_ONCE);
+        let now_in_front = self.boards.in_front(HEADS_AT_ONCE);
+        let before = std::mem::replace(&mut self.in_front, now_in_front.iter().cloned().collect());
+        let stayed = now_in_front.into_iter().filter(|id| before.contains(id));
+        let ids: Vec<_> = stayed.collect();
         let Some(first) = ids.first().cloned() else {
             return;
         };

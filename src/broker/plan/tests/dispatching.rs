@@ -277,3 +277,23 @@ fn a_cancelled_submission_without_a_cluster_is_forgotten() {
     world.in_sight = false;
     assert_eq!(world.plan(), Act::Forget);
 }
+
+/// The earlier incarnation's object is about to be deleted, and a create of ours is still under way.
+#[test]
+fn a_taken_name_is_given_up_only_once_no_create_may_land_any_more() {
+    let mut earlier = object("COMPLETED");
+    earlier.uid = "uid-0".parse().unwrap();
+    earlier.owner.incarnation = Some("inc-0".parse().unwrap());
+    let mut unsure = World::own();
+    unsure.create(Err(ambiguous()));
+    unsure.attempt.saw_object(earlier.clone(), unsure.now);
+    unsure.later(2);
+    assert_eq!(unsure.plan(), Act::Wait(T0 + Duration::from_secs(90)));
+    unsure.later(88).look(Some(earlier.clone()));
+    assert_eq!(unsure.write(), State::Queued);
+
+    let mut told = World::own();
+    told.create(Err(answered(409, "already exists")));
+    told.later(2).look(Some(earlier));
+    assert_eq!(told.write(), State::Queued, "at once");
+}
