@@ -36,6 +36,8 @@ pub fn clusters(
                 installation.clone(),
                 spark_operator::Sources {
                     nodes: cluster.settings.sources.contains(&CapacitySource::Nodes),
+                    quota: cluster.settings.sources.contains(&CapacitySource::Quota),
+                    yunikorn: cluster.yunikorn.as_ref().map(yunikorn),
                 },
             )),
             Target::Simulated { nodes, node } => {
@@ -57,6 +59,25 @@ pub fn clusters(
         clusters.insert(name, port);
     }
     Ok(clusters)
+}
+
+fn yunikorn(queue: &config::Yunikorn) -> spark_operator::Yunikorn {
+    spark_operator::Yunikorn {
+        queue: queue.queue.clone(),
+        partition: queue.partition.clone(),
+        at: match &queue.at {
+            config::YunikornAt::Url(url) => spark_operator::YunikornAt::Url(url.clone()),
+            config::YunikornAt::Service {
+                namespace,
+                name,
+                port,
+            } => spark_operator::YunikornAt::Service {
+                namespace: namespace.clone(),
+                name: name.clone(),
+                port: *port,
+            },
+        },
+    }
 }
 
 fn demand_of(spec: &Value) -> Demand {

@@ -122,6 +122,8 @@ pub struct Cluster {
     pub settings: ClusterSettings,
     /// How it is reached.
     pub target: Target,
+    /// The queue of the capacity source `yunikorn`.
+    pub yunikorn: Option<Yunikorn>,
     /// How long ended objects stay there, its defaults and overrides.
     pub rules: ClusterRules,
 }
@@ -169,6 +171,33 @@ pub enum Connect {
         certificate_authority: Option<PathBuf>,
         /// A file with a bearer token.
         token_file: PathBuf,
+    },
+}
+
+/// A queue of YuniKorn's.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Yunikorn {
+    /// Its full path.
+    pub queue: String,
+    /// Its partition.
+    pub partition: String,
+    /// Where the REST API is.
+    pub at: YunikornAt,
+}
+
+/// Where YuniKorn's REST API is.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub enum YunikornAt {
+    /// At this URL.
+    Url(String),
+    /// Behind a service of the cluster, by the API server's proxy.
+    Service {
+        /// Its namespace.
+        namespace: String,
+        /// Its name.
+        name: String,
+        /// Its port.
+        port: u16,
     },
 }
 

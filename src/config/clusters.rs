@@ -52,7 +52,12 @@ fn cluster(mut raw: RawCluster, path: &str, queues: &[QueueName], checks: &mut C
         &at("namespace"),
         checks,
     );
-    let (sources, provisionable) = capacity(raw.capacity.unwrap_or_default(), &at("capacity"), checks);
+    let capacity = capacity(
+        raw.capacity.unwrap_or_default(),
+        raw.kind.unwrap_or_default(),
+        &at("capacity"),
+        checks,
+    );
     let served = |names: Vec<String>| served(&names, &at("queues"), queues, checks);
     let queues = raw.queues.map(served);
     let stay = raw.time_to_live.as_deref();
@@ -77,14 +82,16 @@ fn cluster(mut raw: RawCluster, path: &str, queues: &[QueueName], checks: &mut C
             queues,
             spark_versions,
             moves,
-            sources,
-            provisionable,
+            sources: capacity.sources,
+            provisionable: capacity.provisionable,
+            fixed: capacity.fixed,
             pacing: pacing(&raw.pacing.unwrap_or_default()),
             limits: ClusterLimits {
                 max_live: raw.limits.unwrap_or_default().max_live,
             },
         },
         target: target?,
+        yunikorn: capacity.yunikorn,
     })
 }
 

@@ -26,7 +26,7 @@ use serde_json::{Map, Value};
 
 pub use checked::{
     ApiSettings, AuthSettings, Cluster, Config, Connect, Endpoints, Intake, Queue, QueueRef, StoreSettings,
-    Target, Timing,
+    Target, Timing, Yunikorn, YunikornAt,
 };
 pub use faults::Faults;
 

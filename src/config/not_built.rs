@@ -5,16 +5,7 @@ use serde_json::Value;
 use super::faults::Checks;
 
 /// A place, the value that is refused there (`None`: any), and what to write instead.
-const NOT_BUILT: [(&str, Option<&str>, &str); 7] = [
-    ("clusters[].capacity.sources[]", Some("quota"), "nodes"),
-    ("clusters[].capacity.sources[]", Some("yunikorn"), "nodes"),
-    (
-        "clusters[].capacity.sources[]",
-        Some("static"),
-        "nodes, or limits",
-    ),
-    ("clusters[].capacity.yunikorn", None, "no such key"),
-    ("clusters[].capacity.static", None, "no such key"),
+const NOT_BUILT: [(&str, Option<&str>, &str); 2] = [
     ("api.auth.oidc", None, "none, or {tokenFile}"),
     (
         "aws.endpoints.sts",

@@ -110,10 +110,57 @@ pub(super) struct RawSimulated {
 #[derive(Debug, Default, Deserialize, JsonSchema)]
 #[serde(rename_all = "camelCase", deny_unknown_fields)]
 pub(super) struct RawCapacity {
-    /// `nodes`. Default: none; then `maxLive` and `maxPending` alone decide.
+    /// `nodes`, `quota`, `yunikorn`, `static`: the one that has least counts, resource by resource. Default: none; then
+    /// `maxLive` and `maxPending` alone decide.
     pub(super) sources: Option<Vec<String>>,
-    /// What the autoscaler may still add.
+    /// What the autoscaler may still add to the nodes.
     pub(super) provisionable: Option<RawProvisionable>,
+    /// The queue of the source `yunikorn`.
+    pub(super) yunikorn: Option<RawYunikorn>,
+    /// The figures of the source `static`; what isn't named isn't limited.
+    #[serde(rename = "static")]
+    pub(super) fixed: Option<RawStatic>,
+}
+
+/// A queue of YuniKorn's, and where its REST API is: `url` or `service`.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawYunikorn {
+    /// The queue's full path, such as `root.spark`.
+    pub(super) queue: Option<String>,
+    /// Its partition. Default: `default`.
+    pub(super) partition: Option<String>,
+    /// The REST API, reached directly.
+    pub(super) url: Option<String>,
+    /// The REST API, reached through the API server's service proxy.
+    pub(super) service: Option<RawService>,
+}
+
+/// A service of the cluster.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawService {
+    /// Its namespace. Default: `yunikorn`.
+    pub(super) namespace: Option<String>,
+    /// Its name. Default: `yunikorn-service`.
+    pub(super) name: Option<String>,
+    /// Its port. Default: 9080.
+    #[schemars(range(min = 1, max = 65535))]
+    pub(super) port: Option<u16>,
+}
+
+/// Fixed amounts.
+#[derive(Debug, Default, Deserialize, JsonSchema)]
+#[serde(rename_all = "camelCase", deny_unknown_fields)]
+pub(super) struct RawStatic {
+    /// Cores altogether.
+    pub(super) cores: Option<RawQuantity>,
+    /// Memory altogether.
+    pub(super) memory: Option<RawQuantity>,
+    /// Pods altogether.
+    pub(super) pods: Option<u64>,
+    /// Extended resources altogether, by their Kubernetes name.
+    pub(super) extended: Option<BTreeMap<String, u64>>,
 }
 
 /// What an autoscaler may still add.

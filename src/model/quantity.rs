@@ -122,6 +122,16 @@ impl Resources {
         }
     }
 
+    /// Another amount of the resource that Kubernetes calls `name`.
+    pub fn set(&mut self, name: &str, amount: u64) {
+        match name {
+            "cpu" => self.cpu = Millicores(amount),
+            "memory" => self.memory = Bytes(amount),
+            "pods" => self.pods = amount,
+            extended => _ = self.extended.insert(extended.to_owned(), amount),
+        }
+    }
+
     /// Every resource with its Kubernetes name and amount.
     pub fn named(&self) -> impl Iterator<Item = (&str, u64)> {
         [

@@ -9,6 +9,7 @@ use tokio::sync::mpsc;
 use super::Error;
 use crate::model::{ObjectUid, Resources, SubmissionId};
 pub use crate::routing::Node as NodeView;
+use crate::routing::{CapacitySource, Pool};
 use crate::watch::{Driver, ObjectState};
 
 /// Why an object wasn't surely created.
@@ -53,6 +54,17 @@ pub struct CapacityView {
     pub bound: Vec<(String, Resources)>,
 }
 
+/// What another source than the nodes says of a cluster.
+#[derive(Debug, Clone, PartialEq)]
+pub struct PoolsView {
+    /// Which.
+    pub source: CapacitySource,
+    /// All that it limits.
+    pub pools: Vec<Pool>,
+    /// What pods of ours that `pools` have counted request, by object name.
+    pub counted: Vec<(String, Resources)>,
+}
+
 /// What a cluster's watches say. The latest state, perhaps repeated, perhaps with steps left out.
 #[derive(Debug, Clone)]
 pub enum ClusterEvent {
@@ -73,6 +85,10 @@ pub enum ClusterEvent {
     DriverGone(Box<Driver>),
     /// Capacity changed.
     Capacity(Box<CapacityView>),
+    /// Another source than the nodes was read.
+    Pools(Box<PoolsView>),
+    /// Another source than the nodes can't be read: why. What it said last is older from now on.
+    Unread(CapacitySource, String),
     /// The cluster can't be watched now: why. What was said before is older from now on.
     Unreachable(String),
 }

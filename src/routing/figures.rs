@@ -5,7 +5,7 @@ use std::time::Duration;
 use serde::{Deserialize, Serialize};
 
 use super::view::View;
-use super::{Policy, QueueSettings, Router};
+use super::{Policy, PoolFigures, QueueSettings, Router};
 use crate::model::{QueueName, Resources, SubmissionId};
 use crate::submission::Candidate;
 
@@ -66,10 +66,13 @@ pub struct RoomFigures {
     pub nodes: u64,
     /// How many its autoscaler may add.
     pub addable: u64,
-    /// What is free altogether, less what is kept for pods not yet seen. CPU in millicores, memory in bytes.
+    /// What the other sources say, limit by limit.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    pub pools: Vec<PoolFigures>,
+    /// What is free altogether by the source that has least, less what is kept for pods not yet seen. CPU in millicores, memory in bytes.
     #[schema(value_type = Object)]
     pub free: Resources,
-    /// What it has altogether, what may be added included.
+    /// What it has altogether by the source that has least, what may be added included.
     #[schema(value_type = Object)]
     pub capacity: Resources,
 }
@@ -136,7 +139,8 @@ impl Router {
             age_limit_ms: milliseconds(self.settings.view_limit),
             nodes,
             addable,
-            free: view.rooms.free(),
+            pools: view.pools.figures(),
+            free: view.free(),
             capacity: view.capacity.clone(),
         }
     }
@@ -173,7 +177,7 @@ impl Router {
             live: view.live,
             max_live: settings.limits.max_live,
             view_age_ms: view.age(now).filter(|_| measured).map(milliseconds),
-            free: measured.then(|| needed(view.rooms.free(), need)),
+            free: measured.then(|| needed(view.free(), need)),
             capacity: measured.then(|| needed(view.capacity.clone(), need)),
         })
     }

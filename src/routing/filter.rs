@@ -66,14 +66,7 @@ fn healthy(view: &View) -> Option<Cause> {
 }
 
 fn fresh(view: &View, limit: Duration, now: Duration) -> Option<Cause> {
-    if !view.measures_room() {
-        return None;
-    }
-    let Some(at) = view.at else {
-        return Some(Cause::NoView);
-    };
-    let age = now.saturating_sub(at);
-    (age > limit).then_some(Cause::StaleView { age, limit })
+    view.unfresh(limit, now)
 }
 
 fn below_max_live(view: &View, settings: &ClusterSettings) -> Option<Cause> {

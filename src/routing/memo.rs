@@ -90,7 +90,7 @@ impl Known {
 
     /// Why the cluster couldn't hold it even when empty. Nothing where its nodes were never seen.
     pub(super) fn too_small(&mut self, place: usize, view: &View, shape: &Shape) -> Option<Arc<Shortage>> {
-        if !view.measures_room() || view.at.is_none() {
+        if !view.measures_room() {
             return None;
         }
         let fit = self.fits.get_mut(place)?;
@@ -99,7 +99,7 @@ impl Known {
         {
             return known.clone();
         }
-        let found = view.empty.fit(&shape.demand, &self.total).err().map(Arc::new);
+        let found = view.too_small(&shape.demand, &self.total).map(Arc::new);
         fit.empty = Some((view.reshaped, found.clone()));
         found
     }
@@ -122,8 +122,8 @@ impl Known {
         {
             return Err(known.clone());
         }
-        match view.rooms.fit(&shape.demand, &self.total) {
-            Ok(driver) => Ok(Some(driver)),
+        match view.fit(&shape.demand, &self.total) {
+            Ok(driver) => Ok(driver),
             Err(shortage) => {
                 let shortage = Arc::new(shortage);
                 fit.shortage = Some((view.grown, shortage.clone()));

@@ -10,6 +10,7 @@ mod outcome;
 mod refusal;
 mod pace;
 mod rooms;
+mod pools;
 mod view;
 mod fraction;
 mod usage;
@@ -32,6 +33,7 @@ pub use figures::{Figures, PaceFigures, QueueFigures, RoomFigures};
 pub use node::Node;
 pub use outcome::{Answer, Asked, Cycle, Decision, Explanation, Health, LiveJob, Now, Waiting, Why};
 pub use outlook::{ClusterOutlook, DomainOutlook, Outlook};
+pub use pools::{Amounts, Pool, PoolFigures};
 pub use recorded::{
     RecordedCluster, RecordedCycle, RecordedHead, RecordedHold, RecordedKept, RecordedNode,
     RecordedPlacement, RecordedQueue, RecordedRoom, RecordedWaiting,

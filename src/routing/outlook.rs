@@ -14,6 +14,7 @@ use serde::{Deserialize, Serialize};
 use super::figures::milliseconds;
 use super::hold::{Hold, Holds};
 use super::pace::Bucket;
+use super::pools::{Pools, PoolsOutlook};
 use super::rooms::Rooms;
 use super::usage::{Usage, Usages};
 use super::view::View;
@@ -51,7 +52,7 @@ pub struct ClusterOutlook {
     settings: ClusterSettings,
     unhealthy: Option<String>,
     cordoned: Option<String>,
-    /// The age of what is known of its room.
+    /// The age of what is known of its nodes.
     age_ms: Option<u64>,
     live: u64,
     pending: u64,
@@ -63,6 +64,8 @@ pub struct ClusterOutlook {
     owed: Resources,
     /// The same as if nothing ran there.
     empty: Vec<(bool, Resources, u64)>,
+    #[serde(default)]
+    pools: Vec<PoolsOutlook>,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -120,7 +123,7 @@ impl Router {
             settings: settings.clone(),
             unhealthy: view.unhealthy.as_deref().map(str::to_owned),
             cordoned: view.cordoned.as_deref().map(str::to_owned),
-            age_ms: view.age(now).map(milliseconds),
+            age_ms: view.at.map(|at| milliseconds(now.saturating_sub(at))),
             live: view.live,
             pending: view.pending,
             pace: view.bucket.level(&settings.pacing, now),
@@ -128,6 +131,7 @@ impl Router {
             free: view.rooms.alike(),
             owed: view.rooms.owed().clone(),
             empty: view.empty.alike(),
+            pools: view.pools.outlook(now),
         })
     }
 }
@@ -184,11 +188,13 @@ impl ClusterOutlook {
     #[must_use]
     pub fn steady(&self) -> Self {
         let wait = Bucket::restored(self.pace, THEN).wait(&self.settings.pacing, THEN);
-        Self {
+        let mut steady = Self {
             age_ms: None,
             pace: u64::from(wait.is_zero()),
             ..self.clone()
-        }
+        };
+        steady.pools.iter_mut().for_each(|source| source.age_ms = None);
+        steady
     }
 
     fn hold(&self) -> Option<(ClusterName, Hold)> {
@@ -215,6 +221,7 @@ impl View {
         self.bucket = Bucket::restored(told.pace, THEN);
         self.rooms = Rooms::restored(&told.free, told.owed);
         self.empty = Rooms::restored(&told.empty, Resources::default());
-        self.capacity = self.empty.free();
+        self.pools = Pools::restored(told.pools, THEN);
+        self.measure();
     }
 }

@@ -35,9 +35,7 @@ impl Router {
         if let Some(settings) = view.settings.clone() {
             view.bucket.take(&settings.pacing, now.mono);
         }
-        if let Some(driver) = driver {
-            view.reserve(&entry.id, Arc::new(entry.demand.clone()), driver);
-        }
+        view.reserve(&entry.id, Arc::new(entry.demand.clone()), driver);
         let cluster = view.name.clone();
         self.enter(&LiveJob {
             id: entry.id.clone(),

@@ -69,7 +69,7 @@ impl Choice<'_> {
                 .and_then(|settings| settings.limits.max_live);
             return most.map_or(Fraction::ZERO, |most| Fraction::new(view.live, most));
         }
-        let free = view.rooms.free();
+        let free = view.free();
         self.need
             .named()
             .map(|(name, need)| (need, free.get(name), view.capacity.get(name)))

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 
 use super::figures::milliseconds;
 use super::view::View;
-use super::{Cycle, Node, Now, Order, QueueSettings, Router};
+use super::{Cycle, Node, Now, Order, PoolFigures, QueueSettings, Router};
 use crate::backlog::{Backlog, Ready};
 use crate::model::{ClusterName, Demand, QueueName, Resources, SubmissionId};
 use crate::submission::Reason;
@@ -127,6 +127,9 @@ pub struct RecordedRoom {
     pub age_limit_ms: u64,
     /// The nodes as they were read last.
     pub nodes: Vec<RecordedNode>,
+    /// What the other sources say, limit by limit; left is what is kept for pods that they haven't counted yet.
+    #[serde(default)]
+    pub pools: Vec<PoolFigures>,
     /// What is kept for pods not yet seen, by submission.
     pub kept: Vec<RecordedKept>,
     /// Of that, what found no place: it is taken off what is free altogether.
@@ -305,9 +308,10 @@ impl From<&Node> for RecordedNode {
 fn recorded_room(view: &View, limit: Duration, now: Duration) -> RecordedRoom {
     let kept = view.kept();
     RecordedRoom {
-        age_ms: view.at.map(|at| milliseconds(now.saturating_sub(at))),
+        age_ms: view.age(now).map(milliseconds),
         age_limit_ms: milliseconds(limit),
         nodes: view.nodes().iter().map(RecordedNode::from).collect(),
+        pools: view.pools.figures(),
         kept: kept
             .map(|(id, places)| RecordedKept {
                 submission_id: id.clone(),

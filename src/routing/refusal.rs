@@ -4,6 +4,7 @@ use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::CapacitySource;
 use crate::model::{ClusterName, Resources, SubmissionId};
 
 /// Why one cluster doesn't take a submission now.
@@ -40,13 +41,22 @@ pub enum Cause {
     /// It can't be reached, or refuses us.
     Unhealthy(Arc<str>),
     /// Its capacity was never read.
-    NoView,
+    NoView {
+        /// By what it is to be read.
+        source: CapacitySource,
+        /// Why it couldn't be read, where that is known.
+        fault: Option<Arc<str>>,
+    },
     /// What is known of its capacity is too old.
     StaleView {
+        /// By what it was read.
+        source: CapacitySource,
         /// The age.
         age: Duration,
         /// The largest age that counts.
         limit: Duration,
+        /// Why it couldn't be read since, where that is known.
+        fault: Option<Arc<str>>,
     },
     /// It has its most live submissions.
     MaxLive {
@@ -110,7 +120,7 @@ impl Cause {
                 Kind::NotAllowed
             }
             Self::TooSmall(_) => Kind::TooSmall,
-            Self::Cordoned(_) | Self::Unhealthy(_) | Self::NoView | Self::StaleView { .. } => {
+            Self::Cordoned(_) | Self::Unhealthy(_) | Self::NoView { .. } | Self::StaleView { .. } => {
                 Kind::Unavailable
             }
             Self::MaxPending { .. } | Self::Pace { .. } => Kind::Paced,
@@ -128,13 +138,23 @@ impl fmt::Display for Cause {
             Self::SparkVersion { served } => write!(f, "serves Spark {}", served.join(", ")),
             Self::Cordoned(why) => f.write_str(why),
             Self::Unhealthy(why) => write!(f, "unhealthy: {why}"),
-            Self::NoView => f.write_str("its capacity isn't known yet"),
-            Self::StaleView { age, limit } => write!(
-                f,
-                "its capacity was read {} s ago, which is more than {} s",
-                age.as_secs(),
-                limit.as_secs()
-            ),
+            Self::NoView { source, fault } => {
+                write!(f, "its capacity by {} isn't known yet", source.as_str())?;
+                because(fault.as_deref(), f)
+            }
+            Self::StaleView {
+                source,
+                age,
+                limit,
+                fault,
+            } => {
+                let (source, age, limit) = (source.as_str(), age.as_secs(), limit.as_secs());
+                write!(
+                    f,
+                    "its capacity by {source} was read {age} s ago, which is more than {limit} s"
+                )?;
+                because(fault.as_deref(), f)
+            }
             Self::MaxLive { live, limit } => write!(f, "{live} live of at most {limit}"),
             Self::MaxPending { pending, limit } => {
                 write!(f, "{pending} not yet picked up of at most {limit}")
@@ -151,11 +171,31 @@ impl fmt::Display for Cause {
     }
 }
 
+fn because(fault: Option<&str>, f: &mut fmt::Formatter<'_>) -> fmt::Result {
+    match fault {
+        Some(fault) => write!(f, ": {fault}"),
+        None => Ok(()),
+    }
+}
+
 /// What is missing for a demand to fit.
 #[derive(Debug, Clone, PartialEq)]
 pub enum Shortage {
     /// The whole exceeds what is free altogether.
     Total {
+        /// Which resource.
+        resource: String,
+        /// What is needed of it.
+        need: u64,
+        /// What is free.
+        free: u64,
+    },
+    /// The whole exceeds what one limit on the cluster leaves.
+    Pool {
+        /// Which source told the limit.
+        source: CapacitySource,
+        /// What the source calls it.
+        name: String,
         /// Which resource.
         resource: String,
         /// What is needed of it.
@@ -190,6 +230,22 @@ impl fmt::Display for Shortage {
                 Amount(resource, *need),
                 Amount(resource, *free)
             ),
+            Self::Pool {
+                source,
+                name,
+                resource,
+                need,
+                free,
+            } => {
+                let (need, free) = (Amount(resource, *need), Amount(resource, *free));
+                write!(f, "needs {need} of {resource}, {free} free ")?;
+                match source {
+                    CapacitySource::Nodes => f.write_str("on the nodes"),
+                    CapacitySource::Quota => write!(f, "in the quota {name}"),
+                    CapacitySource::Yunikorn => write!(f, "in the YuniKorn queue {name}"),
+                    CapacitySource::Static => f.write_str("of what capacity.static gives"),
+                }
+            }
             Self::Pod { role, need, most } => {
                 write!(
                     f,

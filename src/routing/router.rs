@@ -9,7 +9,7 @@ use super::memo::Memo;
 use super::usage::Usages;
 use super::view::View;
 use super::weights::Counts;
-use super::{Health, LiveJob, Node, Settings};
+use super::{CapacitySource, Health, LiveJob, Node, Pool, Settings};
 use crate::model::{ClusterName, QueueName, Resources, SubmissionId};
 
 /// Of how many submissions it is remembered where their last attempt came to nothing.
@@ -122,8 +122,47 @@ impl Router {
         bound: &[(String, Resources)],
         at: Duration,
     ) {
+        let seen = self.pods_of(cluster, bound);
+        if let Some(view) = self.view_mut(cluster) {
+            view.set_nodes(nodes, &seen, at);
+            self.observed(cluster, CapacitySource::Nodes, seen);
+            self.measure();
+        }
+    }
+
+    /// What another source than nodes says of the cluster: everything that it limits. `counted`: what pods of ours that
+    /// count in `pools` request, by object name. `at`: when it was read, monotonic.
+    pub fn set_pools(
+        &mut self,
+        cluster: &ClusterName,
+        source: CapacitySource,
+        pools: &[Pool],
+        counted: &[(String, Resources)],
+        at: Duration,
+    ) {
+        let seen = self.pods_of(cluster, counted);
+        if let Some(view) = self.view_mut(cluster) {
+            view.set_pools(source, pools, &seen, at);
+            self.observed(cluster, source, seen);
+            self.measure();
+        }
+    }
+
+    /// The source can't be read now: what it said last counts until it is too old, and the reason says why.
+    pub fn set_unread(&mut self, cluster: &ClusterName, source: CapacitySource, why: &str) {
+        if let Some(view) = self.view_mut(cluster) {
+            view.pools.unread(source, why);
+        }
+    }
+
+    /// What is said of pods, by submission of the cluster.
+    fn pods_of(
+        &self,
+        cluster: &ClusterName,
+        pods: &[(String, Resources)],
+    ) -> BTreeMap<SubmissionId, Resources> {
         let mut seen: BTreeMap<SubmissionId, Resources> = BTreeMap::new();
-        for (name, resources) in bound {
+        for (name, resources) in pods {
             if let Some(id) = self.names.get(name)
                 && self.lives.get(id).is_some_and(|live| live.cluster == *cluster)
             {
@@ -131,10 +170,19 @@ impl Router {
                 *sum = sum.plus(resources);
             }
         }
-        let Some(view) = self.views.iter_mut().find(|view| view.name == *cluster) else {
+        seen
+    }
+
+    /// Pods of ours were seen: they count as usage, by the first source that sees pods.
+    fn observed(
+        &mut self,
+        cluster: &ClusterName,
+        source: CapacitySource,
+        seen: BTreeMap<SubmissionId, Resources>,
+    ) {
+        let Some(view) = self.view_mut(cluster).filter(|view| view.observes_by(source)) else {
             return;
         };
-        view.set_nodes(nodes, &seen, at);
         let now: BTreeSet<SubmissionId> = seen.keys().cloned().collect();
         let before = std::mem::replace(&mut view.seen, now);
         for id in before.iter().filter(|id| !seen.contains_key(id)) {
@@ -143,16 +191,13 @@ impl Router {
         for (id, resources) in seen {
             self.observe(&id, resources);
         }
-        self.measure();
     }
 
     /// The watches of the cluster are up: what was last said of its capacity was still so at `at` (monotonic). Told at
     /// least once within `view_limit`, since a watch says nothing while nothing changes.
     pub fn still_current(&mut self, cluster: &ClusterName, at: Duration) {
-        if let Some(view) = self.view_mut(cluster)
-            && view.at.is_some()
-        {
-            view.at = view.at.max(Some(at));
+        if let Some(view) = self.view_mut(cluster) {
+            view.still_current(at);
         }
     }
 
@@ -182,11 +227,8 @@ impl Router {
             self.memo.clear();
         }
         let demand = Arc::new(job.demand.clone());
-        if !job.settled
-            && let Some(view) = self.view_mut(&job.cluster)
-            && view.measures_room()
-        {
-            view.adopt(&job.id, demand);
+        if let Some(view) = self.view_mut(&job.cluster) {
+            view.adopt(&job.id, demand, job.settled);
         }
         self.enter(&job);
     }

@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
+use super::Amounts;
 use crate::model::{ClusterName, QueueName, Resources};
 
 /// What routing is told of a domain: its job queues and its clusters, each in the configuration's order.
@@ -108,6 +109,9 @@ pub struct ClusterSettings {
     pub sources: Vec<CapacitySource>,
     /// What its autoscaler may still add.
     pub provisionable: Option<Provisionable>,
+    /// The figures of the source `static`.
+    #[serde(default)]
+    pub fixed: Amounts,
     /// How fast it may be given objects.
     pub pacing: Pacing,
     /// Its limits.
@@ -115,11 +119,49 @@ pub struct ClusterSettings {
 }
 
 /// Where capacity is read from.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, schemars::JsonSchema)]
+#[derive(
+    Debug,
+    Clone,
+    Copy,
+    PartialEq,
+    Eq,
+    PartialOrd,
+    Ord,
+    Serialize,
+    Deserialize,
+    schemars::JsonSchema,
+    utoipa::ToSchema,
+)]
 #[serde(rename_all = "kebab-case")]
 pub enum CapacitySource {
     /// Schedulable ready nodes' allocatable minus their pods' requests.
     Nodes,
+    /// What the namespace's resource quotas leave.
+    Quota,
+    /// The headroom of a YuniKorn queue.
+    Yunikorn,
+    /// Fixed figures minus what our live submissions demand.
+    Static,
+}
+
+impl CapacitySource {
+    /// Its name in configuration and reasons.
+    pub const fn as_str(self) -> &'static str {
+        match self {
+            Self::Nodes => "nodes",
+            Self::Quota => "quota",
+            Self::Yunikorn => "yunikorn",
+            Self::Static => "static",
+        }
+    }
+
+    /// Whether it is told as it changes; else it is asked for, or never changes.
+    pub(super) const fn is_watched(self) -> bool {
+        match self {
+            Self::Nodes | Self::Quota => true,
+            Self::Yunikorn | Self::Static => false,
+        }
+    }
 }
 
 /// What an autoscaler may still add to a cluster's nodes.

@@ -6,8 +6,9 @@ use std::time::Duration;
 
 use super::nodes::{addable, allocatable};
 use super::pace::Bucket;
+use super::pools::{Of, Pools, missing};
 use super::rooms::{Places, Rooms};
-use super::{ClusterSettings, Node};
+use super::{CapacitySource, Cause, ClusterSettings, Node, Pool, Shortage};
 use crate::model::{ClusterName, Demand, Resources, SubmissionId};
 
 /// One cluster: its settings and what was told of it.
@@ -20,7 +21,7 @@ pub(super) struct View {
     pub(super) unhealthy: Option<Arc<str>>,
     /// Absent: open.
     pub(super) cordoned: Option<Arc<str>>,
-    /// When its capacity was read.
+    /// When its nodes were read.
     pub(super) at: Option<Duration>,
     pub(super) live: u64,
     pub(super) pending: u64,
@@ -31,6 +32,8 @@ pub(super) struct View {
     /// What it has with what may be added.
     pub(super) capacity: Resources,
     pub(super) rooms: Rooms,
+    /// What the other sources say.
+    pub(super) pools: Pools,
     /// The same as if nothing ran there.
     pub(super) empty: Rooms,
     /// Grows when something that found no room may find some now.
@@ -51,21 +54,8 @@ struct Reservation {
 }
 
 impl Reservation {
-    /// Whether the driver is still to come, and how many executors are. Spark's driver is the first pod.
     fn missing(&self) -> (bool, u32) {
-        let total = self.demand.total();
-        let mut rest = total.minus(&self.seen);
-        rest.pods = 0;
-        if rest.named().all(|(_, amount)| amount == 0) && self.seen.cpu.0 > 0 {
-            return (false, 0);
-        }
-        match self.seen.pods {
-            0 => (true, self.demand.executors),
-            pods => {
-                let executors = u32::try_from(pods - 1).unwrap_or(u32::MAX);
-                (false, self.demand.executors.saturating_sub(executors))
-            }
-        }
+        missing(&self.demand, &self.seen)
     }
 }
 
@@ -84,6 +74,7 @@ impl View {
             least: None,
             capacity: Resources::default(),
             rooms: Rooms::default(),
+            pools: Pools::default(),
             empty: Rooms::default(),
             grown: 0,
             reshaped: 0,
@@ -92,9 +83,31 @@ impl View {
         }
     }
 
-    /// How old what is known of its room is; absent: it was never read.
+    /// How old what is known of its room is, by the oldest source; absent: not all of it was read.
     pub(super) fn age(&self, now: Duration) -> Option<Duration> {
-        self.at.map(|at| now.saturating_sub(at))
+        let nodes = self.measures_nodes().then_some(self.at);
+        let ages = nodes.into_iter().chain(self.pools.read_at());
+        let ages: Option<Vec<Duration>> = ages.map(|at| Some(now.saturating_sub(at?))).collect();
+        Some(ages?.into_iter().max().unwrap_or_default())
+    }
+
+    /// Whether its nodes are known and count.
+    pub(super) fn measures_nodes(&self) -> bool {
+        self.observes(CapacitySource::Nodes)
+    }
+
+    fn observes(&self, source: CapacitySource) -> bool {
+        let settings = self.settings.as_ref();
+        settings.is_some_and(|settings| settings.sources.contains(&source))
+    }
+
+    /// Whether `source` is the one whose sight of pods counts as usage.
+    pub(super) fn observes_by(&self, source: CapacitySource) -> bool {
+        let settings = self.settings.as_ref();
+        // Nodes first: they show only pods that run.
+        settings.map_or(source == CapacitySource::Nodes, |settings| {
+            settings.sources.iter().min() == Some(&source)
+        })
     }
 
     /// Whether its room is known at all and counts.
@@ -105,6 +118,7 @@ impl View {
     }
 
     pub(super) fn configure(&mut self, settings: Option<Arc<ClusterSettings>>) {
+        self.pools.configure(settings.as_deref());
         self.settings = settings;
         self.rebuild();
     }
@@ -124,7 +138,9 @@ impl View {
         );
         self.nodes = nodes.to_vec();
         self.nodes.sort_by(|a, b| a.name.cmp(&b.name));
-        self.at = Some(at);
+        if self.at.replace(at).is_none() {
+            self.reshaped += 1;
+        }
         for (id, reservation) in &mut self.reservations {
             reservation.seen = bound.get(id).cloned().unwrap_or_default();
         }
@@ -133,8 +149,84 @@ impl View {
         self.rebuild();
     }
 
+    /// What another source says, and what pods of ours it has counted.
+    pub(super) fn set_pools(
+        &mut self,
+        source: CapacitySource,
+        pools: &[Pool],
+        counted: &BTreeMap<SubmissionId, Resources>,
+        at: Duration,
+    ) {
+        let (grown, reshaped) = self.pools.tell(source, pools, counted, at);
+        self.grown += u64::from(grown);
+        self.reshaped += u64::from(reshaped);
+        self.measure();
+    }
+
+    /// What is watched was still so at `at`.
+    pub(super) fn still_current(&mut self, at: Duration) {
+        if self.at.is_some() {
+            self.at = self.at.max(Some(at));
+        }
+        self.pools.still_current(at);
+    }
+
+    /// Why what is known of its room doesn't count.
+    pub(super) fn unfresh(&self, limit: Duration, now: Duration) -> Option<Cause> {
+        if !self.measures_nodes() {
+            return self.pools.unfresh(limit, now);
+        }
+        let (source, fault) = (CapacitySource::Nodes, None);
+        let Some(at) = self.at else {
+            return Some(Cause::NoView { source, fault });
+        };
+        let age = now.saturating_sub(at);
+        if age > limit {
+            return Some(Cause::StaleView {
+                source,
+                age,
+                limit,
+                fault,
+            });
+        }
+        self.pools.unfresh(limit, now)
+    }
+
+    /// Whether a submission finds room now, and the room for its driver where nodes are measured.
+    pub(super) fn fit(&self, demand: &Demand, total: &Resources) -> Result<Option<u32>, Shortage> {
+        if let Some(shortage) = self.pools.shortage(total, Of::Free) {
+            return Err(shortage);
+        }
+        if !self.measures_nodes() {
+            return Ok(None);
+        }
+        self.rooms.fit(demand, total).map(Some)
+    }
+
+    /// Why it would find none even if nothing ran here, as far as the sources were read.
+    pub(super) fn too_small(&self, demand: &Demand, total: &Resources) -> Option<Shortage> {
+        self.pools.shortage(total, Of::Total).or_else(|| {
+            let measured = self.measures_nodes() && self.at.is_some();
+            measured.then(|| self.empty.fit(demand, total).err())?
+        })
+    }
+
+    /// What is free altogether, by the source that has least.
+    pub(super) fn free(&self) -> Resources {
+        let nodes = self.measures_nodes().then(|| self.rooms.free());
+        self.pools.least(nodes, Of::Free)
+    }
+
+    /// Sums up what it has.
+    pub(super) fn measure(&mut self) {
+        let nodes = self.measures_nodes().then(|| self.empty.free());
+        self.capacity = self.pools.least(nodes, Of::Total);
+    }
+
     /// Keeps places for all pods of a submission that was placed here, its driver in the room that a fit named.
-    pub(super) fn reserve(&mut self, id: &SubmissionId, demand: Arc<Demand>, driver: u32) {
+    pub(super) fn reserve(&mut self, id: &SubmissionId, demand: Arc<Demand>, driver: Option<u32>) {
+        self.pools.enter(id, &demand, false);
+        let Some(driver) = driver else { return };
         let places = self.rooms.take(&demand, driver);
         let seen = Resources::default();
         self.reservations
@@ -142,7 +234,11 @@ impl View {
     }
 
     /// Keeps room for the pods of a submission that is here already.
-    pub(super) fn adopt(&mut self, id: &SubmissionId, demand: Arc<Demand>) {
+    pub(super) fn adopt(&mut self, id: &SubmissionId, demand: Arc<Demand>, settled: bool) {
+        self.pools.enter(id, &demand, settled);
+        if settled || !self.measures_nodes() {
+            return;
+        }
         let mut places = Places::default();
         self.rooms.spread(&demand.driver, 1, &mut places);
         self.rooms.spread(&demand.executor, demand.executors, &mut places);
@@ -153,6 +249,7 @@ impl View {
 
     /// Gives back what is kept for a submission.
     pub(super) fn release(&mut self, id: &SubmissionId) {
+        self.grown += u64::from(self.pools.release(id));
         if let Some(reservation) = self.reservations.remove(id) {
             self.rooms.give_back(&reservation.places);
             self.grown += 1;
@@ -202,9 +299,9 @@ impl View {
         if !empty.same_as(&self.empty) {
             self.reshaped += 1;
         }
-        self.capacity = empty.free();
         self.rooms = rooms;
         self.empty = empty;
+        self.measure();
     }
 
     fn keep_places(&mut self, rooms: &mut Rooms) {

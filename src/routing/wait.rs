@@ -89,10 +89,10 @@ impl Router {
             .filter(|refusal| matches!(refusal.cause, Cause::NoRoom(_)))
             .filter_map(|refusal| {
                 let view = self.views.iter().find(|view| view.name == refusal.cluster)?;
-                let free = view.rooms.free();
+                let free = view.free();
                 let part = need
                     .named()
-                    .filter(|(_, need)| *need > 0)
+                    .filter(|(name, need)| *need > 0 && view.capacity.get(name) > 0)
                     .map(|(name, need)| Fraction::new(free.get(name), need))
                     .min();
                 Some((part.unwrap_or(Fraction::ZERO), &refusal.cluster))

@@ -156,7 +156,11 @@ impl SimulatedCluster {
         let owner = match change {
             ClusterEvent::Object(object) | ClusterEvent::ObjectGone(object) => &object.owner,
             ClusterEvent::Driver(driver) | ClusterEvent::DriverGone(driver) => &driver.owner,
-            ClusterEvent::Listed { .. } | ClusterEvent::Capacity(_) | ClusterEvent::Unreachable(_) => {
+            ClusterEvent::Listed { .. }
+            | ClusterEvent::Capacity(_)
+            | ClusterEvent::Pools(_)
+            | ClusterEvent::Unread(..)
+            | ClusterEvent::Unreachable(_) => {
                 return true;
             }
         };

@@ -10,10 +10,11 @@ use crate::model::{InstallationId, Resources};
 use crate::ports::cluster::{CapacityView, NodeView};
 use crate::watch::marks;
 
-/// One pod on a node, pruned to what is counted.
+/// One pod, pruned to what is counted.
 #[derive(Debug)]
-struct Bound {
-    node: String,
+struct Counted {
+    /// Absent: it waits for one.
+    node: Option<String>,
     requests: Resources,
     /// The object that it belongs to, where it is ours.
     object: Option<String>,
@@ -26,9 +27,12 @@ pub(super) struct Capacity {
     /// Ready, schedulable nodes and what they have for pods.
     nodes: BTreeMap<String, Resources>,
     /// By namespace and name.
-    pods: HashMap<(String, String), Bound>,
-    requested: HashMap<String, Resources>,
-    ours: BTreeMap<String, Resources>,
+    pods: HashMap<(String, String), Counted>,
+    requested: BTreeMap<String, Resources>,
+    /// Pods of ours on nodes, by object.
+    bound: BTreeMap<String, Resources>,
+    /// Pods of ours, by object.
+    made: BTreeMap<String, Resources>,
 }
 
 impl Capacity {
@@ -37,8 +41,9 @@ impl Capacity {
             installation,
             nodes: BTreeMap::new(),
             pods: HashMap::new(),
-            requested: HashMap::new(),
-            ours: BTreeMap::new(),
+            requested: BTreeMap::new(),
+            bound: BTreeMap::new(),
+            made: BTreeMap::new(),
         }
     }
 
@@ -64,35 +69,33 @@ impl Capacity {
     /// Takes a pod in, in the place of what was known of it.
     pub(super) fn pod(&mut self, pod: &Pod) {
         self.pod_gone(pod);
-        let Some((key, bound)) = key(pod).zip(self.bound(pod)) else {
+        let Some((key, pod)) = key(pod).zip(self.counted(pod)) else {
             return;
         };
-        add(
-            self.requested.entry(bound.node.clone()).or_default(),
-            &bound.requests,
-        );
-        if let Some(object) = &bound.object {
-            add(self.ours.entry(object.clone()).or_default(), &bound.requests);
+        if let Some(node) = &pod.node {
+            add(&mut self.requested, node, &pod.requests);
         }
-        self.pods.insert(key, bound);
+        if let Some(object) = &pod.object {
+            add(&mut self.made, object, &pod.requests);
+            if pod.node.is_some() {
+                add(&mut self.bound, object, &pod.requests);
+            }
+        }
+        self.pods.insert(key, pod);
     }
 
     /// A pod is gone.
     pub(super) fn pod_gone(&mut self, pod: &Pod) {
-        let Some(bound) = key(pod).and_then(|key| self.pods.remove(&key)) else {
+        let Some(pod) = key(pod).and_then(|key| self.pods.remove(&key)) else {
             return;
         };
-        if let Some(sum) = self.requested.get_mut(&bound.node) {
-            take(sum, &bound.requests);
-            if sum.pods == 0 {
-                self.requested.remove(&bound.node);
-            }
+        if let Some(node) = &pod.node {
+            take(&mut self.requested, node, &pod.requests);
         }
-        let Some(object) = bound.object else { return };
-        if let Some(sum) = self.ours.get_mut(&object) {
-            take(sum, &bound.requests);
-            if sum.pods == 0 {
-                self.ours.remove(&object);
+        if let Some(object) = &pod.object {
+            take(&mut self.made, object, &pod.requests);
+            if pod.node.is_some() {
+                take(&mut self.bound, object, &pod.requests);
             }
         }
     }
@@ -106,30 +109,37 @@ impl Capacity {
         };
         CapacityView {
             nodes: self.nodes.iter().map(node).collect(),
-            bound: self
-                .ours
-                .iter()
-                .map(|(name, sum)| (name.clone(), sum.clone()))
-                .collect(),
+            bound: self.bound(),
         }
     }
 
-    /// The pod, if it has a node and hasn't ended: an ended pod gives back what it requested.
-    fn bound(&self, pod: &Pod) -> Option<Bound> {
+    /// What pods of ours on nodes request, by object name.
+    pub(super) fn bound(&self) -> Vec<(String, Resources)> {
+        self.bound.clone().into_iter().collect()
+    }
+
+    /// What pods of ours request, on a node or not, by object name.
+    pub(super) fn made(&self) -> Vec<(String, Resources)> {
+        self.made.clone().into_iter().collect()
+    }
+
+    /// The pod, if it counts: one that has ended gives back what it requested, and of those without a node only ours are
+    /// of use.
+    fn counted(&self, pod: &Pod) -> Option<Counted> {
         let phase = pod.status.as_ref().and_then(|s| s.phase.as_deref());
         if matches!(phase, Some("Succeeded" | "Failed")) {
             return None;
         }
-        let node = pod
-            .spec
-            .as_ref()?
-            .node_name
-            .clone()
-            .filter(|name| !name.is_empty())?;
-        Some(Bound {
+        let node = pod.spec.as_ref()?.node_name.clone();
+        let node = node.filter(|name| !name.is_empty());
+        let object = self.object_of(pod);
+        if node.is_none() && object.is_none() {
+            return None;
+        }
+        Some(Counted {
             node,
             requests: requests::of_pod(pod),
-            object: self.object_of(pod),
+            object,
         })
     }
 
@@ -144,12 +154,18 @@ fn key(pod: &Pod) -> Option<(String, String)> {
     Some((pod.metadata.namespace.clone()?, pod.metadata.name.clone()?))
 }
 
-fn add(sum: &mut Resources, one: &Resources) {
+fn add(sums: &mut BTreeMap<String, Resources>, name: &str, one: &Resources) {
+    let sum = sums.entry(name.to_owned()).or_default();
     *sum = sum.plus(one);
 }
 
-fn take(sum: &mut Resources, one: &Resources) {
-    *sum = sum.minus(one);
+fn take(sums: &mut BTreeMap<String, Resources>, name: &str, one: &Resources) {
+    if let Some(sum) = sums.get_mut(name) {
+        *sum = sum.minus(one);
+        if sum.pods == 0 {
+            sums.remove(name);
+        }
+    }
 }
 
 /// Ready, not cordoned, and without a taint that keeps pods away: which pods tolerate one isn't known here.

@@ -168,6 +168,12 @@ async fn config_of(
     Ok(Config::from_custom_kubeconfig(kubeconfig, &KubeConfigOptions::default()).await?)
 }
 
+/// A client of an HTTP API that isn't a cluster's.
+pub(super) async fn direct(url: &str) -> Result<Client, Error> {
+    let url = url.parse::<http::Uri>().map_err(|_| Error::NoClient)?;
+    build(Config::new(url), None).await
+}
+
 /// On a thread of its own, since a kubeconfig may run another program for the first token.
 async fn build(config: Config, tokens: Option<TokenLayer>) -> Result<Client, Error> {
     let making = tokio::task::spawn_blocking(move || assemble(config, tokens));

@@ -7,14 +7,18 @@ mod capacity;
 mod cluster;
 mod connect;
 mod eks;
+mod measures;
 mod quantity;
+mod quotas;
 mod request;
 mod requests;
 mod token;
 mod watch;
+mod yunikorn;
 
 pub use connect::{CertificateAuthority, Connect, Error, client};
 pub use eks::EksCluster;
+pub use yunikorn::{Yunikorn, YunikornAt};
 
 use std::sync::Arc;
 
@@ -27,10 +31,21 @@ use crate::model::{Clock, InstallationId};
 const WATCH_SECONDS: u32 = 25;
 
 /// What else is watched beside our own objects and drivers.
-#[derive(Debug, Clone, Copy, PartialEq, Eq, Default)]
+#[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Sources {
     /// Nodes and the pods on them, cluster-wide: capacity by node shape.
     pub nodes: bool,
+    /// Resource quotas of the namespace.
+    pub quota: bool,
+    /// The headroom of a YuniKorn queue, which is asked for again and again.
+    pub yunikorn: Option<Yunikorn>,
+}
+
+impl Sources {
+    /// Whether executors are watched too, to know what of ours the figures have counted.
+    fn sees_our_pods(&self) -> bool {
+        self.nodes || self.quota || self.yunikorn.is_some()
+    }
 }
 
 /// How to get a client, where there isn't one yet.
@@ -47,6 +62,8 @@ pub struct SparkOperatorCluster {
     namespace: String,
     installation: InstallationId,
     sources: Sources,
+    /// To YuniKorn, where it is reached directly.
+    direct: OnceCell<kube::Client>,
     watch_seconds: u32,
 }
 
@@ -64,6 +81,7 @@ impl SparkOperatorCluster {
             namespace: namespace.into(),
             installation,
             sources,
+            direct: OnceCell::new(),
             watch_seconds: WATCH_SECONDS,
         }
     }
@@ -84,6 +102,7 @@ impl SparkOperatorCluster {
             namespace: namespace.into(),
             installation,
             sources,
+            direct: OnceCell::new(),
             watch_seconds: WATCH_SECONDS,
         }
     }

@@ -47,6 +47,14 @@ fn whole(text: &str) -> Option<u64> {
     Some(thousandths(text)?.div_ceil(1000))
 }
 
+/// The amount of a resource: CPU in millicores, any other in whole units.
+pub(super) fn amount(name: &str, Quantity(text): &Quantity) -> Option<u64> {
+    match name {
+        "cpu" => thousandths(text),
+        _ => whole(text),
+    }
+}
+
 /// Reads a list of requests or of allocatable amounts; what is neither CPU, memory, pods nor an extended resource (its
 /// name has a domain) doesn't count.
 pub(super) fn resources(list: &BTreeMap<String, Quantity>) -> Resources {

@@ -7,19 +7,23 @@
 
 use std::time::Duration;
 
-use futures::stream::{BoxStream, SelectAll, StreamExt};
-use k8s_openapi::api::core::v1::{Node, Pod};
+use futures::stream::{BoxStream, FuturesUnordered, SelectAll, Stream, StreamExt};
+use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind};
 use kube::runtime::watcher::{self, Event, watcher};
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
 use super::SparkOperatorCluster;
-use super::capacity::Capacity;
-use super::request;
-use crate::ports::cluster::{CapacityView, ClusterEvent};
+use super::measures::{Measured, Measures};
+use super::{request, yunikorn};
+use crate::model::Resources;
+use crate::ports::cluster::{ClusterEvent, PoolsView};
+use crate::routing::{CapacitySource, Pool};
 use crate::watch::{Driver, ObjectState, marks, read_driver, read_object};
 
+/// YuniKorn is asked this often.
+const YUNIKORN_EVERY: Duration = Duration::from_secs(2);
 /// Capacity is told at most this often.
 const CAPACITY_EVERY: Duration = Duration::from_millis(200);
 /// The pause after the first failure; doubled with each further one.
@@ -90,8 +94,7 @@ fn pause(failures: u32) -> Duration {
 enum Seen {
     Object(Event<DynamicObject>),
     Driver(Event<Pod>),
-    Node(Event<Node>),
-    Pod(Event<Pod>),
+    Capacity(Measured),
 }
 
 type Seeing = BoxStream<'static, Result<Seen, (&'static str, watcher::Error)>>;
@@ -117,15 +120,40 @@ fn streams(cluster: &SparkOperatorCluster, client: &kube::Client) -> SelectAll<S
             .map(|r| r.map(Seen::Driver).map_err(|e| ("driver pods", e)))
             .boxed(),
     );
-    if cluster.sources.nodes {
+    let sources = &cluster.sources;
+    if sources.nodes {
         let nodes = watcher(Api::all(client.clone()), config.clone());
-        all.push(nodes.map(|r| r.map(Seen::Node).map_err(|e| ("nodes", e))).boxed());
-        // An ended pod requests nothing, and leaves this selection as if deleted.
-        let config = config.fields("status.phase!=Succeeded,status.phase!=Failed");
+        all.push(measured(nodes, Measured::Node, "nodes"));
+    }
+    if sources.quota {
+        let quotas = watcher(
+            Api::namespaced(client.clone(), &cluster.namespace),
+            config.clone(),
+        );
+        all.push(measured(quotas, Measured::Quota, "resourcequotas"));
+    }
+    // An ended pod requests nothing, and leaves this selection as if deleted.
+    let config = config.fields("status.phase!=Succeeded,status.phase!=Failed");
+    if sources.nodes {
         let pods = watcher(Api::all(client.clone()), config);
-        all.push(pods.map(|r| r.map(Seen::Pod).map_err(|e| ("pods", e))).boxed());
+        all.push(measured(pods, Measured::Pod, "pods"));
+    } else if sources.sees_our_pods() {
+        let pods = watcher(
+            Api::namespaced(client.clone(), &cluster.namespace),
+            config.labels(&ours),
+        );
+        all.push(measured(pods, Measured::Pod, "pods"));
     }
     all
+}
+
+fn measured<K: Send + 'static>(
+    stream: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static,
+    measured: fn(Event<K>) -> Measured,
+    what: &'static str,
+) -> Seeing {
+    let seen = move |event| Seen::Capacity(measured(event));
+    stream.map(move |r| r.map(seen).map_err(|e| (what, e))).boxed()
 }
 
 /// One run of all watches until the first failure; `listed` tells whether the lists were told.
@@ -139,7 +167,11 @@ async fn session(
         Err(error) => return End::Failed(error.to_string()),
     };
     let mut streams = streams(cluster, client);
-    let mut view = View::new(Capacity::new(cluster.installation.clone()));
+    let mut view = View::new(Measures::new(cluster.installation.clone(), &cluster.sources));
+    let mut polls = tokio::time::interval(YUNIKORN_EVERY);
+    polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
+    let mut asked = FuturesUnordered::new();
+    let mut fault = None;
     let mut tick = tokio::time::interval(CAPACITY_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -152,13 +184,54 @@ async fn session(
                 Some(Err((what, error))) => return ended(what, &error),
                 None => return End::Failed("the watches ended".into()),
             },
-            _ = tick.tick() => view.capacity_if_changed().into_iter().collect(),
+            _ = tick.tick() => view.capacity_if_changed(),
+            _ = polls.tick(), if asked.is_empty() => {
+                // Pods that are on nodes before the question are counted in the answer.
+                asked.extend(view.is_complete().then(|| headroom(cluster, view.measures.bound())));
+                Vec::new()
+            }
+            Some(answer) = asked.next() => told(answer, &mut fault),
         };
         for event in out {
             *listed |= matches!(event, ClusterEvent::Listed { .. });
             if events.send(event).await.is_err() {
                 return End::Closed;
             }
+        }
+    }
+}
+
+/// Asks YuniKorn; `counted`: the pods that are on nodes already.
+async fn headroom(
+    cluster: &SparkOperatorCluster,
+    counted: Vec<(String, Resources)>,
+) -> Option<(Result<Vec<Pool>, String>, Vec<(String, Resources)>)> {
+    let queue = cluster.sources.yunikorn.as_ref()?;
+    Some((yunikorn::headroom(cluster, queue).await, counted))
+}
+
+/// What YuniKorn's answer tells. A fault is logged once, until it is another.
+fn told(
+    answer: Option<(Result<Vec<Pool>, String>, Vec<(String, Resources)>)>,
+    fault: &mut Option<String>,
+) -> Vec<ClusterEvent> {
+    let source = CapacitySource::Yunikorn;
+    match answer {
+        None => Vec::new(),
+        Some((Ok(pools), counted)) => {
+            *fault = None;
+            vec![ClusterEvent::Pools(Box::new(PoolsView {
+                source,
+                pools,
+                counted,
+            }))]
+        }
+        Some((Err(why), _)) => {
+            if fault.as_ref() != Some(&why) {
+                tracing::warn!(why, "YuniKorn's headroom can't be read");
+                *fault = Some(why.clone());
+            }
+            vec![ClusterEvent::Unread(source, why)]
         }
     }
 }
@@ -190,24 +263,17 @@ struct View {
     listing: u8,
     /// Single events that came before both lists were complete.
     early: Vec<ClusterEvent>,
-    capacity: Capacity,
-    /// Lists of nodes and pods that aren't complete.
-    measuring: u8,
-    dirty: bool,
-    told: Option<CapacityView>,
+    measures: Measures,
 }
 
 impl View {
-    fn new(capacity: Capacity) -> Self {
+    fn new(measures: Measures) -> Self {
         Self {
             objects: Vec::new(),
             drivers: Vec::new(),
             listing: 2,
             early: Vec::new(),
-            capacity,
-            measuring: 2,
-            dirty: false,
-            told: None,
+            measures,
         }
     }
 
@@ -217,27 +283,16 @@ impl View {
         match seen {
             Seen::Object(event) => self.take_object(event),
             Seen::Driver(event) => self.take_driver(event),
-            Seen::Node(event) => {
-                self.dirty = true;
-                match event {
-                    Event::Apply(node) | Event::InitApply(node) => self.capacity.node(&node),
-                    Event::Delete(node) => self.capacity.node_gone(&node),
-                    Event::Init => {}
-                    Event::InitDone => self.measuring = self.measuring.saturating_sub(1),
-                }
-                Ok(Vec::new())
-            }
-            Seen::Pod(event) => {
-                self.dirty = true;
-                match event {
-                    Event::Apply(pod) | Event::InitApply(pod) => self.capacity.pod(&pod),
-                    Event::Delete(pod) => self.capacity.pod_gone(&pod),
-                    Event::Init => {}
-                    Event::InitDone => self.measuring = self.measuring.saturating_sub(1),
-                }
+            Seen::Capacity(event) => {
+                self.measures.take(event);
                 Ok(Vec::new())
             }
         }
+    }
+
+    /// Whether every list is complete.
+    fn is_complete(&self) -> bool {
+        self.listing == 0 && self.measures.is_complete()
     }
 
     fn take_object(&mut self, event: Event<DynamicObject>) -> Result<Vec<ClusterEvent>, String> {
@@ -286,16 +341,12 @@ impl View {
         Vec::new()
     }
 
-    fn capacity_if_changed(&mut self) -> Option<ClusterEvent> {
-        if self.listing > 0 || self.measuring > 0 || !std::mem::take(&mut self.dirty) {
-            return None;
+    fn capacity_if_changed(&mut self) -> Vec<ClusterEvent> {
+        if self.is_complete() {
+            self.measures.changed()
+        } else {
+            Vec::new()
         }
-        let view = self.capacity.view();
-        if self.told.as_ref() == Some(&view) {
-            return None;
-        }
-        self.told = Some(view.clone());
-        Some(ClusterEvent::Capacity(Box::new(view)))
     }
 }
 

@@ -41,6 +41,12 @@ impl Scheduler {
                 self.router.set_capacity(name, &view.nodes, &view.bound, now);
                 self.cycle_due = true;
             }
+            ClusterEvent::Pools(view) => {
+                self.router
+                    .set_pools(name, view.source, &view.pools, &view.counted, now);
+                self.cycle_due = true;
+            }
+            ClusterEvent::Unread(source, why) => self.router.set_unread(name, source, &why),
             ClusterEvent::Unreachable(why) => {
                 if let Some(health) = self.health.get_mut(name) {
                     health.out_of_sight(&why);

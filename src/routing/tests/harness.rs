@@ -72,6 +72,7 @@ pub(super) fn cluster(name: &str, weight: u32) -> ClusterSettings {
         moves: false,
         sources: vec![CapacitySource::Nodes],
         provisionable: None,
+        fixed: Default::default(),
         pacing: Pacing {
             submissions_per_minute: None,
             burst: 1,

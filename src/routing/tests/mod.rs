@@ -10,4 +10,5 @@ mod handbook;
 mod holds;
 mod order;
 mod policies;
+mod pools;
 mod room;

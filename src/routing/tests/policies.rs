@@ -3,7 +3,7 @@
 use proptest::prelude::*;
 
 use super::harness::*;
-use crate::routing::{Cause, Health, Policy};
+use crate::routing::{CapacitySource, Cause, Health, Policy};
 use crate::submission::Reason;
 
 fn world_with(policy: Policy) -> World {
@@ -82,14 +82,20 @@ fn a_view_that_is_too_old_does_not_count() {
     let mut world = World::new(vec![queue("dev", 1)], vec![cluster("a", 1)]);
     world.submit("job", "dev", job(1, 1));
     let cycle = world.cycle();
-    assert_eq!(cycle.waiting[0].why.refusals[0].cause, Cause::NoView);
+    assert_eq!(
+        cycle.waiting[0].why.refusals[0].cause,
+        Cause::NoView {
+            source: CapacitySource::Nodes,
+            fault: None
+        }
+    );
     world.nodes("a", &[node("n1", 8, 8)]);
     world.mono = std::time::Duration::from_secs(61);
     let cycle = world.cycle();
     assert_eq!(cycle.waiting[0].reason, Reason::ClusterUnhealthy);
     assert_eq!(
         cycle.waiting[0].message(),
-        "a: its capacity was read 61 s ago, which is more than 60 s"
+        "a: its capacity by nodes was read 61 s ago, which is more than 60 s"
     );
     world.router.still_current(&cluster_name("a"), world.mono);
     assert_eq!(ids(&world.placed()), ["job"]);

@@ -5,7 +5,9 @@ use std::time::Duration;
 use super::super::harness::*;
 use super::{assert_written, row, table};
 use crate::model::Resources;
-use crate::routing::{Cause, ClusterSettings, Health, QueueSettings};
+use crate::routing::{
+    Amounts, CapacitySource, Cause, ClusterSettings, Health, Pool, QueueSettings, Shortage,
+};
 use crate::submission::BacklogEntry;
 
 /// One cluster of four nodes with 4 cores each that refuses for one cause, and the answer.
@@ -27,7 +29,7 @@ fn busy(world: &mut World) {
     world.cycle();
 }
 
-const CASES: [Case; 17] = [
+const CASES: [Case; 18] = [
     case(|_, _| {}, |_, entry| entry.queue = queue_name("nowhere")),
     case(|queue, _| queue.limits.max_live = Some(1), |world, _| busy(world)),
     case(
@@ -81,6 +83,21 @@ const CASES: [Case; 17] = [
         },
     ),
     case(
+        |_, a| a.sources = vec![CapacitySource::Nodes, CapacitySource::Quota],
+        |world, _| {
+            let of = |cores: u64| Amounts::from([("cpu".to_owned(), cores * 1000)]);
+            let quota = Pool {
+                name: "team-a".into(),
+                total: of(8),
+                free: of(1),
+            };
+            let (a, now) = (cluster_name("a"), world.mono);
+            world
+                .router
+                .set_pools(&a, CapacitySource::Quota, &[quota], &[], now);
+        },
+    ),
+    case(
         |_, _| {},
         |world, entry| {
             busy(world);
@@ -98,13 +115,18 @@ fn filter_of(cause: &Cause) -> &'static str {
         Cause::TooSmall(_) => "the empty cluster could hold it",
         Cause::Cordoned(_) => "not cordoned, not being drained",
         Cause::Unhealthy(_) => "healthy",
-        Cause::NoView => "its capacity has been read",
+        Cause::NoView { .. } => "its capacity has been read",
         Cause::StaleView { .. } => "what was read isn't older than a minute",
         Cause::MaxLive { .. } => "`limits.maxLive`",
         Cause::MaxPending { .. } => "`pacing.maxPending`",
         Cause::Pace { .. } => "`pacing.submissionsPerMinute`",
         Cause::Held { .. } => "not held for an older job",
-        Cause::NoRoom(_) => "driver and initial executors find nodes",
+        Cause::NoRoom(shortage) => match **shortage {
+            Shortage::Pool { .. } => "every quota, YuniKorn queue and fixed figure has room",
+            Shortage::Total { .. } | Shortage::Pod { .. } | Shortage::Pods { .. } => {
+                "driver and initial executors find nodes"
+            }
+        },
     }
 }
 
