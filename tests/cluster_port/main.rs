@@ -8,5 +8,6 @@ mod plane;
 mod proxy;
 mod real;
 mod simulated;
+mod sources;
 mod suite;
 mod world;

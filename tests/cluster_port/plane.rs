@@ -93,7 +93,7 @@ impl Plane {
         self.control().add_node(&Node::new(name, "4", "16Gi")).await;
     }
 
-    fn control(&self) -> &ControlPlane {
+    pub fn control(&self) -> &ControlPlane {
         match self {
             Self::Shared(control) => control,
             Self::Own(control) => control,

@@ -59,7 +59,15 @@ pub fn connect(plane: &Plane, proxy: &Proxy, token_file: PathBuf) -> Connect {
 }
 
 pub fn dial(connect: Connect, namespace: &str, installation: &InstallationId) -> SparkOperatorCluster {
-    dial_for(connect, namespace, installation, Sources { nodes: true })
+    dial_for(
+        connect,
+        namespace,
+        installation,
+        Sources {
+            nodes: true,
+            ..Sources::default()
+        },
+    )
 }
 
 pub fn dial_for(

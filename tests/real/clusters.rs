@@ -7,6 +7,9 @@ use crate::cluster::{ControlPlane, User, documents};
 /// The rights of the broker in a cluster that runs its jobs, in the namespace `spark-jobs`.
 const RBAC: &str = include_str!("../../deploy/target-cluster/rbac.yaml");
 
+/// The right to ask YuniKorn through the API server, in the namespace `yunikorn`.
+const YUNIKORN: &str = include_str!("../../deploy/target-cluster/yunikorn.yaml");
+
 /// A cluster behind `plane`, reached as `user` by a kubeconfig of its own.
 pub fn real(plane: &ControlPlane, name: &str, namespace: &str, user: User) -> Value {
     let kubeconfig = plane.kubeconfig_with(&format!("{name}-{namespace}"), &user.token());
@@ -32,13 +35,21 @@ pub async fn namespace_for(plane: &ControlPlane, user: User) -> String {
     namespace
 }
 
+/// The shipped RBAC objects by which `user` asks YuniKorn.
+pub fn headroom_rights(user: User) -> Vec<Value> {
+    documents(&for_user(YUNIKORN, user))
+}
+
+fn for_user(text: &str, user: User) -> String {
+    let subject = format!("kind: User\n    name: {}", user.name());
+    text.replace("kind: Group\n    name: spark-broker", &subject)
+}
+
 /// The shipped RBAC objects, for `namespace` and `user`; those of the cluster's scope get names of their own.
 pub fn rights(namespace: &str, user: User) -> Vec<Value> {
-    let subject = format!("kind: User\n    name: {}", user.name());
-    let text = RBAC
+    let text = for_user(RBAC, user)
         .replace("spark-jobs", namespace)
         .replace("spark-broker-identity", &format!("identity-{namespace}"))
-        .replace("spark-broker-capacity", &format!("capacity-{namespace}"))
-        .replace("kind: Group\n    name: spark-broker", &subject);
+        .replace("spark-broker-capacity", &format!("capacity-{namespace}"));
     documents(&text)
 }

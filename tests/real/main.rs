@@ -44,5 +44,6 @@ mod restarts;
 mod rights;
 mod second;
 mod shapes;
+mod sources;
 mod status;
 mod unwatched;

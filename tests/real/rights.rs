@@ -7,8 +7,8 @@ use serde_json::{Value, json};
 
 use crate::bed::{Bed, spark_pi};
 use crate::cancel::{make_driver, pods, set_driver};
-use crate::cluster::{ControlPlane, Node, Options, User, eventually, typed};
-use crate::clusters::{real, rights};
+use crate::cluster::{ControlPlane, Node, Options, QUEUE, StandInYunikorn, User, eventually, typed};
+use crate::clusters::{headroom_rights, real, rights};
 
 /// One verb of one rule of one role.
 struct Right<'a> {
@@ -30,6 +30,7 @@ impl Right<'_> {
             ("sparkapplications", "patch") => self.nothing_is_released().await,
             ("sparkapplications", "create") => self.nothing_is_created().await,
             ("sparkapplications", "get") => self.a_stopped_driver_is_not_judged().await,
+            ("services/proxy", "get") => self.the_headroom_is_not_read().await,
             ("sparkapplications" | "pods", "delete") => self.a_cancel_does_not_end().await,
             (_, "list" | "watch") | ("namespaces", "get") => self.the_cluster_is_unhealthy().await,
             (resource, verb) => panic!("{verb} of {resource} is granted, and nothing is known to miss it"),
@@ -56,13 +57,15 @@ impl Right<'_> {
     /// The API server learns of roles by a watch of its own.
     async fn until_allowed(&self, wanted: bool) {
         let reviews: Api<SelfSubjectAccessReview> = Api::all(self.bed.plane.client(self.user).await);
-        let namespaced = self.role["kind"] == "Role";
+        let (resource, subresource) = self.resource.split_once('/').unwrap_or((&self.resource, ""));
+        let own = self.role["metadata"]["namespace"].as_str();
         let attributes = json!({
             "group": self.role["rules"][self.rule]["apiGroups"][0],
-            "resource": self.resource,
+            "resource": resource,
+            "subresource": subresource,
             "verb": self.verb,
             "name": self.role["rules"][self.rule]["resourceNames"][0].as_str().unwrap_or_default(),
-            "namespace": if namespaced { self.namespace.as_str() } else { "" },
+            "namespace": own.unwrap_or_default(),
         });
         let review = typed(json!({"metadata": {}, "spec": {"resourceAttributes": attributes}}));
         eventually("the role is known", async || {
@@ -121,6 +124,24 @@ impl Right<'_> {
         self.bed.in_state(&id, "SUBMITTED").await;
     }
 
+    /// After a start, a job waits for what YuniKorn would say, and says which right is missing.
+    async fn the_headroom_is_not_read(&mut self) {
+        self.take().await;
+        self.bed.kill();
+        self.bed.start();
+        let id = self.bed.send(&self.job()).await;
+        self.bed
+            .until(&id, "it waits for the right to ask YuniKorn", |status| {
+                let message = status["message"].as_str().unwrap_or_default();
+                status["state"] == "QUEUED"
+                    && message.contains("its capacity by yunikorn isn't known yet")
+                    && message.contains("cannot get resource \"services/proxy\"")
+            })
+            .await;
+        self.give_back().await;
+        self.bed.in_state(&id, "SUBMITTED").await;
+    }
+
     /// A cancel doesn't come to its end while the object, or a pod of it, can't be removed.
     async fn a_cancel_does_not_end(&mut self) {
         let (id, object) = self.bed.submitted(&self.job()).await;
@@ -156,17 +177,25 @@ impl Right<'_> {
     }
 }
 
-/// Whether a role is for capacity from nodes, or for two-phase commits.
+/// Whether a role is for a source of capacity, or for two-phase commits.
 fn is_optional(role: &Value) -> bool {
     let name = role["metadata"]["name"].as_str().unwrap();
-    name.starts_with("capacity-") || name.ends_with("-release")
+    let ends = ["-release", "-quota", "-yunikorn"];
+    name.starts_with("capacity-") || ends.iter().any(|end| name.ends_with(end))
 }
 
 /// Two clusters, `plain` and `measured`, on one API server, and the RBAC objects and the namespace of each.
 async fn two_clusters() -> (Bed<'static>, Vec<Value>, Vec<Value>, [String; 2]) {
     // Its own, so that no other test's rights count; for the test's life, as the statics of other tests are.
-    let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start(Options::default()).await));
+    let yunikorn: &'static StandInYunikorn =
+        Box::leak(Box::new(StandInYunikorn::start(json!({"vcore": 100_000})).await));
+    let options = Options {
+        egress: Some(yunikorn.address),
+        ..Options::default()
+    };
+    let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start(options).await));
     plane.apply_spark_crd().await;
+    yunikorn.serve_in(plane).await;
     plane.add_node(&Node::new("node-1", "100", "1000Gi")).await;
     // Two clusters of two users, one of them without the rights and the settings for capacity and two-phase commits.
     let namespaces = [
@@ -175,7 +204,8 @@ async fn two_clusters() -> (Bed<'static>, Vec<Value>, Vec<Value>, [String; 2]) {
     ];
     let mut plain = rights(&namespaces[0], User::Broker);
     plain.retain(|role| !is_optional(role));
-    let measured = rights(&namespaces[1], User::Stranger);
+    let mut measured = rights(&namespaces[1], User::Stranger);
+    measured.extend(headroom_rights(User::Stranger));
     for (objects, namespace) in [(&plain, &namespaces[0]), (&measured, &namespaces[1])] {
         for object in objects {
             plane.apply(object, Some(namespace)).await;
@@ -185,7 +215,10 @@ async fn two_clusters() -> (Bed<'static>, Vec<Value>, Vec<Value>, [String; 2]) {
         real(plane, "plain", &namespaces[0], User::Broker),
         real(plane, "measured", &namespaces[1], User::Stranger),
     ];
-    clusters[1]["capacity"] = json!({"sources": ["nodes"]});
+    clusters[1]["capacity"] = json!({
+        "sources": ["nodes", "quota", "yunikorn"],
+        "yunikorn": {"queue": QUEUE, "service": {}},
+    });
     clusters[1]["commit"] = json!("two-phase");
     let mut bed = Bed::prepare(plane, &namespaces[0], &clusters).await;
     bed.start();

@@ -1,6 +1,7 @@
 //! A control plane: its processes, and how they are started, stopped and held.
 
 use std::fs;
+use std::net::SocketAddr;
 use std::path::Path;
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
@@ -35,6 +36,8 @@ pub struct Options {
     pub service_accounts: bool,
     /// Tokens unknown to the API server are shown to this webhook.
     pub token_webhook: Option<TokenWebhook>,
+    /// The API server reaches the cluster's own network (services, pods, webhooks) through the HTTP proxy here.
+    pub egress: Option<SocketAddr>,
 }
 
 impl Options {
@@ -239,6 +242,9 @@ impl ControlPlane {
             "--endpoint-reconciler-type=none",
             "--allow-privileged=true",
         ]);
+        if self.options.egress.is_some() {
+            command.arg("--egress-selector-config-file=egress.json");
+        }
         if let Some(webhook) = &self.options.token_webhook {
             let ttl = format!(
                 "--authentication-token-webhook-cache-ttl={}ms",
@@ -303,6 +309,17 @@ fn write_files(folder: &Path, options: &Options) {
     };
     write("tokens.csv", User::ALL.map(User::line).concat());
     write("sa.key", service_account_key());
+    if let Some(proxy) = options.egress {
+        let transport = json!({"tcp": {"url": format!("http://{proxy}")}});
+        let config = json!({
+            "apiVersion": "apiserver.k8s.io/v1beta1",
+            "kind": "EgressSelectorConfiguration",
+            "egressSelections": [
+                {"name": "cluster", "connection": {"proxyProtocol": "HTTPConnect", "transport": transport}},
+            ],
+        });
+        write("egress.json", config.to_string());
+    }
     if let Some(webhook) = &options.token_webhook {
         let config = json!({
             "apiVersion": "v1",

@@ -26,6 +26,7 @@ mod stand_in;
 mod stand_in_pods;
 mod tools;
 mod webhook;
+mod yunikorn;
 
 pub use access::User;
 pub use control_plane::{ControlPlane, Options, TokenWebhook};
@@ -42,3 +43,4 @@ pub use spark::spark_home;
 pub use stand_in::{RawState, Script, StandInOperator, Step, runs_for, runs_pods};
 pub use tools::{Tool, binary};
 pub use webhook::WebhookOptions;
+pub use yunikorn::{QUEUE, StandInYunikorn};
