@@ -190,7 +190,7 @@ async fn two_clusters() -> (Bed<'static>, Vec<Value>, Vec<Value>, [String; 2]) {
     let yunikorn: &'static StandInYunikorn =
         Box::leak(Box::new(StandInYunikorn::start(json!({"vcore": 100_000})).await));
     let options = Options {
-        egress: Some(yunikorn.address),
+        egress: Some(yunikorn.proxy.clone()),
         ..Options::default()
     };
     let plane: &'static ControlPlane = Box::leak(Box::new(ControlPlane::start(options).await));

@@ -87,7 +87,7 @@ async fn a_job_waits_for_room_in_a_quota_and_in_a_yunikorn_queue_and_runs_when_t
     let yunikorn = StandInYunikorn::start(json!({"vcore": 1500})).await;
     let options = Options {
         controller_manager: true,
-        egress: Some(yunikorn.address),
+        egress: Some(yunikorn.proxy.clone()),
         ..Options::default()
     };
     let plane = ControlPlane::start(options).await;

@@ -1,8 +1,7 @@
 //! A control plane: its processes, and how they are started, stopped and held.
 
 use std::fs;
-use std::net::SocketAddr;
-use std::path::Path;
+use std::path::{Path, PathBuf};
 use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::sync::{Mutex, MutexGuard, PoisonError};
@@ -36,8 +35,9 @@ pub struct Options {
     pub service_accounts: bool,
     /// Tokens unknown to the API server are shown to this webhook.
     pub token_webhook: Option<TokenWebhook>,
-    /// The API server reaches the cluster's own network (services, pods, webhooks) through the HTTP proxy here.
-    pub egress: Option<SocketAddr>,
+    /// The API server reaches the cluster's own network (services, pods, webhooks) through the HTTP proxy on this Unix
+    /// socket.
+    pub egress: Option<PathBuf>,
 }
 
 impl Options {
@@ -309,8 +309,8 @@ fn write_files(folder: &Path, options: &Options) {
     };
     write("tokens.csv", User::ALL.map(User::line).concat());
     write("sa.key", service_account_key());
-    if let Some(proxy) = options.egress {
-        let transport = json!({"tcp": {"url": format!("http://{proxy}")}});
+    if let Some(proxy) = &options.egress {
+        let transport = json!({"uds": {"udsName": proxy}});
         let config = json!({
             "apiVersion": "apiserver.k8s.io/v1beta1",
             "kind": "EgressSelectorConfiguration",

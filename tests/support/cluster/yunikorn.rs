@@ -1,21 +1,23 @@
 //! A stand-in for YuniKorn's REST API: answers as its documentation ("Scheduler", `Partition queue`) and its sources
 //! (`pkg/webservice/dao/queue_info.go`) write them, from what the test says is left. No scheduler stands behind it.
 //!
-//! It is also the network of the cluster, for an API server that reaches the cluster by an HTTP proxy
+//! It is also the network of the cluster, for an API server that reaches the cluster by an HTTP proxy on a Unix socket
 //! ([`super::Options::egress`]): a CONNECT to any address ends here.
 
 use std::net::SocketAddr;
+use std::path::PathBuf;
 use std::sync::{Arc, Mutex, PoisonError};
 
 use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::{Patch, PatchParams};
 use serde_json::{Value, json};
-use tokio::io::{AsyncReadExt, AsyncWriteExt};
-use tokio::net::{TcpListener, TcpStream};
+use tokio::io::{AsyncRead, AsyncReadExt, AsyncWrite, AsyncWriteExt};
+use tokio::net::{TcpListener, UnixListener};
 use tokio::task::JoinSet;
 
-use super::control_plane::ControlPlane;
+use super::control_plane::{ControlPlane, unique};
+use super::folders::scratch;
 
 /// The one queue that it knows.
 pub const QUEUE: &str = "root.spark";
@@ -25,6 +27,8 @@ const ADDRESS: &str = "10.1.2.3";
 /// One that runs; ends with its owner.
 pub struct StandInYunikorn {
     pub address: SocketAddr,
+    /// The socket of the proxy.
+    pub proxy: PathBuf,
     headroom: Arc<Mutex<Value>>,
     _tasks: JoinSet<()>,
 }
@@ -37,8 +41,12 @@ impl StandInYunikorn {
         let headroom = Arc::new(Mutex::new(headroom));
         let mut tasks = JoinSet::new();
         tasks.spawn(accept(listener, Arc::clone(&headroom)));
+        let proxy = scratch().join(unique("egress"));
+        let socket = UnixListener::bind(&proxy).expect("a socket");
+        tasks.spawn(accept_from_api_server(socket, Arc::clone(&headroom)));
         Self {
             address,
+            proxy,
             headroom,
             _tasks: tasks,
         }
@@ -75,6 +83,13 @@ impl StandInYunikorn {
     }
 }
 
+impl Drop for StandInYunikorn {
+    fn drop(&mut self) {
+        // What is left of a socket is in nobody's way.
+        let _ = std::fs::remove_file(&self.proxy);
+    }
+}
+
 async fn accept(listener: TcpListener, headroom: Arc<Mutex<Value>>) {
     let mut connections = JoinSet::new();
     while let Ok((stream, _)) = listener.accept().await {
@@ -82,7 +97,14 @@ async fn accept(listener: TcpListener, headroom: Arc<Mutex<Value>>) {
     }
 }
 
-async fn answer_all(mut stream: TcpStream, headroom: Arc<Mutex<Value>>) {
+async fn accept_from_api_server(socket: UnixListener, headroom: Arc<Mutex<Value>>) {
+    let mut connections = JoinSet::new();
+    while let Ok((stream, _)) = socket.accept().await {
+        connections.spawn(answer_all(stream, Arc::clone(&headroom)));
+    }
+}
+
+async fn answer_all(mut stream: impl AsyncRead + AsyncWrite + Unpin, headroom: Arc<Mutex<Value>>) {
     let mut read = Vec::new();
     loop {
         let end = read.windows(4).position(|four: &[u8]| four == b"\r\n\r\n");
