@@ -46,7 +46,11 @@ impl Scheduler {
                     .set_pools(name, view.source, &view.pools, &view.counted, now);
                 self.cycle_due = true;
             }
-            ClusterEvent::Unread(source, why) => self.router.set_unread(name, source, &why),
+            ClusterEvent::Unread(source, why) => {
+                self.router.set_unread(name, source, &why);
+                // Who waits is told why, and a view grows too old without a word.
+                self.cycle_due = true;
+            }
             ClusterEvent::Unreachable(why) => {
                 if let Some(health) = self.health.get_mut(name) {
                     health.out_of_sight(&why);
