@@ -337,9 +337,13 @@ proptest! {
             enter(&mut world, job, n);
         }
         while step(&mut world, sites.len()) {}
-        // Long enough for tokens and for a hold, here and there.
+        // Long enough for tokens and, here and there, for a hold; then room comes free, one job after the other.
         world.mono += Duration::from_secs(pause);
         while step(&mut world, sites.len()) {}
+        for n in 0..3 {
+            world.router.released(&id(&format!("job-{n}")));
+            while step(&mut world, sites.len()) {}
+        }
     }
 }
 
