@@ -11,7 +11,7 @@ use crate::model::{Attempt, ClusterName, SubmissionId};
 use crate::ports::Error;
 use crate::ports::cluster::{Cluster, Deleted, PodSight};
 use crate::ports::store::Write;
-use crate::submission::{Change, Record, RecordKey};
+use crate::submission::{Abandoned, Change, Record, RecordKey};
 
 /// How long until a clearing that isn't done is tried again.
 const AGAIN: Duration = Duration::from_secs(1);
@@ -81,6 +81,14 @@ impl Abandonments {
             }
         }
         true
+    }
+
+    /// What was given up of a submission and may still stand somewhere.
+    pub fn of(&self, id: &SubmissionId) -> Vec<Abandoned> {
+        let mut of = self.left.iter().filter(|((_, of, _), _)| of == id);
+        of.next()
+            .map(|(_, left)| left.record.abandoned.clone())
+            .unwrap_or_default()
     }
 
     /// Whether something may still stand on the cluster that has to go before anything new is sent there.

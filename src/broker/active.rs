@@ -1,8 +1,10 @@
 //! A pod's turn as the active scheduler: from the lease to the lease's end.
 
+use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
 use tokio_util::sync::CancellationToken;
@@ -59,20 +61,21 @@ impl Candidate {
                     Err(_closed) => return,
                 },
             };
-            let Some(epoch) = term.map(|t| t.epoch) else {
+            let Some(term) = term else {
                 continue;
             };
+            let epoch = term.epoch;
             let mut same = held.clone();
             tokio::select! {
                 () = stop.cancelled() => return,
                 _ = same.wait_for(|now| now.map(|t| t.epoch) != Some(epoch)) => {}
-                () = self.term(epoch, Arc::clone(&arrivals)) => {}
+                () = self.term(term, Arc::clone(&arrivals)) => {}
             }
         }
     }
 
     /// One term: everything it starts ends with it.
-    async fn term(&self, epoch: Epoch, arrivals: Arc<Mutex<mpsc::Receiver<Input>>>) {
+    async fn term(&self, held: Held, arrivals: Arc<Mutex<mpsc::Receiver<Input>>>) {
         let (inputs, learned) = mpsc::channel(1024);
         let reader = Reader {
             store: Arc::clone(&self.hands.store),
@@ -82,6 +85,7 @@ impl Candidate {
             inputs: inputs.clone(),
         };
         let names: Vec<ClusterName> = self.hands.clusters.keys().cloned().collect();
+        let (epoch, followed) = (held.epoch, self.followed(held, &names).await);
         let mut scheduler = Scheduler::new(Term {
             domain: self.domain.clone(),
             installation: self.installation.clone(),
@@ -93,22 +97,9 @@ impl Candidate {
             coordination: Arc::clone(&self.coordination),
             metrics: Arc::clone(&self.metrics),
             record_cycle: self.record_cycle.clone(),
+            followed,
         });
-        for name in &names {
-            let what = format!("live records of {name}");
-            for record in persistently(&what, || reader.live_of(name)).await {
-                scheduler.found(record);
-            }
-        }
-        // Before anything is placed: a cluster may have to be cleared first.
-        for record in persistently("wishes", || reader.open_wishes()).await {
-            scheduler.found(record);
-        }
-        for name in &names {
-            let what = format!("wishes of {name}");
-            let wishes = persistently(&what, || reader.wishes_of(name)).await;
-            scheduler.wished(name, wishes);
-        }
+        recall(&mut scheduler, &reader, &names).await;
         let mut helpers = self.watch_clusters(epoch, &inputs);
         helpers.spawn(reader.clone().backlog());
         helpers.spawn(reader.clone().live(names.clone()));
@@ -122,6 +113,27 @@ impl Candidate {
                 tokio::time::sleep(Duration::from_secs(1)).await;
             }
         }
+    }
+
+    /// Until when the scheduler before this one followed each cluster: to the end of its hold on the lease, where its last
+    /// word was that the cluster is well.
+    async fn followed(&self, held: Held, names: &[ClusterName]) -> HashMap<ClusterName, Timestamp> {
+        let mut followed = HashMap::new();
+        let clock = &self.hands.clock;
+        let Some(until) = held.others_until else {
+            return followed;
+        };
+        let ago =
+            SignedDuration::try_from(clock.monotonic().saturating_sub(until)).unwrap_or(SignedDuration::MAX);
+        let until = clock.now().saturating_sub(ago).unwrap_or(Timestamp::MIN);
+        for name in names {
+            // Where the word can't be had, the record's last transition counts.
+            let board = self.coordination.cluster(&self.domain, name).await;
+            if board.is_ok_and(|board| board.is_some_and(|board| board.healthy)) {
+                followed.insert(name.clone(), until);
+            }
+        }
+        followed
     }
 
     fn watch_clusters(&self, epoch: Epoch, inputs: &mpsc::Sender<Input>) -> JoinSet<()> {
@@ -139,6 +151,24 @@ impl Candidate {
             watches.spawn(watching.run());
         }
         watches
+    }
+}
+
+/// Reads what lives and what is wished, before anything is placed: a cluster may have to be cleared first.
+async fn recall(scheduler: &mut Scheduler, reader: &Reader, names: &[ClusterName]) {
+    for name in names {
+        let what = format!("live records of {name}");
+        for record in persistently(&what, || reader.live_of(name)).await {
+            scheduler.found(record);
+        }
+    }
+    for record in persistently("wishes", || reader.open_wishes()).await {
+        scheduler.found(record);
+    }
+    for name in names {
+        let what = format!("wishes of {name}");
+        let wishes = persistently(&what, || reader.wishes_of(name)).await;
+        scheduler.wished(name, wishes);
     }
 }
 

@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
+pub use super::memory::Memory;
 use super::refusal::{Refusal, refusal};
 pub use super::sight::{Gone, Second, Sight};
 use crate::error::shorten;
@@ -26,41 +27,6 @@ pub struct Attempt {
     pub sight: Sight,
     /// What was done.
     pub memory: Memory,
-}
-
-/// What this scheduler has done for an attempt.
-#[derive(Debug, Clone, Default)]
-pub struct Memory {
-    /// Whether this pod wrote the intent: its first create is then the sole one.
-    pub own_intent: bool,
-    /// Creates sent.
-    pub creates: u32,
-    /// What the last create came to.
-    pub create_error: Option<CreateError>,
-    /// When a create that may still land was sent last, at the latest.
-    pub ambiguous_at: Option<Duration>,
-    /// When the object was first seen absent after that.
-    pub absent_at: Option<Duration>,
-    /// Not to act before this time.
-    pub pause_until: Option<Duration>,
-    /// Consecutive failures of acts, for the back-off.
-    pub failures: u32,
-    /// Since when every act has failed.
-    pub silent_since: Option<Duration>,
-    /// Since when no pod of the attempt has been seen, once its object was gone.
-    pub no_pods_since: Option<Duration>,
-    /// Since when the driver has been seen, whatever it did.
-    pub driver_since: Option<Duration>,
-    /// When the deletion of the object was last asked for.
-    pub delete_sent: Option<Duration>,
-    /// When the release of the object was last asked for.
-    pub release_sent: Option<Duration>,
-    /// Until when the attempt's pods were watched last, where they aren't now.
-    pub watched_until: Option<Timestamp>,
-    /// Whether they went unwatched for too long to know whether a driver ran.
-    pub unwatched: bool,
-    /// Deletions that were answered: the pause after each grows, since what was deleted may take long to go.
-    pub deletes: u32,
 }
 
 /// What a create came to, for the cluster's health.
@@ -106,10 +72,18 @@ impl Attempt {
                 // The scheduler before this one watched until its last transition at least.
                 watched_until: record.history.last().map(|last| last.at),
                 ambiguous_at: Some(now),
+                in_flight_at: Some(now),
                 ..Memory::default()
             },
             record,
         }
+    }
+
+    /// The scheduler before this one followed the cluster until then.
+    #[must_use]
+    pub fn watched(mut self, until: Option<Timestamp>) -> Self {
+        self.memory.watched_until = self.memory.watched_until.max(until);
+        self
     }
 
     /// The cluster is out of sight, and may have been for a while.
@@ -183,12 +157,23 @@ impl Attempt {
             .as_ref()
             .is_some_and(|uid| *uid != object.uid)
         {
-            self.sight.second.object = Some(object);
+            // One that isn't ours says only that.
+            self.sight.second.object = Some(object).filter(|object| self.is_owner(&object.owner));
             return self.object_went(None, now);
         }
         self.sight.object = Some(object);
         self.sight.object_at = Some(now);
         self.sight.object_gone = None;
+    }
+
+    fn has_seen(&self, uid: &ObjectUid) -> bool {
+        let gone = self
+            .sight
+            .object_gone
+            .as_ref()
+            .and_then(|gone| gone.seen.as_ref());
+        let mut seen = self.sight.object.iter().chain(gone);
+        seen.any(|object| object.uid == *uid)
     }
 
     /// The object is gone; `last` where the watch's own event said so.
@@ -313,8 +298,10 @@ impl Attempt {
         match result {
             Ok(object) => {
                 self.memory.create_error = None;
-                // What the watch has shown since is newer than the answer.
-                if self.sight.object_at.is_none_or(|seen| seen < sent) {
+                // What the watch has told of this object since is newer than the answer.
+                let told =
+                    self.sight.object_at.is_some_and(|seen| seen >= sent) && self.has_seen(&object.uid);
+                if !told {
                     self.saw_object(object, now);
                 }
                 CreateAnswer::Exists
@@ -331,9 +318,9 @@ impl Attempt {
                     }
                     Some(kind) => CreateAnswer::Refused(kind, error.to_string()),
                     None => {
-                        self.memory.ambiguous_at = Some(sent);
+                        (self.memory.ambiguous_at, self.memory.in_flight_at) = (Some(sent), Some(sent));
                         self.memory.absent_at = None;
-                        self.back_off(now);
+                        self.unanswered(now);
                         CreateAnswer::Unclear(error.to_string())
                     }
                 };
@@ -343,17 +330,29 @@ impl Attempt {
         }
     }
 
+    /// When every create sent for the attempt has landed or never will; zero where that is known already.
+    pub fn landed_by(&self, settle: Duration) -> Duration {
+        self.memory
+            .in_flight_at
+            .map_or(Duration::ZERO, |sent| sent + settle)
+    }
+
     /// The cluster has answered.
     pub fn answered(&mut self) {
         self.memory.failures = 0;
         self.memory.silent_since = None;
     }
 
+    /// The cluster gave no answer.
+    pub fn unanswered(&mut self, now: Duration) {
+        self.memory.silent_since.get_or_insert(now);
+        self.back_off(now);
+    }
+
     /// Waits before the next act: 1 s, doubled at each failure up to 30 s.
     pub fn back_off(&mut self, now: Duration) {
         let pause = Duration::from_secs(1 << self.memory.failures.min(5)).min(Duration::from_secs(30));
         self.memory.failures += 1;
-        self.memory.silent_since.get_or_insert(now);
         self.memory.pause_until = Some(now + pause);
     }
 

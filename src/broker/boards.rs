@@ -45,6 +45,11 @@ impl Boards {
         self.first = first;
     }
 
+    /// Up to `most` of those that wait in front.
+    pub fn in_front(&self, most: usize) -> Vec<SubmissionId> {
+        self.first.values().flatten().take(most).cloned().collect()
+    }
+
     /// Why `id` waits, if a cycle said so.
     pub fn reason_of(&self, id: &SubmissionId) -> Option<String> {
         self.waiting.get(id).map(Waiting::message)

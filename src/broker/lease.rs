@@ -27,6 +27,8 @@ pub struct Held {
     pub epoch: Epoch,
     /// Until when, by the monotonic clock, the holder may act.
     pub until: Duration,
+    /// When another pod was last seen to renew or release it; absent: never, by this pod.
+    pub others_until: Option<Duration>,
 }
 
 impl Held {
@@ -42,6 +44,8 @@ pub struct Keeper {
     holder: String,
     duration: Duration,
     seen: Option<(Version, Duration)>,
+    /// Whether the version seen took another's place under our eyes: one found at the first look may be of any age.
+    renewed: bool,
     mine: Option<Lease>,
     /// The write that no answer has come to: its version, and when it was first sent.
     unanswered: Option<(Version, Duration)>,
@@ -54,6 +58,7 @@ impl Keeper {
             holder,
             duration,
             seen: None,
+            renewed: false,
             mine: None,
             unanswered: None,
         }
@@ -96,7 +101,8 @@ impl Keeper {
         }
         let since = match self.seen {
             Some((version, since)) if version == stored.version => since,
-            Some(_) | None => {
+            other => {
+                self.renewed = other.is_some();
                 self.seen = Some((stored.version, now));
                 now
             }
@@ -128,6 +134,7 @@ impl Keeper {
         let held = Held {
             epoch: lease.epoch,
             until: sent + self.duration * 2 / 3,
+            others_until: self.seen.filter(|_| self.renewed).map(|(_, since)| since),
         };
         self.mine = Some(lease);
         held
@@ -307,5 +314,23 @@ mod tests {
         let (_, released) = a.release().unwrap();
         let mut b = Keeper::new("b".into(), D);
         assert!(b.looked(Some(&released), secs(1)).is_some());
+    }
+
+    #[test]
+    fn until_when_another_held_it_is_known_of_one_that_was_seen_to_renew_it() {
+        let mut a = Keeper::new("a".into(), D);
+        let (_, first) = a.looked(None, secs(0)).unwrap();
+        a.written(first.clone(), secs(0));
+        // Found at the first look: its holder may have been gone for long.
+        let mut late = Keeper::new("late".into(), D);
+        assert_eq!(late.looked(Some(&first), secs(600)), None);
+        let (_, taken) = late.looked(Some(&first), secs(612)).unwrap();
+        assert_eq!(late.written(taken, secs(612)).others_until, None);
+        let mut standby = Keeper::new("standby".into(), D);
+        standby.looked(Some(&first), secs(0));
+        let (_, second) = a.renewal().unwrap();
+        standby.looked(Some(&second), secs(3));
+        let (_, taken) = standby.looked(Some(&second), secs(15)).unwrap();
+        assert_eq!(standby.written(taken, secs(15)).others_until, Some(secs(3)));
     }
 }

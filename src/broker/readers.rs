@@ -1,5 +1,6 @@
 //! What the active scheduler reads from the store on a beat: new submissions, live records, open wishes.
 
+use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -18,6 +19,8 @@ const BACKLOG_EVERY: Duration = Duration::from_millis(500);
 const OVERLAP: SignedDuration = SignedDuration::from_secs(10);
 /// How often the backlog is read in full: a pod may have been stopped between stamping and sending.
 const FULL_EVERY: Duration = Duration::from_secs(600);
+/// And so long after the first time: the index may not have shown what the scheduler before put back just before its end.
+const FULL_AGAIN: [Duration; 2] = [Duration::from_secs(15), Duration::from_secs(60)];
 /// How often live records are read.
 const LIVE_EVERY: Duration = Duration::from_secs(30);
 /// How often wishes are read.
@@ -41,10 +44,14 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads the backlog for ever: in full at first and every 10 minutes, forward in between.
+    /// Reads the backlog for ever: in full at first, soon again and then every 10 minutes, forward in between.
     pub async fn backlog(self) {
         let mut from: Option<Timestamp> = None;
-        let mut full_at = self.clock.monotonic();
+        let begun = self.clock.monotonic();
+        let mut due = FULL_AGAIN
+            .iter()
+            .map(|after| begun + *after)
+            .collect::<VecDeque<_>>();
         loop {
             let started = self.clock.now();
             match self.backlog_from(from).await {
@@ -55,9 +62,12 @@ impl Reader {
                 return;
             }
             tokio::time::sleep(BACKLOG_EVERY).await;
-            if self.clock.monotonic().saturating_sub(full_at) >= FULL_EVERY {
-                full_at = self.clock.monotonic();
+            let now = self.clock.monotonic();
+            if due.pop_front_if(|due| *due <= now).is_some() {
                 from = None;
+            }
+            if due.is_empty() {
+                due.push_back(now + FULL_EVERY);
             }
         }
     }

@@ -8,7 +8,7 @@ use jiff::Timestamp;
 use super::plan::{Emptied, Loss, Wished};
 use crate::model::{ClusterName, SubmissionId, timestamp_text};
 use crate::ports::store::{ClusterWishes, LostConfirmed};
-use crate::submission::Record;
+use crate::submission::{Reason, Record};
 
 /// How many objects may be missing whatever the number of live submissions.
 const MISSING: usize = 3;
@@ -108,7 +108,10 @@ impl Wishes {
 
     /// The cluster was listed.
     pub fn in_sight(&mut self, name: &ClusterName) {
-        self.clusters.entry(name.clone()).or_default().out_since = None;
+        let standing = self.clusters.entry(name.clone()).or_default();
+        standing.out_since = None;
+        // It answers: nothing there is over without a proof.
+        standing.told.gone = None;
     }
 
     /// How many objects are missing on each cluster.
@@ -150,7 +153,12 @@ impl Wishes {
             .is_some_and(|loss| loss.covers.contains(&record.id));
         let loss = match &standing.told.gone {
             Some(message) if covered => Loss::Gone(message.clone()),
-            Some(_) | None if !covered && standing.missing.is_too_many() => {
+            // Once in doubt it stays so, though others end or come and change the share.
+            Some(_) | None
+                if !covered
+                    && (standing.missing.is_too_many()
+                        || record.verdict.reason == Some(Reason::LostUnconfirmed)) =>
+            {
                 Loss::Doubted(standing.missing.sentence(name))
             }
             Some(_) | None => Loss::Proven,
@@ -194,15 +202,13 @@ impl Wishes {
         self.clusters.get(name)?.told.closed.clone()
     }
 
-    /// The brake's sentence for the board, where it holds submissions.
+    /// The brake's sentence for the board of a cluster on which it holds submissions.
     pub fn brake(&self, name: &ClusterName) -> Option<String> {
         let missing = self.clusters.get(name)?.missing;
-        missing.is_too_many().then(|| {
-            format!(
-                "{} of {} objects are missing: their submissions wait for `spark-broker clusters confirm-lost {name}`",
-                missing.missing, missing.of
-            )
-        })
+        Some(format!(
+            "{} of {} objects are missing: their submissions wait for `spark-broker clusters confirm-lost {name}`",
+            missing.missing, missing.of
+        ))
     }
 }
 
@@ -245,150 +251,4 @@ impl Standing {
 }
 
 #[cfg(test)]
-mod tests {
-    use super::*;
-    use crate::ports::store::{Cordon, Drain, DrainThen};
-    use crate::submission::{NewRecord, State};
-
-    const SETTLE: Duration = Duration::from_secs(60);
-
-    fn wall(second: i64) -> Timestamp {
-        Timestamp::from_second(1_800_000_000 + second).unwrap()
-    }
-
-    fn secs(seconds: u64) -> Duration {
-        Duration::from_secs(seconds)
-    }
-
-    fn cluster() -> ClusterName {
-        "a".parse().unwrap()
-    }
-
-    fn record(id: &str) -> Record {
-        let mut record = Record::queued(NewRecord {
-            id: id.parse().unwrap(),
-            domain: "default".parse().unwrap(),
-            queue: "dev".parse().unwrap(),
-            fingerprint: "f".into(),
-            at: wall(0),
-        });
-        record.state = State::Running;
-        record.cluster = Some(cluster());
-        record
-    }
-
-    fn loss(at: i64) -> ClusterWishes {
-        ClusterWishes {
-            lost_confirmed: Some(LostConfirmed {
-                reason: "burnt down".into(),
-                author: None,
-                at: wall(at),
-            }),
-            ..ClusterWishes::default()
-        }
-    }
-
-    fn told(wishes: &mut Wishes, second: i64) -> Option<Told> {
-        let mut news = wishes.news(wall(second), secs(second.unsigned_abs()), SETTLE);
-        news.pop().map(|(_, told)| told)
-    }
-
-    #[test]
-    fn a_cordon_closes_until_its_end_and_a_drain_until_it_is_taken_away() {
-        let mut wishes = Wishes::default();
-        let read = ClusterWishes {
-            cordon: Some(Cordon {
-                reason: "upgrade".into(),
-                author: None,
-                at: wall(0),
-                until: Some(wall(60)),
-            }),
-            ..ClusterWishes::default()
-        };
-        wishes.read(&cluster(), read, std::iter::empty());
-        let closed = |told: Option<Told>| told.map(|told| told.closed);
-        let expected = Some(Some("cordoned: upgrade".to_owned()));
-        assert_eq!(closed(told(&mut wishes, 1)), expected);
-        assert_eq!(closed(told(&mut wishes, 59)), None, "no news");
-        assert_eq!(closed(told(&mut wishes, 60)), Some(None));
-
-        let read = ClusterWishes {
-            drain: Some(Drain {
-                reason: "to be rebuilt".into(),
-                author: None,
-                at: wall(60),
-                deadline: wall(100),
-                then: DrainThen::Leave,
-            }),
-            ..ClusterWishes::default()
-        };
-        wishes.read(&cluster(), read, std::iter::empty());
-        assert!(
-            told(&mut wishes, 61)
-                .unwrap()
-                .closed
-                .unwrap()
-                .contains("to be rebuilt")
-        );
-        assert_eq!(wishes.of(&record("job-1")).emptied, None);
-        assert!(told(&mut wishes, 100).is_some());
-        assert!(wishes.of(&record("job-1")).emptied.is_some());
-        wishes.read(&cluster(), ClusterWishes::default(), std::iter::empty());
-        assert_eq!(closed(told(&mut wishes, 101)), Some(None));
-    }
-
-    #[test]
-    fn the_brake_needs_more_than_three_and_more_than_a_tenth() {
-        for (missing, of, expected) in [
-            (3, 3, false),
-            (4, 40, false),
-            (4, 39, true),
-            (5, 5, true),
-            (2, 40, false),
-        ] {
-            assert_eq!(
-                Missing { missing, of }.is_too_many(),
-                expected,
-                "{missing} of {of}"
-            );
-        }
-        let mut wishes = Wishes::default();
-        let five = Missing { missing: 5, of: 5 };
-        wishes.counted([(cluster(), five)].into());
-        assert!(matches!(wishes.of(&record("job-1")).loss, Loss::Doubted(_)));
-        wishes.read(&cluster(), loss(1), ["job-1".parse().unwrap()].into_iter());
-        assert_eq!(wishes.of(&record("job-1")).loss, Loss::Proven);
-        let later = wishes.of(&record("job-2")).loss;
-        assert!(matches!(later, Loss::Doubted(_)), "nobody spoke of that one");
-    }
-
-    #[test]
-    fn a_confirmed_loss_means_a_whole_cluster_only_after_it_was_out_of_sight_for_long() {
-        let mut wishes = Wishes::default();
-        wishes.read(&cluster(), loss(1), ["job-1".parse().unwrap()].into_iter());
-        told(&mut wishes, 1);
-        assert_eq!(wishes.of(&record("job-1")).loss, Loss::Proven);
-        wishes.out_of_sight(&cluster(), secs(10));
-        told(&mut wishes, 69);
-        assert_eq!(wishes.of(&record("job-1")).loss, Loss::Proven);
-        wishes.in_sight(&cluster());
-        wishes.out_of_sight(&cluster(), secs(69));
-        told(&mut wishes, 128);
-        assert_eq!(wishes.of(&record("job-1")).loss, Loss::Proven);
-        told(&mut wishes, 129);
-        assert!(matches!(wishes.of(&record("job-1")).loss, Loss::Gone(_)));
-        assert_eq!(wishes.of(&record("job-2")).loss, Loss::Proven, "it came later");
-    }
-
-    #[test]
-    fn a_loss_that_was_carried_out_is_not_carried_out_again() {
-        let mut wishes = Wishes::default();
-        wishes.read(&cluster(), loss(1), std::iter::empty());
-        assert_eq!(wishes.carried_out(&cluster()).unwrap().at, wall(1));
-        wishes.read(&cluster(), loss(1), ["job-1".parse().unwrap()].into_iter());
-        assert_eq!(wishes.confirmed().count(), 0);
-        assert_eq!(wishes.left_over().count(), 1, "it is to be taken away again");
-        wishes.read(&cluster(), loss(2), ["job-1".parse().unwrap()].into_iter());
-        assert_eq!(wishes.confirmed().count(), 1, "a new one counts");
-    }
-}
+mod tests;

@@ -117,6 +117,29 @@ impl ObjectState {
         by_state || by_message || self.execution_attempts >= 1
     }
 
+    /// Whether the object shows that a driver has run, and not only that one was submitted.
+    pub fn tells_of_run(&self) -> bool {
+        let only_submitted = match self.known_raw() {
+            Some(RawState::Submitted | RawState::Suspending | RawState::Suspended | RawState::Resuming) => {
+                true
+            }
+            Some(
+                RawState::New
+                | RawState::Running
+                | RawState::Completed
+                | RawState::Failed
+                | RawState::SubmissionFailed
+                | RawState::PendingRerun
+                | RawState::Invalidating
+                | RawState::Succeeding
+                | RawState::Failing
+                | RawState::Unknown,
+            )
+            | None => false,
+        };
+        self.execution_attempts > 1 || !only_submitted && self.tells_of_driver()
+    }
+
     /// Whether the operator says that it failed.
     pub fn has_failed(&self) -> bool {
         matches!(

@@ -98,13 +98,13 @@ fn forget_what_is_over(attempt: &mut Attempt, asked: Option<Duration>) {
     let (state, sight, memory) = (attempt.record.state, &mut attempt.sight, &mut attempt.memory);
     if state != State::Dispatching {
         (memory.own_intent, memory.creates, memory.create_error) = (false, 0, None);
-        (memory.absent_at, memory.silent_since) = (None, None);
+        (memory.ambiguous_at, memory.absent_at, memory.silent_since) = (None, None, None);
         // What has had its time to land, and was looked for since, matters no more.
         let looked = sight.looked.unwrap_or(Duration::ZERO);
         let open = |sent: &Duration| looked < *sent + SETTLE && !state.is_terminal();
-        memory.ambiguous_at = memory.ambiguous_at.filter(open);
+        memory.in_flight_at = memory.in_flight_at.filter(open);
     }
-    if matches!(state, State::Retrying | State::Cancelling) && memory.ambiguous_at.is_none() {
+    if matches!(state, State::Retrying | State::Cancelling) && memory.in_flight_at.is_none() {
         sight.looked = None;
     }
     if state.is_terminal() {
@@ -123,6 +123,7 @@ fn times<'a>(attempt: &'a mut Attempt, asked: &'a mut Option<Duration>) -> Vec<&
         &mut sight.looked,
         &mut sight.object_at,
         &mut memory.ambiguous_at,
+        &mut memory.in_flight_at,
         &mut memory.absent_at,
         &mut memory.silent_since,
         &mut memory.no_pods_since,
@@ -179,7 +180,7 @@ fn digest(attempt: &Attempt, asked: Option<Duration>) -> u64 {
     (
         memory.own_intent,
         memory.creates,
-        memory.ambiguous_at,
+        (memory.ambiguous_at, memory.in_flight_at),
         memory.absent_at,
     )
         .hash(&mut hasher);

@@ -166,6 +166,14 @@ fn nothing_done(
 }
 
 fn name_taken(attempt: &Attempt, at: &Circumstances<'_>, earlier_of_ours: bool) -> Act {
+    // Once the name is free again, a create that is still under way would make the object after all.
+    let landed = attempt.landed_by(at.settling.create);
+    if at.now < landed {
+        return Act::Wait(landed);
+    }
+    if !landed.is_zero() && attempt.sight.looked.is_none_or(|looked| looked < landed) {
+        return Act::Look;
+    }
     let name = attempt.record.intended_object_name();
     if earlier_of_ours {
         let message = format!("{name} is left of an earlier submission under the same ID");

@@ -38,11 +38,21 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     if let Some(act) = take(record, at, Happening::Observed(Box::new(seen.clone()))) {
         return act;
     }
+    if let Some(act) = wished::doubt_is_over(attempt, at) {
+        return act;
+    }
     if !at.in_sight {
         return Act::Rest;
     }
-    if let Some(act) = release(attempt, at) {
+    if let Some(act) = wished::emptied(attempt, at) {
         return act;
+    }
+    if let Some(act) = release(attempt, at) {
+        // Where the release is refused again and again, the time-out ends the wait.
+        let over = picking_up::timed_out(attempt, at);
+        return over
+            .filter(|over| matches!(over, Act::Write(_) | Act::ListPods))
+            .unwrap_or(act);
     }
     let failed = seen
         .object

@@ -103,16 +103,30 @@ pub(super) fn started_after_all(attempt: &Attempt, at: &Circumstances<'_>) -> Op
         .verdict
         .reason
         .filter(|reason| is_before_the_start(*reason))?;
-    let started = match &attempt.sight.driver.as_ref()?.phase {
-        DriverPhase::Running { .. } => true,
-        DriverPhase::Ended(end) => end.started_at.is_some(),
-        DriverPhase::Waiting { .. } | DriverPhase::Unknown => false,
+    let gone = attempt
+        .sight
+        .object_gone
+        .as_ref()
+        .and_then(|gone| gone.seen.as_ref());
+    let told = attempt
+        .sight
+        .object
+        .as_ref()
+        .or(gone)
+        .is_some_and(ObjectState::tells_of_run);
+    let unseen = attempt.memory.unwatched && !record.retry.on.contains(&Reason::Lost);
+    let started = match attempt.sight.driver.as_ref().map(|driver| &driver.phase) {
+        Some(DriverPhase::Running { .. }) => true,
+        Some(DriverPhase::Ended(end)) => end.started_at.is_some() || told,
+        Some(DriverPhase::Waiting { .. }) => false,
+        Some(DriverPhase::Unknown) | None => told || unseen,
     };
     if record.state != State::Retrying || !started {
         return None;
     }
     let message = record.verdict.message.as_deref().unwrap_or_default();
-    let message = format!("not run again, since its driver started while it was being stopped: {message}");
+    let message =
+        format!("not run again, since its driver may have started while it was being stopped: {message}");
     take(record, at, Happening::Stopped { reason, message })
 }
 

@@ -94,10 +94,7 @@ fn object_is_gone(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     };
     let since = attempt.memory.no_pods_since.unwrap_or(*listed).max(gone.at);
     // The name is free: a create that is still under way would make the object anew.
-    let landed = attempt
-        .memory
-        .ambiguous_at
-        .map_or(Duration::ZERO, |sent| sent + at.settling.create);
+    let landed = attempt.landed_by(at.settling.create);
     let due = if settled {
         landed
     } else {
@@ -203,6 +200,9 @@ pub(super) fn ended(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
 
 /// Object and pods of a cancelled job go, those that had finished too.
 fn clear_away(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
+    if attempt.record.cluster.is_none() {
+        return Act::Forget;
+    }
     if !at.in_sight {
         return Act::Rest;
     }

@@ -1,5 +1,4 @@
-//! What people wish of an attempt's cluster, and the brake (the design's §10, "Lost"): these go before what the cluster
-//! shows.
+//! What people wish of an attempt's cluster, and the brake (the design's §10, "Lost").
 
 use std::time::Duration;
 
@@ -43,23 +42,27 @@ pub struct Emptied {
     pub message: String,
 }
 
-/// What is wished goes first; `None` where nothing is wished that bears on the attempt now.
+/// By a person's word the attempt is over, wherever it stands; `None` where nobody said so.
 pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
-    let record = &attempt.record;
-    if let Loss::Gone(message) = &at.wished.loss
-        && record.state.is_live()
-    {
-        return Some(gone(attempt, at, message));
+    match &at.wished.loss {
+        Loss::Gone(message) if attempt.record.state.is_live() => Some(gone(attempt, at, message)),
+        Loss::Gone(_) | Loss::Proven | Loss::Doubted(_) => None,
     }
-    if !record.state.is_followed() || record.cancel_requested {
+}
+
+/// The object of an attempt in doubt is there again.
+pub(super) fn doubt_is_over(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
+    let record = &attempt.record;
+    let in_doubt = record.verdict.reason == Some(Reason::LostUnconfirmed);
+    if !in_doubt || attempt.sight.object.is_none() {
         return None;
     }
-    let in_doubt = record.verdict.reason == Some(Reason::LostUnconfirmed);
-    if in_doubt && attempt.sight.object.is_some() {
-        return observed(attempt, at).or_else(|| take(record, at, Happening::Doubted { message: None }));
-    }
-    let emptied = at.wished.emptied.as_ref().filter(|_| at.in_sight)?;
-    observed(attempt, at).or_else(|| empty(attempt, at, emptied))
+    take(record, at, Happening::Doubted { message: None })
+}
+
+/// At a drain's deadline: what never started is withdrawn, to run elsewhere; the rest is left or cancelled, as told.
+pub(super) fn emptied(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
+    empty(attempt, at, at.wished.emptied.as_ref()?)
 }
 
 fn observed(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
@@ -94,7 +97,6 @@ pub(super) fn lost(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     take(&attempt.record, at, Happening::Doubted { message }).unwrap_or(Act::Wait(at.now + DOUBT_AGAIN))
 }
 
-/// At a drain's deadline: what never started is withdrawn, to run elsewhere; the rest is left or cancelled, as told.
 fn empty(attempt: &Attempt, at: &Circumstances<'_>, emptied: &Emptied) -> Option<Act> {
     let record = &attempt.record;
     let object = attempt.sight.object.as_ref()?;

@@ -14,6 +14,7 @@ use crate::broker::hands::Outcome;
 use crate::broker::health::Health;
 use crate::broker::plan::{Act, Circumstances, plan};
 use crate::model::{ClusterName, SubmissionId};
+use crate::ports::Error;
 use crate::ports::cluster::CreateError;
 use crate::ports::store::Write;
 use crate::submission::{BacklogEntry, Reason, Record, State};
@@ -110,6 +111,12 @@ impl Scheduler {
         match done {
             Ok((id, Done::Act(outcome))) => self.came_to(&id, *outcome),
             Ok((_, Done::Checked(records))) => self.strangers_checked(records),
+            Ok((_, Done::Heads(records))) => {
+                records
+                    .into_iter()
+                    .flatten()
+                    .for_each(|record| self.found(record));
+            }
             Ok((_, Done::Cleared(clearing, cleared))) => self.cleared(&clearing, cleared),
             Err(error) => {
                 tracing::error!(%error, "an act of the scheduler panicked");
@@ -155,29 +162,32 @@ impl Scheduler {
             }
             Outcome::Released(_, Ok(())) => slot.attempt.answered(),
             Outcome::Deleted(_, Ok(())) => slot.attempt.deleted(now),
-            Outcome::Listed(_, Err(error)) => {
-                slot.attempt.back_off(now);
-                let cluster = slot.attempt.record.cluster.clone();
-                self.pods_unlisted(cluster.as_ref(), &error.to_string());
-            }
-            Outcome::Looked(_, Err(error))
-            | Outcome::Released(_, Err(error))
-            | Outcome::Deleted(_, Err(error)) => {
+            Outcome::Looked(_, Err(error)) => {
                 tracing::debug!(submission.id = %id, %error, "the cluster gave no answer");
-                slot.attempt.back_off(now);
+                slot.attempt.unanswered(now);
+            }
+            Outcome::Listed(_, Err(error)) => self.refused_us(id, "its pods can't be listed", &error),
+            Outcome::Released(_, Err(error)) => {
+                self.refused_us(id, "its applications can't be released", &error)
+            }
+            Outcome::Deleted(_, Err(error)) => {
+                self.refused_us(id, "its applications and pods can't be deleted", &error);
             }
             Outcome::Lapsed => slot.attempt.back_off(now),
         }
     }
 
-    /// While pods can't be listed nothing is decided, and the cluster is unhealthy.
-    fn pods_unlisted(&mut self, cluster: Option<&ClusterName>, error: &str) {
+    /// What every job needs has failed on the cluster of `id`: the cluster is unhealthy, and says why.
+    fn refused_us(&mut self, id: &SubmissionId, what: &str, error: &Error) {
+        tracing::warn!(submission.id = %id, %error, what, "a cluster doesn't do what jobs need");
         let now = self.now();
-        if let Some(name) = cluster
-            && let Some(health) = self.health.get_mut(name)
+        let Some(slot) = self.live.get_mut(id) else { return };
+        slot.attempt.unanswered(now);
+        if let Some(name) = slot.attempt.record.cluster.clone()
+            && let Some(health) = self.health.get_mut(&name)
         {
-            health.faulted(&format!("its pods can't be listed: {error}"), now);
-            self.update_health(name);
+            health.faulted(&format!("{what}: {error}"), now);
+            self.update_health(&name);
         }
     }
 
@@ -236,7 +246,11 @@ impl Scheduler {
         let Some(slot) = self.live.get(id) else { return };
         let record = &slot.attempt.record;
         match record.state {
-            State::Queued if record.cancel_requested => {}
+            // What still lands there is a stranger's affair.
+            State::Queued if record.cancel_requested => {
+                self.unname(&before);
+                self.router.released(id);
+            }
             State::Queued => {
                 let entry = BacklogEntry::from(record);
                 self.unname(&before);
@@ -251,11 +265,6 @@ impl Scheduler {
             State::Succeeded | State::Failed | State::Cancelled | State::Rejected => {
                 self.router.released(id);
                 self.cycle_due = true;
-            }
-            State::Dispatching if before.cluster != record.cluster => {
-                let record = record.clone();
-                self.forget(id);
-                self.adopt(Attempt::found(record, self.now()));
             }
             State::Dispatching
             | State::Submitted

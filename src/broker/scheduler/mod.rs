@@ -5,13 +5,14 @@
 
 mod acts;
 mod explaining;
+mod input;
 mod pickups;
 mod placing;
 mod sightings;
 mod wishing;
 
 use std::cmp::Reverse;
-use std::collections::{BTreeSet, BinaryHeap, HashMap};
+use std::collections::{BTreeSet, BinaryHeap, HashMap, HashSet};
 use std::sync::Arc;
 use std::time::Duration;
 
@@ -31,33 +32,18 @@ use super::wishes::Wishes;
 use crate::backlog::{Backlog, Inserted};
 use crate::lifecycle::Rules;
 use crate::model::{ClusterName, Domain, Epoch, InstallationId, SubmissionId};
-use crate::ports::cluster::ClusterEvent;
-use crate::ports::store::{ClusterWishes, Coordination};
+use crate::ports::store::Coordination;
 use crate::routing::{LiveJob, RecordedCycle, Router, Settings};
-use crate::submission::{BacklogEntry, Record, State};
+use crate::submission::{Record, State};
 use crate::telemetry::Metrics;
 
 pub use explaining::Question;
+pub use input::Input;
 
 /// How often time-outs and boards are looked after.
 const TICK: Duration = Duration::from_millis(200);
 /// Most placements of one cycle.
 const PLACEMENTS: usize = 256;
-
-/// Something the scheduler learns.
-#[derive(Debug)]
-pub enum Input {
-    /// QUEUED submissions: from this pod's intake, or read from the store.
-    Backlog(Vec<BacklogEntry>),
-    /// Records read from `live` or `wishes`.
-    Records(Vec<Record>),
-    /// A cluster's watch said something.
-    Cluster(ClusterName, ClusterEvent),
-    /// What people wish of a cluster.
-    Wishes(ClusterName, ClusterWishes),
-    /// Somebody asks where a submission would go.
-    Explain(Box<Question>),
-}
 
 /// Writes a cycle down; called between the cycle and its first act.
 pub type RecordCycle = Arc<dyn Fn(&RecordedCycle) + Send + Sync>;
@@ -84,9 +70,21 @@ pub struct Term {
     pub metrics: Arc<Metrics>,
     /// Where cycles are written down, if they are.
     pub record_cycle: Option<RecordCycle>,
+    /// Until when the scheduler before this one followed clusters, as far as that is known.
+    pub followed: HashMap<ClusterName, Timestamp>,
 }
 
 impl Term {
+    /// An attempt found in the store.
+    fn attempt_of(&self, record: Record, now: Duration) -> Attempt {
+        let followed = record
+            .cluster
+            .as_ref()
+            .and_then(|name| self.followed.get(name))
+            .copied();
+        Attempt::found(record, now).watched(followed)
+    }
+
     /// How long the cluster may be silent before attempts are given up there; absent: for ever.
     fn failover(&self, name: &ClusterName) -> Option<Duration> {
         let cluster = self.routing.clusters.iter().find(|c| c.name == *name)?;
@@ -139,11 +137,16 @@ pub struct Scheduler {
     dirty: BTreeSet<SubmissionId>,
     wakes: BinaryHeap<Reverse<(Duration, SubmissionId)>>,
     cycle_due: bool,
+    /// When those that wait in front are looked at again.
+    heads_due: Duration,
+    /// Those that waited in front then.
+    in_front: HashSet<SubmissionId>,
 }
 
 enum Done {
     Act(Box<Outcome>),
     Checked(Option<Vec<Record>>),
+    Heads(Option<Vec<Record>>),
     Cleared(Box<Clearing>, Cleared),
 }
 
@@ -176,6 +179,8 @@ impl Scheduler {
             dirty: BTreeSet::new(),
             wakes: BinaryHeap::new(),
             cycle_due: true,
+            heads_due: Duration::ZERO,
+            in_front: HashSet::new(),
         }
     }
 
@@ -233,6 +238,10 @@ impl Scheduler {
     pub fn found(&mut self, record: Record) {
         let id = record.id.clone();
         self.given_up(&record);
+        if record.state != State::Queued {
+            let (incarnation, version) = (record.incarnation.clone(), record.version);
+            self.backlog.known_gone(&id, &incarnation, version, self.now());
+        }
         match self.live.get_mut(&id) {
             Some(slot) if slot.busy || slot.attempt.record.version >= record.version => {}
             Some(slot) if slot.attempt.record.incarnation == record.incarnation => {
@@ -240,7 +249,7 @@ impl Scheduler {
                 self.dirty.insert(id);
             }
             Some(_) => {}
-            None if record.state.is_live() => self.adopt(Attempt::found(record, self.now())),
+            None if record.state.is_live() => self.adopt(self.term.attempt_of(record, self.now())),
             None if record.state == State::Queued && record.cancel_requested => self.finish_cancel(record),
             None => {}
         }
@@ -250,7 +259,7 @@ impl Scheduler {
     fn finish_cancel(&mut self, record: Record) {
         let id = record.id.clone();
         self.backlog.remove(&id);
-        self.keep(id, Attempt::found(record, self.now()));
+        self.keep(id, self.term.attempt_of(record, self.now()));
     }
 
     fn keep(&mut self, id: SubmissionId, attempt: Attempt) {
@@ -362,6 +371,7 @@ impl Scheduler {
         recovered.iter().for_each(|name| self.update_health(name));
         self.time_out();
         self.check_strangers();
+        self.check_heads(now);
         self.clear_abandoned();
         self.tend_wishes();
         self.cycle_due |= self.backlog.wake(self.wall()) > 0;

@@ -43,8 +43,9 @@ impl Scheduler {
             return;
         };
         let why = record.verdict.message.as_deref().unwrap_or_default();
-        let has_changed = if record.started_at.is_some() {
-            before.started_at.is_none() && health.driver_started()
+        let ran = |record: &Record| record.started_at.is_some() || record.state == State::Succeeded;
+        let has_changed = if ran(record) {
+            !ran(before) && health.driver_started()
         } else if before.state.is_followed() && !record.state.is_followed() {
             match record.verdict.reason {
                 Some(Reason::PickupTimeout) if record.state == State::Retrying => {

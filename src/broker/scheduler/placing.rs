@@ -13,6 +13,10 @@ use crate::model::{ClusterName, QueueName, SubmissionId};
 use crate::routing::{Cycle, Decision, Now};
 use crate::submission::Record;
 
+/// How often the records of those that wait in front are looked at, and of how many.
+const HEADS_EVERY: Duration = Duration::from_secs(10);
+const HEADS_AT_ONCE: usize = 100;
+
 impl Scheduler {
     /// Tells every pod, and whoever reads the figures, how queues and clusters stand.
     pub(super) fn write_boards(&mut self, now: Duration) {
@@ -83,7 +87,8 @@ impl Scheduler {
     /// Submissions that have waited too long.
     pub(super) fn time_out(&mut self) {
         for entry in self.backlog.timed_out(self.wall(), PLACEMENTS) {
-            let outline = entry.outline(&self.term.domain);
+            let mut outline = entry.outline(&self.term.domain);
+            outline.abandoned = self.abandoned.of(&entry.id);
             let why = self
                 .boards
                 .reason_of(&entry.id)
@@ -102,6 +107,25 @@ impl Scheduler {
                 self.write_outline(outline, *next);
             }
         }
+    }
+
+    /// Looks whether those that have waited in front since the last look still do: another pod may have cancelled one, which is told to nobody and
+    /// which no write of ours meets while it can't be placed.
+    pub(super) fn check_heads(&mut self, now: Duration) {
+        if now < self.heads_due {
+            return;
+        }
+        self.heads_due = now + HEADS_EVERY;
+        let now_in_front = self.boards.in_front(HEADS_AT_ONCE);
+        let before = std::mem::replace(&mut self.in_front, now_in_front.iter().cloned().collect());
+        let stayed = now_in_front.into_iter().filter(|id| before.contains(id));
+        let ids: Vec<_> = stayed.collect();
+        let Some(first) = ids.first().cloned() else {
+            return;
+        };
+        let hands = self.term.hands.clone();
+        self.acts
+            .spawn(async move { (first, Done::Heads(hands.records(&ids).await)) });
     }
 
     /// Starts the write of a transition out of QUEUED.

@@ -15,9 +15,11 @@ use crate::submission::Reason;
 impl Scheduler {
     /// The wishes of a cluster were read.
     pub fn wished(&mut self, name: &ClusterName, wishes: ClusterWishes) {
-        let there = self.live.iter().filter(|(_, slot)| slot.is_on(name));
-        let there = there.map(|(id, _)| id.clone());
-        self.wishes.read(name, wishes, there);
+        let said_at = wishes.lost_confirmed.as_ref().map(|wish| wish.at);
+        let meant = |slot: &Slot| slot.is_on(name) && slot.was_sent_before(said_at);
+        let there = self.live.iter().filter(|(_, slot)| meant(slot));
+        let there: Vec<_> = there.map(|(id, _)| id.clone()).collect();
+        self.wishes.read(name, wishes, there.into_iter());
         let again: Vec<_> = self
             .wishes
             .left_over()
@@ -120,6 +122,13 @@ impl Scheduler {
 impl Slot {
     fn is_on(&self, name: &ClusterName) -> bool {
         self.attempt.record.cluster.as_ref() == Some(name)
+    }
+
+    /// Whether its attempt was sent before a person spoke: nobody can mean what comes later.
+    fn was_sent_before(&self, said_at: Option<Timestamp>) -> bool {
+        let record = &self.attempt.record;
+        let sent = record.submitted_at.or(record.history.last().map(|last| last.at));
+        said_at.is_none_or(|said| sent.is_none_or(|sent| sent <= said))
     }
 
     /// Whether its object should be there and isn't in sight.

@@ -210,6 +210,28 @@ impl Broker {
         serde_json::from_str(&body.await.unwrap().unwrap()).unwrap()
     }
 
+    /// Waits until every cluster would take `job`.
+    pub async fn all_take(&self, job: &Job) {
+        let (url, spec) = (format!("http://{}/v1/explain", self.api), job.spec().to_string());
+        let mut told = serde_json::Value::Null;
+        for _ in 0..LOOKS {
+            let (url, spec) = (url.clone(), spec.clone());
+            let asked = tokio::task::spawn_blocking(move || {
+                let answer = ureq::post(&url).send(&spec).ok()?;
+                answer.into_body().read_to_string().ok()
+            });
+            if let Some(answer) = asked.await.unwrap() {
+                told = serde_json::from_str(&answer).unwrap();
+                let mut clusters = told["clusters"].as_array().unwrap().iter();
+                if clusters.all(|cluster| cluster["answer"] == "chosen" || cluster["answer"] == "passes") {
+                    return;
+                }
+            }
+            tokio::time::sleep(Duration::from_millis(50)).await;
+        }
+        panic!("not all clusters take {}: {told:#}", job.id);
+    }
+
     /// The status of a submission, asked for until `done` says so.
     pub async fn status_until(
         &self,

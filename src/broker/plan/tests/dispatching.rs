@@ -214,7 +214,7 @@ fn a_committed_attempt_is_never_given_up_for_silence() {
     world.create(Ok(object("")));
     world.write();
     world.in_sight = false;
-    world.attempt.back_off(world.now);
+    world.attempt.unanswered(world.now);
     world.later(10_000);
     assert_eq!(world.plan(), Act::Rest);
 }
@@ -235,4 +235,65 @@ fn the_driver_of_an_earlier_incarnation_says_nothing() {
     driver.owner.incarnation = Some("inc-0".parse().unwrap());
     world.attempt.saw_driver(driver, world.now);
     assert_eq!(world.plan(), Act::Create);
+}
+
+/// The earlier incarnation's object was seen while the create was under way, and has gone since: ours stands.
+#[test]
+fn the_answer_to_a_create_goes_before_another_object_that_was_seen_meanwhile() {
+    let mut world = World::own();
+    let sent = world.now;
+    world.later(1);
+    let mut earlier = object("COMPLETED");
+    earlier.uid = "uid-0".parse().unwrap();
+    earlier.owner.incarnation = Some("inc-0".parse().unwrap());
+    world.attempt.memory.creates += 1;
+    world.attempt.saw_object(earlier, world.now);
+    world.later(1);
+    world.attempt.create_came_to(sent, Ok(object("")), world.now);
+    assert_eq!(world.write(), State::Submitted);
+    assert_eq!(world.attempt.record.object_uid, Some("uid-1".parse().unwrap()));
+}
+
+#[test]
+fn only_the_clusters_silence_lets_an_attempt_be_given_up() {
+    let mut world = World::found_by(4);
+    world.failover = Some(Duration::from_secs(600));
+    // Its writes have failed for long: the store's affair.
+    world.attempt.back_off(world.now);
+    world.later(700);
+    world.attempt.back_off(world.now);
+    world.later(60);
+    assert_eq!(world.write(), State::Dispatching, "stamped");
+    assert_eq!(world.plan(), Act::Look);
+}
+
+/// A cancel that took its attempt back names no cluster any more: nothing is waited for.
+#[test]
+fn a_cancelled_submission_without_a_cluster_is_forgotten() {
+    let mut world = World::own();
+    world.attempt.record.cancel_requested = true;
+    assert_eq!(world.write(), State::Queued);
+    assert_eq!(world.write(), State::Cancelled);
+    world.in_sight = false;
+    assert_eq!(world.plan(), Act::Forget);
+}
+
+/// The earlier incarnation's object is about to be deleted, and a create of ours is still under way.
+#[test]
+fn a_taken_name_is_given_up_only_once_no_create_may_land_any_more() {
+    let mut earlier = object("COMPLETED");
+    earlier.uid = "uid-0".parse().unwrap();
+    earlier.owner.incarnation = Some("inc-0".parse().unwrap());
+    let mut unsure = World::own();
+    unsure.create(Err(ambiguous()));
+    unsure.attempt.saw_object(earlier.clone(), unsure.now);
+    unsure.later(2);
+    assert_eq!(unsure.plan(), Act::Wait(T0 + Duration::from_secs(90)));
+    unsure.later(88).look(Some(earlier.clone()));
+    assert_eq!(unsure.write(), State::Queued);
+
+    let mut told = World::own();
+    told.create(Err(answered(409, "already exists")));
+    told.later(2).look(Some(earlier));
+    assert_eq!(told.write(), State::Queued, "at once");
 }

@@ -167,3 +167,62 @@ fn an_object_that_nobody_picks_up_is_not_run_again_where_a_driver_may_have_run_u
     named.attempt.record.retry.on = vec![Reason::Lost];
     assert_eq!(named.write(), State::Retrying);
 }
+
+/// A pick-up time-out was decided, and before its object was deleted the operator ran the job after all, unseen.
+fn taken_back() -> World {
+    let mut world = submitted();
+    world.later(900).list_no_pods();
+    assert_eq!(world.write(), State::Retrying);
+    world
+}
+
+#[test]
+fn what_ran_unseen_while_it_was_taken_back_is_not_run_again() {
+    let mut failed = object("FAILED");
+    failed.execution_attempts = 1;
+    failed.error_message = Some("driver container failed with ExitCode: 1, Reason: Error".into());
+    let mut told = taken_back();
+    told.attempt.saw_object(failed.clone(), told.now);
+    let mut gone = taken_back();
+    gone.attempt.object_went(Some(failed), gone.now);
+    let mut unwatched = taken_back();
+    unwatched.attempt.memory.unwatched = true;
+    for mut world in [told, gone, unwatched] {
+        assert_eq!(world.write(), State::Cancelling);
+        assert_eq!(world.attempt.record.verdict.reason, Some(Reason::PickupTimeout));
+    }
+    let mut only_submitted = taken_back();
+    let mut submitted = object("SUBMITTED");
+    submitted.execution_attempts = 1;
+    only_submitted.attempt.saw_object(submitted, only_submitted.now);
+    assert!(matches!(only_submitted.plan(), Act::DeleteObject(_)));
+}
+
+#[test]
+fn a_release_that_is_refused_ends_by_the_pick_up_time_out() {
+    let mut world = World::own();
+    let mut held = object("");
+    (held.suspended, held.two_phase) = (true, true);
+    world.create(Ok(held));
+    world.write();
+    assert!(matches!(world.plan(), Act::Release(_)));
+    world.later(900).list_no_pods();
+    assert_eq!(world.write(), State::Retrying);
+    assert_eq!(world.attempt.record.verdict.reason, Some(Reason::PickupTimeout));
+}
+
+/// A takeover within the minute leaves no time unwatched, however long ago the record last moved.
+#[test]
+fn what_the_scheduler_before_watched_is_not_unwatched() {
+    let record = submitted().attempt.record;
+    let moved_at = record.history.last().unwrap().at;
+    let found_at = moved_at + jiff::SignedDuration::from_secs(600);
+    for (until, expected) in [
+        (None, true),
+        (Some(found_at - jiff::SignedDuration::from_secs(5)), false),
+    ] {
+        let mut found = Attempt::found(record.clone(), T0).watched(until);
+        found.in_sight(found_at);
+        assert_eq!(found.memory.unwatched, expected);
+    }
+}

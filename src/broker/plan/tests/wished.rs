@@ -184,3 +184,28 @@ fn nothing_is_withdrawn_out_of_sight() {
     world.in_sight = false;
     assert_eq!(world.plan(), Act::Rest);
 }
+
+/// At a drain's deadline, too, a driver that was stopped from outside is judged by its object as it is now.
+#[test]
+fn a_driver_stopped_on_a_drained_cluster_is_looked_up_first() {
+    let mut world = running();
+    world.wished = emptied(DrainThen::Leave);
+    let mut stopped = ended_driver(143);
+    stopped.stop = Some(crate::watch::DriverStop::Deleting);
+    world.attempt.saw_driver(stopped, world.now);
+    assert_eq!(world.plan(), Act::Look);
+}
+
+/// An object of another party under our name is none of our business.
+#[test]
+fn a_foreign_object_under_the_name_is_never_deleted() {
+    let mut world = running();
+    world.attempt.record.cancel_requested = true;
+    world.write();
+    let mut foreign = object("RUNNING");
+    foreign.uid = "uid-9".parse().unwrap();
+    foreign.owner.incarnation = Some("another".parse().unwrap());
+    world.attempt.looked(Some(foreign), world.now, world.now);
+    assert_eq!(world.attempt.sight.second.object, None);
+    assert_eq!(world.plan(), Act::ListPods, "ours is gone");
+}

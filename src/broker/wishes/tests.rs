@@ -1,0 +1,156 @@
+//! Wishes as they stand, and the brake.
+
+use super::*;
+use crate::ports::store::{Cordon, Drain, DrainThen};
+use crate::submission::{NewRecord, State};
+
+const SETTLE: Duration = Duration::from_secs(60);
+
+fn wall(second: i64) -> Timestamp {
+    Timestamp::from_second(1_800_000_000 + second).unwrap()
+}
+
+fn secs(seconds: u64) -> Duration {
+    Duration::from_secs(seconds)
+}
+
+fn cluster() -> ClusterName {
+    "a".parse().unwrap()
+}
+
+fn record(id: &str) -> Record {
+    let mut record = Record::queued(NewRecord {
+        id: id.parse().unwrap(),
+        domain: "default".parse().unwrap(),
+        queue: "dev".parse().unwrap(),
+        fingerprint: "f".into(),
+        at: wall(0),
+    });
+    record.state = State::Running;
+    record.cluster = Some(cluster());
+    record
+}
+
+fn loss(at: i64) -> ClusterWishes {
+    ClusterWishes {
+        lost_confirmed: Some(LostConfirmed {
+            reason: "burnt down".into(),
+            author: None,
+            at: wall(at),
+        }),
+        ..ClusterWishes::default()
+    }
+}
+
+fn told(wishes: &mut Wishes, second: i64) -> Option<Told> {
+    let mut news = wishes.news(wall(second), secs(second.unsigned_abs()), SETTLE);
+    news.pop().map(|(_, told)| told)
+}
+
+#[test]
+fn a_cordon_closes_until_its_end_and_a_drain_until_it_is_taken_away() {
+    let mut wishes = Wishes::default();
+    let read = ClusterWishes {
+        cordon: Some(Cordon {
+            reason: "upgrade".into(),
+            author: None,
+            at: wall(0),
+            until: Some(wall(60)),
+        }),
+        ..ClusterWishes::default()
+    };
+    wishes.read(&cluster(), read, std::iter::empty());
+    let closed = |told: Option<Told>| told.map(|told| told.closed);
+    let expected = Some(Some("cordoned: upgrade".to_owned()));
+    assert_eq!(closed(told(&mut wishes, 1)), expected);
+    assert_eq!(closed(told(&mut wishes, 59)), None, "no news");
+    assert_eq!(closed(told(&mut wishes, 60)), Some(None));
+
+    let read = ClusterWishes {
+        drain: Some(Drain {
+            reason: "to be rebuilt".into(),
+            author: None,
+            at: wall(60),
+            deadline: wall(100),
+            then: DrainThen::Leave,
+        }),
+        ..ClusterWishes::default()
+    };
+    wishes.read(&cluster(), read, std::iter::empty());
+    assert!(
+        told(&mut wishes, 61)
+            .unwrap()
+            .closed
+            .unwrap()
+            .contains("to be rebuilt")
+    );
+    assert_eq!(wishes.of(&record("job-1")).emptied, None);
+    assert!(told(&mut wishes, 100).is_some());
+    assert!(wishes.of(&record("job-1")).emptied.is_some());
+    wishes.read(&cluster(), ClusterWishes::default(), std::iter::empty());
+    assert_eq!(closed(told(&mut wishes, 101)), Some(None));
+}
+
+#[test]
+fn the_brake_needs_more_than_three_and_more_than_a_tenth() {
+    for (missing, of, expected) in [
+        (3, 3, false),
+        (4, 40, false),
+        (4, 39, true),
+        (5, 5, true),
+        (2, 40, false),
+    ] {
+        assert_eq!(
+            Missing { missing, of }.is_too_many(),
+            expected,
+            "{missing} of {of}"
+        );
+    }
+    let mut wishes = Wishes::default();
+    let five = Missing { missing: 5, of: 5 };
+    wishes.counted([(cluster(), five)].into());
+    assert!(matches!(wishes.of(&record("job-1")).loss, Loss::Doubted(_)));
+    wishes.read(&cluster(), loss(1), ["job-1".parse().unwrap()].into_iter());
+    assert_eq!(wishes.of(&record("job-1")).loss, Loss::Proven);
+    let later = wishes.of(&record("job-2")).loss;
+    assert!(matches!(later, Loss::Doubted(_)), "nobody spoke of that one");
+    // Two of them were cancelled: that says nothing of the others.
+    let three = Missing { missing: 3, of: 3 };
+    wishes.counted([(cluster(), three)].into());
+    let mut doubted = record("job-2");
+    assert_eq!(wishes.of(&doubted).loss, Loss::Proven);
+    doubted.verdict.reason = Some(Reason::LostUnconfirmed);
+    assert!(matches!(wishes.of(&doubted).loss, Loss::Doubted(_)));
+    doubted.id = "job-1".parse().unwrap();
+    assert_eq!(wishes.of(&doubted).loss, Loss::Proven, "a person spoke of it");
+}
+
+#[test]
+fn a_confirmed_loss_means_a_whole_cluster_only_after_it_was_out_of_sight_for_long() {
+    let mut wishes = Wishes::default();
+    wishes.read(&cluster(), loss(1), ["job-1".parse().unwrap()].into_iter());
+    told(&mut wishes, 1);
+    assert_eq!(wishes.of(&record("job-1")).loss, Loss::Proven);
+    wishes.out_of_sight(&cluster(), secs(10));
+    told(&mut wishes, 69);
+    assert_eq!(wishes.of(&record("job-1")).loss, Loss::Proven);
+    wishes.in_sight(&cluster());
+    wishes.out_of_sight(&cluster(), secs(69));
+    told(&mut wishes, 128);
+    assert_eq!(wishes.of(&record("job-1")).loss, Loss::Proven);
+    told(&mut wishes, 129);
+    assert!(matches!(wishes.of(&record("job-1")).loss, Loss::Gone(_)));
+    assert_eq!(wishes.of(&record("job-2")).loss, Loss::Proven, "it came later");
+}
+
+#[test]
+fn a_loss_that_was_carried_out_is_not_carried_out_again() {
+    let mut wishes = Wishes::default();
+    wishes.read(&cluster(), loss(1), std::iter::empty());
+    assert_eq!(wishes.carried_out(&cluster()).unwrap().at, wall(1));
+    wishes.read(&cluster(), loss(1), ["job-1".parse().unwrap()].into_iter());
+    assert_eq!(wishes.confirmed().count(), 0);
+    assert_eq!(wishes.left_over().count(), 1, "it is to be taken away again");
+    wishes.read(&cluster(), loss(2), ["job-1".parse().unwrap()].into_iter());
+    assert_eq!(wishes.confirmed().count(), 1, "a new one counts");
+}
