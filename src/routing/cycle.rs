@@ -106,8 +106,8 @@ impl Router {
     }
 
     fn judge(&mut self, lane: &Lane<'_>, ready: Ready<'_>, place: &Place, now: Now) -> Verdict {
-        // Within a period nothing gets easier: what made one of a shape wait makes the next one wait, unless a cluster that is
-        // kept free is kept for the one, or for one behind it.
+        // Within a period nothing gets easier: what made one of a shape wait makes the next one wait, unless a cluster
+        // that is kept free is kept for the one, or for one behind it.
         let period = (self.cycles, self.holds.ended);
         let known = self
             .memo

@@ -7,7 +7,8 @@ use crate::submission::Reason;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Clusters `names` of one node of 8 cores, each full with jobs that end one after another, and endless small ones behind.
+/// Clusters `names` of one node of 8 cores, each full with jobs that end one after another, and endless small ones
+/// behind.
 fn full(names: &[&str], queues: &[&str]) -> World {
     let patient = queues
         .iter()
