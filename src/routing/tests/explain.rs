@@ -11,8 +11,8 @@ use super::harness::*;
 use crate::model::{Attempt, ClusterName};
 use crate::routing::outlook::Outlook;
 use crate::routing::{
-    Answer, CapacitySource, Cause, ClusterSettings, DomainOutlook, Explanation, Health, LiveJob, Order,
-    Pacing, Policy, QueueSettings, Why,
+    Amounts, Answer, CapacitySource, Cause, ClusterSettings, DomainOutlook, Explanation, Health, LiveJob,
+    Order, Pacing, Policy, Pool, QueueSettings, Why,
 };
 use crate::submission::{BacklogEntry, Placement, Reason};
 
@@ -49,6 +49,8 @@ enum Plight {
 struct Site {
     settings: ClusterSettings,
     nodes: Vec<u64>,
+    /// Cores that a quota leaves, and those it gives in all.
+    quota: (u64, u64),
     plight: Plight,
 }
 
@@ -110,28 +112,44 @@ fn any_site(name: &'static str) -> impl Strategy<Value = Site> {
         prop::option::weighted(0.2, subsequence(QUEUES.to_vec(), 0..3)),
         subsequence(vec!["3.5", "4.0"], 0..2),
         prop::option::weighted(0.2, 0u64..4),
+    );
+    let sources = (
         prop::bool::weighted(0.8),
+        prop::bool::weighted(0.3),
+        prop::option::weighted(0.3, 1u64..40),
     );
     (
         1u32..9,
         prop::collection::vec(1u64..24, 0..4),
+        (0u64..30, 0u64..20),
         any_plight(),
         pace,
         rules,
+        sources,
     )
         .prop_map(
             move |(
                 weight,
                 nodes,
+                (left, used),
                 plight,
                 (rate, burst, max_pending),
-                (queues, versions, max_live, measured),
+                (queues, versions, max_live),
+                (measured, quota, fixed),
             )| {
                 let mut settings = cluster(name, weight);
                 settings.queues = queues.map(|names| names.into_iter().map(queue_name).collect());
                 settings.spark_versions = versions.into_iter().map(str::to_owned).collect();
                 settings.limits.max_live = max_live;
-                settings.sources = measured.then_some(CapacitySource::Nodes).into_iter().collect();
+                settings.sources = [
+                    measured.then_some(CapacitySource::Nodes),
+                    quota.then_some(CapacitySource::Quota),
+                    fixed.map(|_| CapacitySource::Static),
+                ]
+                .into_iter()
+                .flatten()
+                .collect();
+                settings.fixed = fixed.map(in_cores).unwrap_or_default();
                 settings.pacing = Pacing {
                     submissions_per_minute: rate,
                     burst,
@@ -140,10 +158,15 @@ fn any_site(name: &'static str) -> impl Strategy<Value = Site> {
                 Site {
                     settings,
                     nodes,
+                    quota: (left, left + used),
                     plight,
                 }
             },
         )
+}
+
+fn in_cores(cores: u64) -> Amounts {
+    Amounts::from([("cpu".to_owned(), cores * 1000)])
 }
 
 fn any_job() -> impl Strategy<Value = Job> {
@@ -189,6 +212,16 @@ fn world_of(queues: Vec<QueueSettings>, sites: &[Site]) -> World {
                 .set_cordon(&site.settings.name, Some("cordoned: upgrade".into())),
         }
         world.nodes(name, &nodes);
+        let (left, total) = site.quota;
+        let quota = Pool {
+            name: "room".into(),
+            total: in_cores(total),
+            free: in_cores(left),
+        };
+        let (source, at) = (CapacitySource::Quota, world.mono);
+        world
+            .router
+            .set_pools(&site.settings.name, source, &[quota], &[], at);
         world.mono = Duration::from_secs(1000);
     }
     world
