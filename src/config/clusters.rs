@@ -37,14 +37,7 @@ pub(super) fn clusters(
 
 fn cluster(mut raw: RawCluster, path: &str, queues: &[QueueName], checks: &mut Checks) -> Option<Cluster> {
     let at = |key: &str| format!("{path}.{key}");
-    let unreachable = raw.on_unreachable.as_deref();
-    let moves = second_word(unreachable, ["wait", "move"], &at("onUnreachable"), checks);
-    let two_phase = second_word(
-        raw.commit.as_deref(),
-        ["one-phase", "two-phase"],
-        &at("commit"),
-        checks,
-    );
+    let (moves, two_phase) = modes(&raw, path, checks);
     let target = target(&mut raw, path, checks);
     let namespace = namespace(
         raw.kind.unwrap_or_default(),
@@ -93,6 +86,16 @@ fn cluster(mut raw: RawCluster, path: &str, queues: &[QueueName], checks: &mut C
         target: target?,
         yunikorn: capacity.yunikorn,
     })
+}
+
+/// Whether jobs move away from a cluster that can't be reached, and whether they are committed in two phases.
+fn modes(raw: &RawCluster, path: &str, checks: &mut Checks) -> (bool, bool) {
+    let at = |key: &str| format!("{path}.{key}");
+    let unreachable = raw.on_unreachable.as_deref();
+    let moves = second_word(unreachable, ["wait", "move"], &at("onUnreachable"), checks);
+    let commit = raw.commit.as_deref();
+    let two_phase = second_word(commit, ["one-phase", "two-phase"], &at("commit"), checks);
+    (moves, two_phase)
 }
 
 fn namespace(kind: RawKind, name: Option<String>, path: &str, checks: &mut Checks) -> Option<String> {

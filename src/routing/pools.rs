@@ -203,8 +203,11 @@ impl Pools {
     /// It occupies it no longer; whether anything was kept for it.
     pub(super) fn release(&mut self, id: &SubmissionId) -> bool {
         self.lives.remove(id);
-        let told = self.told.values_mut();
-        told.fold(false, |any, told| told.give_back(id) || any)
+        let mut any = false;
+        for told in self.told.values_mut() {
+            any |= told.give_back(id);
+        }
+        any
     }
 
     /// What a source says now, and what pods of ours it has counted. Whether some room has grown, and whether the whole

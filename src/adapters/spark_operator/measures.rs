@@ -12,9 +12,9 @@ use crate::routing::CapacitySource;
 
 /// What a watch of capacity says.
 pub(super) enum Measured {
-    Node(Event<Node>),
-    Pod(Event<Pod>),
-    Quota(Event<ResourceQuota>),
+    Node(Box<Event<Node>>),
+    Pod(Box<Event<Pod>>),
+    Quota(Box<Event<ResourceQuota>>),
 }
 
 /// Nodes, quotas and pods.
@@ -48,19 +48,19 @@ impl Measures {
     pub(super) fn take(&mut self, seen: Measured) {
         self.dirty = true;
         match seen {
-            Measured::Node(event) => match event {
+            Measured::Node(event) => match *event {
                 Event::Apply(node) | Event::InitApply(node) => self.capacity.node(&node),
                 Event::Delete(node) => self.capacity.node_gone(&node),
                 Event::Init => {}
                 Event::InitDone => self.list_done(),
             },
-            Measured::Pod(event) => match event {
+            Measured::Pod(event) => match *event {
                 Event::Apply(pod) | Event::InitApply(pod) => self.capacity.pod(&pod),
                 Event::Delete(pod) => self.capacity.pod_gone(&pod),
                 Event::Init => {}
                 Event::InitDone => self.list_done(),
             },
-            Measured::Quota(event) => match event {
+            Measured::Quota(event) => match *event {
                 Event::Apply(quota) | Event::InitApply(quota) => self.quotas.quota(&quota),
                 Event::Delete(quota) => self.quotas.quota_gone(&quota),
                 Event::Init => {}

@@ -92,8 +92,8 @@ fn pause(failures: u32) -> Duration {
 
 /// What one of the watches says.
 enum Seen {
-    Object(Event<DynamicObject>),
-    Driver(Event<Pod>),
+    Object(Box<Event<DynamicObject>>),
+    Driver(Box<Event<Pod>>),
     Capacity(Measured),
 }
 
@@ -111,13 +111,19 @@ fn streams(cluster: &SparkOperatorCluster, client: &kube::Client) -> SelectAll<S
     let objects = watcher(objects, config.clone().labels(&ours));
     all.push(
         objects
-            .map(|r| r.map(Seen::Object).map_err(|e| ("sparkapplications", e)))
+            .map(|r| {
+                r.map(|e| Seen::Object(Box::new(e)))
+                    .map_err(|e| ("sparkapplications", e))
+            })
             .boxed(),
     );
     let drivers = watcher(pods, drivers);
     all.push(
         drivers
-            .map(|r| r.map(Seen::Driver).map_err(|e| ("driver pods", e)))
+            .map(|r| {
+                r.map(|e| Seen::Driver(Box::new(e)))
+                    .map_err(|e| ("driver pods", e))
+            })
             .boxed(),
     );
     let sources = &cluster.sources;
@@ -149,10 +155,10 @@ fn streams(cluster: &SparkOperatorCluster, client: &kube::Client) -> SelectAll<S
 
 fn measured<K: Send + 'static>(
     stream: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static,
-    measured: fn(Event<K>) -> Measured,
+    measured: fn(Box<Event<K>>) -> Measured,
     what: &'static str,
 ) -> Seeing {
-    let seen = move |event| Seen::Capacity(measured(event));
+    let seen = move |event| Seen::Capacity(measured(Box::new(event)));
     stream.map(move |r| r.map(seen).map_err(|e| (what, e))).boxed()
 }
 
@@ -201,24 +207,28 @@ async fn session(
     }
 }
 
-/// Asks YuniKorn; `counted`: the pods that are on nodes already.
-async fn headroom(
-    cluster: &SparkOperatorCluster,
+/// YuniKorn's answer.
+struct Headroom {
+    pools: Result<Vec<Pool>, String>,
+    /// What pods of ours request that were on nodes before the question, by object name.
     counted: Vec<(String, Resources)>,
-) -> Option<(Result<Vec<Pool>, String>, Vec<(String, Resources)>)> {
+}
+
+/// Asks YuniKorn, where it is a source; `counted`: the pods that are on nodes already.
+async fn headroom(cluster: &SparkOperatorCluster, counted: Vec<(String, Resources)>) -> Option<Headroom> {
     let queue = cluster.sources.yunikorn.as_ref()?;
-    Some((yunikorn::headroom(cluster, queue).await, counted))
+    let pools = yunikorn::headroom(cluster, queue).await;
+    Some(Headroom { pools, counted })
 }
 
 /// What YuniKorn's answer tells. A fault is logged once, until it is another.
-fn told(
-    answer: Option<(Result<Vec<Pool>, String>, Vec<(String, Resources)>)>,
-    fault: &mut Option<String>,
-) -> Vec<ClusterEvent> {
+fn told(answer: Option<Headroom>, fault: &mut Option<String>) -> Vec<ClusterEvent> {
     let source = CapacitySource::Yunikorn;
-    match answer {
-        None => Vec::new(),
-        Some((Ok(pools), counted)) => {
+    let Some(Headroom { pools, counted }) = answer else {
+        return Vec::new();
+    };
+    match pools {
+        Ok(pools) => {
             *fault = None;
             vec![ClusterEvent::Pools(Box::new(PoolsView {
                 source,
@@ -226,7 +236,7 @@ fn told(
                 counted,
             }))]
         }
-        Some((Err(why), _)) => {
+        Err(why) => {
             if fault.as_ref() != Some(&why) {
                 tracing::warn!(why, "YuniKorn's headroom can't be read");
                 *fault = Some(why.clone());
@@ -281,8 +291,8 @@ impl View {
     /// would say that it doesn't exist.
     fn take(&mut self, seen: Seen) -> Result<Vec<ClusterEvent>, String> {
         match seen {
-            Seen::Object(event) => self.take_object(event),
-            Seen::Driver(event) => self.take_driver(event),
+            Seen::Object(event) => self.take_object(*event),
+            Seen::Driver(event) => self.take_driver(*event),
             Seen::Capacity(event) => {
                 self.measures.take(event);
                 Ok(Vec::new())

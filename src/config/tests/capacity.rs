@@ -16,6 +16,46 @@ fn faults_of_capacity(kind: &str, capacity: &str) -> Vec<String> {
     }
 }
 
+/// Capacities that are refused, and with what words.
+const WRONG: [(&str, &str); 9] = [
+    (
+        "{sources: [yunikorn]}",
+        ".yunikorn: found nothing, expected {queue, url} or {queue, service}",
+    ),
+    (
+        "{sources: [static]}",
+        ".static: found nothing, expected some of cores, memory, pods, extended",
+    ),
+    (
+        "{sources: [static], static: {}}",
+        ".static: found no amount, expected some of cores, memory, pods, extended",
+    ),
+    (
+        "{sources: [yunikorn], yunikorn: {queue: root.a}}",
+        ".yunikorn: found neither url nor service, expected one of them",
+    ),
+    (
+        "{sources: [yunikorn], yunikorn: {queue: root.a, url: \"http://y\", service: {}}}",
+        ".yunikorn: found url and service, expected one of them",
+    ),
+    (
+        "{sources: [yunikorn], yunikorn: {queue: spark, service: {}}}",
+        ".yunikorn.queue: found \"spark\", expected a queue's full path, such as root.spark",
+    ),
+    (
+        "{sources: [yunikorn], yunikorn: {queue: root, service: {name: a/b}}}",
+        ".yunikorn.service.name: found \"a/b\", expected a DNS label: at most 63 of a-z, 0-9 and -",
+    ),
+    (
+        "{sources: [nods]}",
+        ".sources[0]: found \"nods\", expected one of nodes, quota, yunikorn, static, did you mean nodes?",
+    ),
+    (
+        "{sources: [quota], provisionable: {cores: 1, memory: 1Gi, largestNode: {cores: 1, memory: 1Gi}}}",
+        ".provisionable: found a setting without sources: [nodes], expected no such key, or sources: [nodes]",
+    ),
+];
+
 #[test]
 fn each_capacity_source_has_what_it_needs_and_nothing_else() {
     let real = |capacity: &str| faults_of_capacity("namespace: n, connect: {kubeContext: a}", capacity);
@@ -27,45 +67,7 @@ fn each_capacity_source_has_what_it_needs_and_nothing_else() {
     ] {
         assert_eq!(real(right), Vec::<String>::new(), "{right}");
     }
-    let wrong = [
-        (
-            "{sources: [yunikorn]}",
-            ".yunikorn: found nothing, expected {queue, url} or {queue, service}",
-        ),
-        (
-            "{sources: [static]}",
-            ".static: found nothing, expected some of cores, memory, pods, extended",
-        ),
-        (
-            "{sources: [static], static: {}}",
-            ".static: found no amount, expected some of cores, memory, pods, extended",
-        ),
-        (
-            "{sources: [yunikorn], yunikorn: {queue: root.a}}",
-            ".yunikorn: found neither url nor service, expected one of them",
-        ),
-        (
-            "{sources: [yunikorn], yunikorn: {queue: root.a, url: \"http://y\", service: {}}}",
-            ".yunikorn: found url and service, expected one of them",
-        ),
-        (
-            "{sources: [yunikorn], yunikorn: {queue: spark, service: {}}}",
-            ".yunikorn.queue: found \"spark\", expected a queue's full path, such as root.spark",
-        ),
-        (
-            "{sources: [yunikorn], yunikorn: {queue: root, service: {name: a/b}}}",
-            ".yunikorn.service.name: found \"a/b\", expected a DNS label: at most 63 of a-z, 0-9 and -",
-        ),
-        (
-            "{sources: [nods]}",
-            ".sources[0]: found \"nods\", expected one of nodes, quota, yunikorn, static, did you mean nodes?",
-        ),
-        (
-            "{sources: [quota], provisionable: {cores: 1, memory: 1Gi, largestNode: {cores: 1, memory: 1Gi}}}",
-            ".provisionable: found a setting without sources: [nodes], expected no such key, or sources: [nodes]",
-        ),
-    ];
-    for (capacity, told) in wrong {
+    for (capacity, told) in WRONG {
         assert_eq!(real(capacity), [told], "{capacity}");
     }
     let simulated = faults_of_capacity("type: simulated", "{sources: [quota]}");

@@ -113,11 +113,6 @@ fn any_site(name: &'static str) -> impl Strategy<Value = Site> {
         subsequence(vec!["3.5", "4.0"], 0..2),
         prop::option::weighted(0.2, 0u64..4),
     );
-    let sources = (
-        prop::bool::weighted(0.8),
-        prop::bool::weighted(0.3),
-        prop::option::weighted(0.3, 1u64..40),
-    );
     (
         1u32..9,
         prop::collection::vec(1u64..24, 0..4),
@@ -125,7 +120,7 @@ fn any_site(name: &'static str) -> impl Strategy<Value = Site> {
         any_plight(),
         pace,
         rules,
-        sources,
+        any_sources(),
     )
         .prop_map(
             move |(
@@ -135,21 +130,14 @@ fn any_site(name: &'static str) -> impl Strategy<Value = Site> {
                 plight,
                 (rate, burst, max_pending),
                 (queues, versions, max_live),
-                (measured, quota, fixed),
+                (sources, fixed),
             )| {
                 let mut settings = cluster(name, weight);
                 settings.queues = queues.map(|names| names.into_iter().map(queue_name).collect());
                 settings.spark_versions = versions.into_iter().map(str::to_owned).collect();
                 settings.limits.max_live = max_live;
-                settings.sources = [
-                    measured.then_some(CapacitySource::Nodes),
-                    quota.then_some(CapacitySource::Quota),
-                    fixed.map(|_| CapacitySource::Static),
-                ]
-                .into_iter()
-                .flatten()
-                .collect();
-                settings.fixed = fixed.map(in_cores).unwrap_or_default();
+                settings.sources = sources;
+                settings.fixed = fixed;
                 settings.pacing = Pacing {
                     submissions_per_minute: rate,
                     burst,
@@ -163,6 +151,24 @@ fn any_site(name: &'static str) -> impl Strategy<Value = Site> {
                 }
             },
         )
+}
+
+/// Sources and the figures of the source `static`.
+fn any_sources() -> impl Strategy<Value = (Vec<CapacitySource>, Amounts)> {
+    let named = (
+        prop::bool::weighted(0.8),
+        prop::bool::weighted(0.3),
+        prop::option::weighted(0.3, 1u64..40),
+    );
+    named.prop_map(|(nodes, quota, fixed)| {
+        let sources = [
+            nodes.then_some(CapacitySource::Nodes),
+            quota.then_some(CapacitySource::Quota),
+            fixed.map(|_| CapacitySource::Static),
+        ];
+        let sources = sources.into_iter().flatten().collect();
+        (sources, fixed.map(in_cores).unwrap_or_default())
+    })
 }
 
 fn in_cores(cores: u64) -> Amounts {
