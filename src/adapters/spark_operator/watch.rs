@@ -5,22 +5,24 @@
 //! from a half-working set of watches. The server ends each watch after some seconds, and it is resumed: a connection
 //! that died silently shows when that doesn't happen.
 
+mod streams;
+mod view;
+
 use std::time::Duration;
 
-use futures::stream::{BoxStream, FuturesUnordered, SelectAll, Stream, StreamExt};
-use k8s_openapi::api::core::v1::Pod;
-use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind};
-use kube::runtime::watcher::{self, Event, watcher};
+use futures::stream::{FuturesUnordered, StreamExt};
+use kube::runtime::watcher;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
+use self::streams::streams;
+use self::view::View;
 use super::SparkOperatorCluster;
-use super::measures::{Measured, Measures};
+use super::measures::Measures;
 use super::{request, yunikorn};
 use crate::model::Resources;
 use crate::ports::cluster::{ClusterEvent, PoolsView};
 use crate::routing::{CapacitySource, Pool};
-use crate::watch::{Driver, ObjectState, marks, read_driver, read_object};
 
 /// YuniKorn is asked this often.
 const YUNIKORN_EVERY: Duration = Duration::from_secs(2);
@@ -88,78 +90,6 @@ pub(super) async fn run(cluster: &SparkOperatorCluster, events: &mpsc::Sender<Cl
 fn pause(failures: u32) -> Duration {
     let whole = FIRST_PAUSE.saturating_mul(1 << failures.min(10)).min(LAST_PAUSE);
     whole.mul_f64(rand::random_range(0.5..=1.0))
-}
-
-/// What one of the watches says.
-enum Seen {
-    Object(Box<Event<DynamicObject>>),
-    Driver(Box<Event<Pod>>),
-    Capacity(Measured),
-}
-
-type Seeing = BoxStream<'static, Result<Seen, (&'static str, watcher::Error)>>;
-
-fn streams(cluster: &SparkOperatorCluster, client: &kube::Client) -> SelectAll<Seeing> {
-    let config = watcher::Config::default().timeout(cluster.watch_seconds);
-    let ours = format!("{}={}", marks::INSTALLATION, cluster.installation);
-    let gvk = GroupVersionKind::gvk("sparkoperator.k8s.io", "v1beta2", "SparkApplication");
-    let resource = ApiResource::from_gvk_with_plural(&gvk, "sparkapplications");
-    let objects = Api::namespaced_with(client.clone(), &cluster.namespace, &resource);
-    let pods = Api::namespaced(client.clone(), &cluster.namespace);
-    let drivers = config.clone().labels(&format!("spark-role=driver,{ours}"));
-    let mut all: SelectAll<Seeing> = SelectAll::new();
-    let objects = watcher(objects, config.clone().labels(&ours));
-    all.push(
-        objects
-            .map(|r| {
-                r.map(|e| Seen::Object(Box::new(e)))
-                    .map_err(|e| ("sparkapplications", e))
-            })
-            .boxed(),
-    );
-    let drivers = watcher(pods, drivers);
-    all.push(
-        drivers
-            .map(|r| {
-                r.map(|e| Seen::Driver(Box::new(e)))
-                    .map_err(|e| ("driver pods", e))
-            })
-            .boxed(),
-    );
-    let sources = &cluster.sources;
-    if sources.nodes {
-        let nodes = watcher(Api::all(client.clone()), config.clone());
-        all.push(measured(nodes, Measured::Node, "nodes"));
-    }
-    if sources.quota {
-        let quotas = watcher(
-            Api::namespaced(client.clone(), &cluster.namespace),
-            config.clone(),
-        );
-        all.push(measured(quotas, Measured::Quota, "resourcequotas"));
-    }
-    // An ended pod requests nothing, and leaves this selection as if deleted.
-    let config = config.fields("status.phase!=Succeeded,status.phase!=Failed");
-    if sources.nodes {
-        let pods = watcher(Api::all(client.clone()), config);
-        all.push(measured(pods, Measured::Pod, "pods"));
-    } else if sources.sees_our_pods() {
-        let pods = watcher(
-            Api::namespaced(client.clone(), &cluster.namespace),
-            config.labels(&ours),
-        );
-        all.push(measured(pods, Measured::Pod, "pods"));
-    }
-    all
-}
-
-fn measured<K: Send + 'static>(
-    stream: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static,
-    measured: fn(Box<Event<K>>) -> Measured,
-    what: &'static str,
-) -> Seeing {
-    let seen = move |event| Seen::Capacity(measured(Box::new(event)));
-    stream.map(move |r| r.map(seen).map_err(|e| (what, e))).boxed()
 }
 
 /// One run of all watches until the first failure; `listed` tells whether the lists were told.
@@ -263,109 +193,4 @@ fn ended(what: &str, error: &watcher::Error) -> End {
         410 => End::Expired,
         code => End::Failed(format!("{what}: {code} {}: {}", status.reason, status.message)),
     }
-}
-
-/// What the watches have shown in this session, and what of it is still to be told.
-struct View {
-    objects: Vec<ObjectState>,
-    drivers: Vec<Driver>,
-    /// Lists of objects and drivers that aren't complete.
-    listing: u8,
-    /// Single events that came before both lists were complete.
-    early: Vec<ClusterEvent>,
-    measures: Measures,
-}
-
-impl View {
-    fn new(measures: Measures) -> Self {
-        Self {
-            objects: Vec::new(),
-            drivers: Vec::new(),
-            listing: 2,
-            early: Vec::new(),
-            measures,
-        }
-    }
-
-    /// Takes in what a watch says; what is to be told for it. Something unreadable ends the session: to leave it out
-    /// would say that it doesn't exist.
-    fn take(&mut self, seen: Seen) -> Result<Vec<ClusterEvent>, String> {
-        match seen {
-            Seen::Object(event) => self.take_object(*event),
-            Seen::Driver(event) => self.take_driver(*event),
-            Seen::Capacity(event) => {
-                self.measures.take(event);
-                Ok(Vec::new())
-            }
-        }
-    }
-
-    /// Whether every list is complete.
-    fn is_complete(&self) -> bool {
-        self.listing == 0 && self.measures.is_complete()
-    }
-
-    fn take_object(&mut self, event: Event<DynamicObject>) -> Result<Vec<ClusterEvent>, String> {
-        Ok(match event {
-            Event::Init => Vec::new(),
-            Event::InitApply(object) => {
-                self.objects.push(object_state(object)?);
-                Vec::new()
-            }
-            Event::InitDone => self.list_done(),
-            Event::Apply(object) => self.or_later(ClusterEvent::Object(Box::new(object_state(object)?))),
-            Event::Delete(object) => self.or_later(ClusterEvent::ObjectGone(Box::new(object_state(object)?))),
-        })
-    }
-
-    fn take_driver(&mut self, event: Event<Pod>) -> Result<Vec<ClusterEvent>, String> {
-        Ok(match event {
-            Event::Init => Vec::new(),
-            Event::InitApply(pod) => {
-                self.drivers.push(driver(&pod)?);
-                Vec::new()
-            }
-            Event::InitDone => self.list_done(),
-            Event::Apply(pod) => self.or_later(ClusterEvent::Driver(Box::new(driver(&pod)?))),
-            Event::Delete(pod) => self.or_later(ClusterEvent::DriverGone(Box::new(driver(&pod)?))),
-        })
-    }
-
-    fn list_done(&mut self) -> Vec<ClusterEvent> {
-        self.listing = self.listing.saturating_sub(1);
-        if self.listing > 0 {
-            return Vec::new();
-        }
-        let objects = std::mem::take(&mut self.objects);
-        let drivers = std::mem::take(&mut self.drivers);
-        let mut out = vec![ClusterEvent::Listed { objects, drivers }];
-        out.append(&mut self.early);
-        out
-    }
-
-    fn or_later(&mut self, event: ClusterEvent) -> Vec<ClusterEvent> {
-        if self.listing == 0 {
-            return vec![event];
-        }
-        self.early.push(event);
-        Vec::new()
-    }
-
-    fn capacity_if_changed(&mut self) -> Vec<ClusterEvent> {
-        if self.is_complete() {
-            self.measures.changed()
-        } else {
-            Vec::new()
-        }
-    }
-}
-
-fn object_state(object: DynamicObject) -> Result<ObjectState, String> {
-    let name = object.metadata.name.clone().unwrap_or_default();
-    let value = serde_json::to_value(object).map_err(|error| format!("{name}: {error}"))?;
-    read_object(&value).map_err(|error| format!("{name}: {error}"))
-}
-
-fn driver(pod: &Pod) -> Result<Driver, String> {
-    read_driver(pod).ok_or_else(|| "a driver pod without name or UID".to_owned())
 }
