@@ -45,6 +45,19 @@ impl Key {
         let mut parts = vec![Part::Number(u64::from(shape.demand.executors))];
         vector(&shape.demand.driver, &mut parts);
         vector(&shape.demand.executor, &mut parts);
+        for constraints in [
+            &shape.demand.driver_constraints,
+            &shape.demand.executor_constraints,
+        ] {
+            let selector = constraints.node_selector.iter();
+            texts(
+                selector.flat_map(|(name, value)| [name.as_str(), value.as_str()]),
+                &mut parts,
+            );
+            let tolerations = constraints.tolerations.iter().map(|one| format!("{one:?}"));
+            let tolerations: Vec<String> = tolerations.collect();
+            texts(tolerations.iter().map(String::as_str), &mut parts);
+        }
         texts(shape.selector.iter().map(ClusterName::as_str), &mut parts);
         texts(shape.spark_version.iter().map(String::as_str), &mut parts);
         texts(

@@ -31,6 +31,7 @@ fn entry(name: &str, accepted: i64) -> BacklogEntry {
             driver: Resources::new(Millicores(1000), Bytes::mib(1408), 1),
             executor: Resources::new(Millicores(4000), Bytes::mib(9216), 1),
             executors: 3,
+            ..Demand::default()
         },
         attempt: Attempt(1),
         tries: 0,
@@ -181,7 +182,14 @@ fn equal_shapes_are_kept_once_and_forgotten_with_their_last_user() {
         .collect();
     assert!(Arc::ptr_eq(&shapes[0], &shapes[9]) && !Arc::ptr_eq(&shapes[0], &shapes[10]));
     drop(shapes);
-    backlog.remove(&odd.id);
+    let mut choosy = entry("choosy", 12);
+    let selector = &mut choosy.demand.executor_constraints.node_selector;
+    selector.insert("pool".into(), "spark".into());
+    backlog.insert(&choosy);
+    assert_eq!(backlog.shapes.len(), 3);
+    for id in [odd.id, choosy.id] {
+        backlog.remove(&id);
+    }
     assert_eq!(backlog.shapes.len(), 1);
 }
 

@@ -1,11 +1,13 @@
 //! Where a cluster's capacity is read from, and what its autoscaler may still add.
 
+use std::sync::Arc;
+
 use super::checked::{Yunikorn, YunikornAt};
 use super::faults::{Checks, did_you_mean};
 use super::raw_cluster::{
     RawCapacity, RawKind, RawNode, RawProvisionable, RawService, RawStatic, RawYunikorn,
 };
-use crate::model::Resources;
+use crate::model::{NodeTraits, Resources};
 use crate::routing::{Amounts, CapacitySource, Provisionable};
 
 /// The kubelet's own default (`maxPods`, kubernetes.io, "KubeletConfiguration").
@@ -194,6 +196,7 @@ fn provisionable(raw: RawProvisionable, path: &str, checks: &mut Checks) -> Opti
         raw.largest_node,
         "{cores, memory} of the largest node",
     );
+    let traits = node.as_ref().and_then(traits);
     let node = node.and_then(|node| largest_node(node, &at("largestNode"), checks));
     let cores = checks.required(&at("cores"), raw.cores, "cores altogether");
     let memory = checks.required(&at("memory"), raw.memory, "memory altogether");
@@ -213,6 +216,19 @@ fn provisionable(raw: RawProvisionable, path: &str, checks: &mut Checks) -> Opti
     Some(Provisionable {
         total,
         largest_node: node,
+        traits,
+    })
+}
+
+/// Labels and taints of the nodes that are added, if something is said of them.
+fn traits(raw: &RawNode) -> Option<Arc<NodeTraits>> {
+    let (labels, taints) = (raw.labels.clone(), raw.taints.clone());
+    let said = labels.is_some() || taints.is_some();
+    said.then(|| {
+        Arc::new(NodeTraits {
+            labels: labels.unwrap_or_default(),
+            taints: taints.unwrap_or_default(),
+        })
     })
 }
 

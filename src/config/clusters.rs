@@ -8,9 +8,10 @@ use super::faults::{Checks, did_you_mean};
 use super::layers::{Level, layers};
 use super::raw_cluster::{RawCluster, RawKind, RawPacing};
 use super::targets::target;
-use crate::acceptance::ClusterRules;
+use crate::acceptance::{ClusterRules, Layers};
 use crate::model::{ClusterName, QueueName};
-use crate::routing::{ClusterLimits, ClusterSettings, Pacing};
+use crate::routing::{ClusterLimits, ClusterSettings, ConstraintLayers, Pacing};
+use crate::spec;
 
 const TIME_TO_LIVE_DEFAULT: Duration = Duration::from_secs(24 * 3600);
 const BURST_DEFAULT: u32 = 5;
@@ -45,12 +46,8 @@ fn cluster(mut raw: RawCluster, path: &str, queues: &[QueueName], checks: &mut C
         &at("namespace"),
         checks,
     );
-    let capacity = capacity(
-        raw.capacity.unwrap_or_default(),
-        raw.kind.unwrap_or_default(),
-        &at("capacity"),
-        checks,
-    );
+    let (kind, place) = (raw.kind.unwrap_or_default(), at("capacity"));
+    let capacity = capacity(raw.capacity.unwrap_or_default(), kind, &place, checks);
     let served = |names: Vec<String>| served(&names, &at("queues"), queues, checks);
     let queues = raw.queues.map(served);
     let stay = raw.time_to_live.as_deref();
@@ -60,32 +57,40 @@ fn cluster(mut raw: RawCluster, path: &str, queues: &[QueueName], checks: &mut C
     let (name, namespace) = (name?, namespace?);
     let spark_versions = raw.spark_versions.unwrap_or_default();
     Some(Cluster {
-        rules: ClusterRules {
-            name: name.clone(),
-            namespace: namespace.clone(),
-            spark_versions: spark_versions.clone(),
-            two_phase,
-            time_to_live: Some(time_to_live.as_secs()),
-            layers,
-        },
         settings: ClusterSettings {
-            name,
+            name: name.clone(),
             weight: raw.weight.unwrap_or(1),
-            namespace,
+            namespace: namespace.clone(),
             queues,
-            spark_versions,
+            spark_versions: spark_versions.clone(),
             moves,
             sources: capacity.sources,
             provisionable: capacity.provisionable,
             fixed: capacity.fixed,
+            constraints: constraints(&layers),
             pacing: pacing(&raw.pacing.unwrap_or_default()),
             limits: ClusterLimits {
                 max_live: raw.limits.unwrap_or_default().max_live,
             },
         },
+        rules: ClusterRules {
+            name,
+            namespace,
+            spark_versions,
+            two_phase,
+            time_to_live: Some(time_to_live.as_secs()),
+            layers,
+        },
         target: target?,
         yunikorn: capacity.yunikorn,
     })
+}
+
+fn constraints(layers: &Layers) -> ConstraintLayers {
+    ConstraintLayers {
+        defaults: spec::node_constraints(&layers.defaults),
+        overrides: spec::node_constraints(&layers.overrides),
+    }
 }
 
 /// Whether jobs move away from a cluster that can't be reached, and whether they are committed in two phases.

@@ -6,6 +6,7 @@ use schemars::JsonSchema;
 use serde::Deserialize;
 
 use super::raw::{PartialSpec, RawQuantity};
+use crate::model::Taint;
 
 /// A cluster.
 #[derive(Debug, Default, Deserialize, JsonSchema)]
@@ -190,6 +191,10 @@ pub(super) struct RawNode {
     pub(super) pods: Option<u64>,
     /// Its extended resources, by their Kubernetes name.
     pub(super) extended: Option<BTreeMap<String, u64>>,
+    /// Its labels. Without labels and taints both are unknown, and no job is kept away by them.
+    pub(super) labels: Option<BTreeMap<String, String>>,
+    /// Its taints.
+    pub(super) taints: Option<Vec<Taint>>,
 }
 
 /// How fast a cluster is given objects.

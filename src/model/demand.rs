@@ -2,7 +2,7 @@
 
 use serde::{Deserialize, Serialize};
 
-use super::Resources;
+use super::{Constraints, Resources};
 
 /// The driver's requests, one executor's requests, and how many executors Spark starts with.
 #[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize, schemars::JsonSchema)]
@@ -14,6 +14,12 @@ pub struct Demand {
     pub executor: Resources,
     /// The initial number of executors; never dynamic allocation's maximum.
     pub executors: u32,
+    /// On which nodes the driver may go.
+    #[serde(default, skip_serializing_if = "Constraints::is_empty")]
+    pub driver_constraints: Constraints,
+    /// On which nodes each executor may go.
+    #[serde(default, skip_serializing_if = "Constraints::is_empty")]
+    pub executor_constraints: Constraints,
 }
 
 impl Demand {

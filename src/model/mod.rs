@@ -1,11 +1,13 @@
 //! The words of the domain as types: identifiers, quantities and time.
 
 mod clock;
+mod constraints;
 mod demand;
 mod identifiers;
 mod quantity;
 
 pub use clock::{Clock, FixedClock, SystemClock, timestamp_text};
+pub use constraints::{Bar, Constraints, NAMES_OF_NODES, NodeTraits, Taint, TaintEffect, Toleration};
 pub use demand::Demand;
 pub use identifiers::{
     Attempt, ClusterName, Domain, Epoch, Incarnation, InstallationId, InvalidName, ObjectUid, QueueName,

@@ -41,8 +41,8 @@ pub use recorded::{
 pub use refusal::{Cause, Refusal, Shortage};
 pub use router::Router;
 pub use settings::{
-    CapacitySource, ClusterLimits, ClusterSettings, Order, Pacing, Policy, Provisionable, QueueLimits,
-    QueueSettings, Settings,
+    CapacitySource, ClusterLimits, ClusterSettings, ConstraintLayers, Order, Pacing, Policy, Provisionable,
+    QueueLimits, QueueSettings, Settings,
 };
 
 #[cfg(test)]

@@ -1,6 +1,8 @@
 //! A node as scheduling sees it.
 
-use crate::model::Resources;
+use std::sync::Arc;
+
+use crate::model::{NodeTraits, Resources};
 
 /// A schedulable, ready node.
 #[derive(Debug, Clone, PartialEq, Default)]
@@ -11,4 +13,6 @@ pub struct Node {
     pub allocatable: Resources,
     /// What the pods on it request, ours included.
     pub requested: Resources,
+    /// Its labels and taints.
+    pub traits: Arc<NodeTraits>,
 }

@@ -53,6 +53,7 @@ mod tests {
         let provisionable = Provisionable {
             total: amount(40, 1024),
             largest_node: amount(16, 64),
+            traits: None,
         };
         let cores = |grown| -> Vec<u64> {
             addable(&provisionable, &grown)

@@ -15,7 +15,7 @@ use super::figures::milliseconds;
 use super::hold::{Hold, Holds};
 use super::pace::Bucket;
 use super::pools::{Pools, PoolsOutlook};
-use super::rooms::Rooms;
+use super::rooms::{Alike, Rooms};
 use super::usage::{Usage, Usages};
 use super::view::View;
 use super::weights::Counts;
@@ -59,11 +59,11 @@ pub struct ClusterOutlook {
     /// The level of its token bucket.
     pace: u64,
     held_for: Option<HoldOutlook>,
-    /// Free rooms: whether the node is there, what is free on it, how many are alike.
-    free: Vec<(bool, Resources, u64)>,
+    /// Free rooms.
+    free: Vec<Alike>,
     owed: Resources,
     /// The same as if nothing ran there.
-    empty: Vec<(bool, Resources, u64)>,
+    empty: Vec<Alike>,
     #[serde(default)]
     pools: Vec<PoolsOutlook>,
 }

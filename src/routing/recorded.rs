@@ -4,6 +4,7 @@
 //! What was given is read before the cycle decides and holds no answer of the code that decides.
 
 use std::collections::HashSet;
+use std::sync::Arc;
 use std::time::Duration;
 
 use jiff::Timestamp;
@@ -13,7 +14,7 @@ use super::figures::milliseconds;
 use super::view::View;
 use super::{Cycle, Node, Now, Order, PoolFigures, QueueSettings, Router};
 use crate::backlog::{Backlog, Ready};
-use crate::model::{ClusterName, Demand, QueueName, Resources, SubmissionId};
+use crate::model::{ClusterName, Demand, NodeTraits, QueueName, Resources, SubmissionId};
 use crate::submission::Reason;
 
 /// One cycle.
@@ -148,6 +149,9 @@ pub struct RecordedNode {
     pub allocatable: Resources,
     /// What the pods on it request.
     pub requested: Resources,
+    /// Its labels and taints.
+    #[serde(flatten)]
+    pub traits: Arc<NodeTraits>,
 }
 
 /// What is kept free for pods not yet seen.
@@ -301,6 +305,7 @@ impl From<&Node> for RecordedNode {
             name: node.name.clone(),
             allocatable: node.allocatable.clone(),
             requested: node.requested.clone(),
+            traits: node.traits.clone(),
         }
     }
 }

@@ -1,11 +1,12 @@
 //! Why a submission doesn't go to a cluster now, with the figures that the decision used, and the sentences made of them.
 
+use std::collections::BTreeMap;
 use std::fmt;
 use std::sync::Arc;
 use std::time::Duration;
 
 use super::CapacitySource;
-use crate::model::{ClusterName, Resources, SubmissionId};
+use crate::model::{ClusterName, Resources, SubmissionId, Taint};
 
 /// Why one cluster doesn't take a submission now.
 #[derive(Debug, Clone, PartialEq)]
@@ -166,7 +167,13 @@ impl fmt::Display for Cause {
             ),
             Self::Held { holder } => write!(f, "kept free for {holder}, which has waited longer"),
             Self::NoRoom(shortage) => write!(f, "no room: {shortage}"),
-            Self::TooSmall(shortage) => write!(f, "too small even when empty: {shortage}"),
+            Self::TooSmall(shortage) => match **shortage {
+                Shortage::NoNode { .. } => write!(f, "no such node: {shortage}"),
+                Shortage::Total { .. }
+                | Shortage::Pool { .. }
+                | Shortage::Pod { .. }
+                | Shortage::Pods { .. } => write!(f, "too small even when empty: {shortage}"),
+            },
         }
     }
 }
@@ -212,6 +219,15 @@ pub enum Shortage {
         /// The most that is free on one node, resource by resource.
         most: Resources,
     },
+    /// No node has the labels that a pod selects without a taint that it doesn't tolerate.
+    NoNode {
+        /// `driver` or `executor`.
+        role: &'static str,
+        /// The labels that it selects.
+        selector: BTreeMap<String, String>,
+        /// A taint of a node that has them.
+        taint: Option<Taint>,
+    },
     /// Each pod fits somewhere, but not all of them at once.
     Pods {
         /// Executors needed beside the driver.
@@ -254,6 +270,11 @@ impl fmt::Display for Shortage {
                     Vector(most)
                 )
             }
+            Self::NoNode {
+                role,
+                selector,
+                taint,
+            } => no_node(role, selector, taint.as_ref(), f),
             Self::Pods { need, room } => {
                 write!(
                     f,
@@ -261,6 +282,25 @@ impl fmt::Display for Shortage {
                 )
             }
         }
+    }
+}
+
+fn no_node(
+    role: &str,
+    selector: &BTreeMap<String, String>,
+    taint: Option<&Taint>,
+    f: &mut fmt::Formatter<'_>,
+) -> fmt::Result {
+    write!(f, "a pod ({role}) needs a node")?;
+    for (n, (label, value)) in selector.iter().enumerate() {
+        write!(f, "{} {label}={value}", if n == 0 { " with" } else { "," })?;
+    }
+    match taint {
+        None => f.write_str(", there is none"),
+        Some(taint) => write!(
+            f,
+            ", and those have taints that it doesn't tolerate, such as {taint}"
+        ),
     }
 }
 

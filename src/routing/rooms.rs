@@ -5,9 +5,12 @@
 
 use std::cmp::Reverse;
 use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::sync::Arc;
+
+use serde::{Deserialize, Serialize};
 
 use super::Shortage;
-use crate::model::{Demand, Resources};
+use crate::model::{Bar, Constraints, Demand, NodeTraits, Resources};
 
 /// Nodes by how they are taken: real ones first, the one with the most free CPU first.
 type Rank = (bool, u64, u64, Reverse<u32>);
@@ -22,10 +25,39 @@ pub(super) struct Rooms {
     owed: Resources,
 }
 
+/// One node's room.
 #[derive(Debug, Clone, PartialEq)]
-struct Room {
-    free: Resources,
+pub(super) struct Room {
+    /// What is free on it.
+    pub(super) free: Resources,
+    /// Whether the node is there, and not one that an autoscaler may add.
+    pub(super) real: bool,
+    /// Its labels and taints; absent: not known, so nothing is held against a pod.
+    pub(super) traits: Option<Arc<NodeTraits>>,
+}
+
+/// Rooms that are alike.
+#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
+pub(super) struct Alike {
     real: bool,
+    free: Resources,
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    traits: Option<Arc<NodeTraits>>,
+    count: u64,
+}
+
+impl Room {
+    fn barred<'a>(&'a self, constraints: &'a Constraints) -> Option<Bar<'a>> {
+        constraints.barred(self.traits.as_ref()?)
+    }
+
+    /// How many pods that request `need` it has room for.
+    fn times(&self, need: &Resources, constraints: &Constraints) -> u64 {
+        match self.barred(constraints) {
+            None => times(need, &self.free),
+            Some(_) => 0,
+        }
+    }
 }
 
 /// Places taken for one submission: how much in which room, and what found none.
@@ -67,14 +99,9 @@ fn times(need: &Resources, room: &Resources) -> u64 {
 }
 
 impl Rooms {
-    /// Rooms of `real` nodes, in that order, and of nodes that an autoscaler may add.
-    pub(super) fn new(
-        real: impl Iterator<Item = Resources>,
-        provisionable: impl Iterator<Item = Resources>,
-    ) -> Self {
-        let real = real.map(|free| Room { free, real: true });
-        let virtual_ones = provisionable.map(|free| Room { free, real: false });
-        let rooms: Vec<Room> = real.chain(virtual_ones).collect();
+    /// Rooms of nodes, in that order.
+    pub(super) fn new(rooms: impl Iterator<Item = Room>) -> Self {
+        let rooms: Vec<Room> = rooms.collect();
         let ranked = (0..).zip(&rooms).map(|(i, room)| rank(room, i)).collect();
         let free = rooms
             .iter()
@@ -87,29 +114,55 @@ impl Rooms {
         }
     }
 
-    /// Rooms as they were written down: whether it is a node that is there, what is free on it, and how many are alike.
-    pub(super) fn restored(alike: &[(bool, Resources, u64)], owed: Resources) -> Self {
+    /// Rooms as they were written down.
+    pub(super) fn restored(alike: &[Alike], owed: Resources) -> Self {
         let of = |wanted: bool| {
-            let alike = alike.iter().filter(move |(real, ..)| *real == wanted);
-            alike.flat_map(|(_, free, count)| (0..*count).map(move |_| free.clone()))
+            let alike = alike.iter().filter(move |alike| alike.real == wanted);
+            alike.flat_map(|alike| {
+                (0..alike.count).map(|_| Room {
+                    free: alike.free.clone(),
+                    real: alike.real,
+                    traits: alike.traits.clone(),
+                })
+            })
         };
         Self {
             owed,
-            ..Self::new(of(true), of(false))
+            ..Self::new(of(true).chain(of(false)))
         }
     }
 
-    /// The rooms, alike ones together: whether it is a node that is there, what is free on it, and how many there are.
-    pub(super) fn alike(&self) -> Vec<(bool, Resources, u64)> {
-        type Key<'a> = (bool, u64, u64, u64, &'a BTreeMap<String, u64>);
-        let mut found: BTreeMap<Key<'_>, (&Resources, u64)> = Default::default();
-        for Room { free, real } in &self.rooms {
-            let key = (*real, free.cpu.0, free.memory.0, free.pods, &free.extended);
-            found.entry(key).or_insert((free, 0)).1 += 1;
+    /// The rooms, alike ones together.
+    pub(super) fn alike(&self) -> Vec<Alike> {
+        type Key<'a> = (
+            bool,
+            u64,
+            u64,
+            u64,
+            &'a BTreeMap<String, u64>,
+            &'a Option<Arc<NodeTraits>>,
+        );
+        let mut found: BTreeMap<Key<'_>, (&Room, u64)> = Default::default();
+        for room in &self.rooms {
+            let Room { free, real, traits } = room;
+            let key = (
+                *real,
+                free.cpu.0,
+                free.memory.0,
+                free.pods,
+                &free.extended,
+                traits,
+            );
+            found.entry(key).or_insert((room, 0)).1 += 1;
         }
-        let rooms = found.into_iter();
+        let rooms = found.into_values();
         rooms
-            .map(|((real, ..), (free, count))| (real, free.clone(), count))
+            .map(|(room, count)| Alike {
+                real: room.real,
+                free: room.free.clone(),
+                traits: room.traits.clone(),
+                count,
+            })
             .collect()
     }
 
@@ -143,7 +196,7 @@ impl Rooms {
                 .rooms
                 .iter()
                 .zip(&before.rooms)
-                .any(|(now, then)| !now.free.fits(&then.free))
+                .any(|(now, then)| !now.free.fits(&then.free) || now.traits != then.traits)
     }
 
     /// Whether the rooms are alike, one by one.
@@ -164,10 +217,11 @@ impl Rooms {
             let Some(room) = self.rooms.get(*index as usize) else {
                 continue;
             };
-            let here = times(&demand.executor, &room.free);
+            let here = room.times(&demand.executor, &demand.executor_constraints);
             executors = executors.saturating_add(here);
-            if times(&demand.driver, &room.free) > 0 {
-                let cost = here - times(&demand.executor, &room.free.minus(&demand.driver)).min(here);
+            if room.times(&demand.driver, &demand.driver_constraints) > 0 {
+                let beside = times(&demand.executor, &room.free.minus(&demand.driver));
+                let cost = here - beside.min(here);
                 if driver.is_none_or(|(least, _)| cost < least) {
                     driver = Some((cost, *index));
                 }
@@ -182,17 +236,11 @@ impl Rooms {
     }
 
     fn shortage(&self, demand: &Demand, beside_driver: Option<u64>, executors: u64) -> Shortage {
-        let pod = |role, need: &Resources| Shortage::Pod {
-            role,
-            need: need.clone(),
-            most: self
-                .rooms
-                .iter()
-                .fold(Resources::default(), |most, room| most.max(&room.free)),
-        };
         match beside_driver {
-            None => pod("driver", &demand.driver),
-            Some(_) if executors == 0 => pod("executor", &demand.executor),
+            None => self.too_little_for("driver", &demand.driver, &demand.driver_constraints),
+            Some(_) if executors == 0 => {
+                self.too_little_for("executor", &demand.executor, &demand.executor_constraints)
+            }
             Some(room) => Shortage::Pods {
                 need: u64::from(demand.executors),
                 room,
@@ -200,25 +248,60 @@ impl Rooms {
         }
     }
 
+    /// Why no node holds one pod.
+    fn too_little_for(&self, role: &'static str, need: &Resources, constraints: &Constraints) -> Shortage {
+        let open = self
+            .rooms
+            .iter()
+            .filter(|room| room.barred(constraints).is_none());
+        let most = open.fold(None, |most: Option<Resources>, room| {
+            Some(most.unwrap_or_default().max(&room.free))
+        });
+        if let Some(most) = most {
+            let need = need.clone();
+            return Shortage::Pod { role, need, most };
+        }
+        // Taints are told where the labels are right somewhere.
+        let bars = || self.rooms.iter().filter_map(|room| room.barred(constraints));
+        let taint = bars().find_map(|bar| match bar {
+            Bar::Taint(taint) => Some(taint.clone()),
+            Bar::Label(..) => None,
+        });
+        Shortage::NoNode {
+            role,
+            selector: constraints.node_selector.clone(),
+            taint,
+        }
+    }
+
     /// Takes places for a driver and its executors, the driver in the room that [`Rooms::fit`] named.
     pub(super) fn take(&mut self, demand: &Demand, driver: u32) -> Places {
         let mut places = Places::default();
         self.occupy(driver, &demand.driver, &mut places);
-        self.spread(&demand.executor, demand.executors, &mut places);
+        self.spread_executors(demand, demand.executors, &mut places);
         places
     }
 
-    /// Takes places for `count` pods that request `need` each, each in the emptiest room; what finds none is owed.
-    pub(super) fn spread(&mut self, need: &Resources, count: u32, places: &mut Places) {
+    /// Takes a place for the driver, in the emptiest room; what finds none is owed.
+    pub(super) fn spread_driver(&mut self, demand: &Demand, places: &mut Places) {
+        self.spread(&demand.driver, &demand.driver_constraints, 1, places);
+    }
+
+    /// The same for `count` executors, each in the emptiest room.
+    pub(super) fn spread_executors(&mut self, demand: &Demand, count: u32, places: &mut Places) {
+        self.spread(&demand.executor, &demand.executor_constraints, count, places);
+    }
+
+    fn spread(&mut self, need: &Resources, constraints: &Constraints, count: u32, places: &mut Places) {
         // The emptiest `count` rooms are enough: no other is reached.
         let mut candidates: Vec<(u32, Resources, u64)> = self
             .ranked
             .iter()
             .rev()
-            .filter_map(|(.., Reverse(index))| Some((*index, &self.rooms.get(*index as usize)?.free)))
-            .filter(|(_, free)| times(need, free) > 0)
+            .filter_map(|(.., Reverse(index))| Some((*index, self.rooms.get(*index as usize)?)))
+            .filter(|(_, room)| room.times(need, constraints) > 0)
             .take(count as usize)
-            .map(|(index, free)| (index, free.clone(), 0))
+            .map(|(index, room)| (index, room.free.clone(), 0))
             .collect();
         let left = fill(&mut candidates, need, count, |index| {
             self.rooms.get(index as usize).is_some_and(|room| room.real)

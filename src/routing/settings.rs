@@ -1,11 +1,13 @@
 //! What the configuration says of job queues and clusters, as far as routing needs it.
 
+use std::borrow::Cow;
+use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
 use super::Amounts;
-use crate::model::{ClusterName, QueueName, Resources};
+use crate::model::{ClusterName, Constraints, Demand, NodeTraits, QueueName, Resources};
 
 /// What routing is told of a domain: its job queues and its clusters, each in the configuration's order.
 #[derive(Debug, Clone, PartialEq)]
@@ -109,6 +111,9 @@ pub struct ClusterSettings {
     pub sources: Vec<CapacitySource>,
     /// What its autoscaler may still add.
     pub provisionable: Option<Provisionable>,
+    /// What its own defaults and overrides say of the nodes of a job's pods.
+    #[serde(default)]
+    pub constraints: ConstraintLayers,
     /// The figures of the source `static`.
     #[serde(default)]
     pub fixed: Amounts,
@@ -116,6 +121,36 @@ pub struct ClusterSettings {
     pub pacing: Pacing,
     /// Its limits.
     pub limits: ClusterLimits,
+}
+
+/// What a cluster's layers say of the nodes of drivers and executors, in this order.
+#[derive(Debug, Clone, PartialEq, Eq, Default, Serialize, Deserialize)]
+#[serde(rename_all = "camelCase")]
+pub struct ConstraintLayers {
+    /// Under the job's own.
+    pub defaults: [Constraints; 2],
+    /// Over the job's own.
+    pub overrides: [Constraints; 2],
+}
+
+impl ConstraintLayers {
+    fn is_empty(&self) -> bool {
+        let mut all = self.defaults.iter().chain(&self.overrides);
+        all.all(Constraints::is_empty)
+    }
+
+    /// The demand as it is on this cluster.
+    pub(super) fn apply<'a>(&self, demand: &'a Demand) -> Cow<'a, Demand> {
+        if self.is_empty() {
+            return Cow::Borrowed(demand);
+        }
+        let ([driver, executor], [over_driver, over_executor]) = (&self.defaults, &self.overrides);
+        Cow::Owned(Demand {
+            driver_constraints: demand.driver_constraints.between(driver, over_driver),
+            executor_constraints: demand.executor_constraints.between(executor, over_executor),
+            ..demand.clone()
+        })
+    }
 }
 
 /// Where capacity is read from.
@@ -173,6 +208,9 @@ pub struct Provisionable {
     pub total: Resources,
     /// The largest node it can add. A number of pods of 0 is 110, the kubelet's default.
     pub largest_node: Resources,
+    /// Labels and taints of the nodes that it adds; absent: not known, and nothing is held against a pod.
+    #[serde(default)]
+    pub traits: Option<Arc<NodeTraits>>,
 }
 
 /// How fast a cluster may be given objects.

@@ -1,5 +1,6 @@
 //! What is known of one cluster.
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
@@ -7,7 +8,7 @@ use std::time::Duration;
 use super::nodes::{addable, allocatable};
 use super::pace::Bucket;
 use super::pools::{Of, Pools, missing};
-use super::rooms::{Places, Rooms};
+use super::rooms::{Places, Room, Rooms};
 use super::{CapacitySource, Cause, ClusterSettings, Node, Pool, Shortage};
 use crate::model::{ClusterName, Demand, Resources, SubmissionId};
 
@@ -200,15 +201,23 @@ impl View {
         if !self.measures_nodes() {
             return Ok(None);
         }
-        self.rooms.fit(demand, total).map(Some)
+        self.rooms.fit(&self.here(demand), total).map(Some)
     }
 
     /// Why it would find none even if nothing ran here, as far as the sources were read.
     pub(super) fn too_small(&self, demand: &Demand, total: &Resources) -> Option<Shortage> {
         self.pools.shortage(total, Of::Total).or_else(|| {
             let measured = self.measures_nodes() && self.at.is_some();
-            measured.then(|| self.empty.fit(demand, total).err())?
+            measured.then(|| self.empty.fit(&self.here(demand), total).err())?
         })
+    }
+
+    /// The demand with what this cluster's own layers say of its nodes.
+    fn here<'a>(&self, demand: &'a Demand) -> Cow<'a, Demand> {
+        match &self.settings {
+            Some(settings) => settings.constraints.apply(demand),
+            None => Cow::Borrowed(demand),
+        }
     }
 
     /// What is free altogether, by the source that has least.
@@ -227,6 +236,7 @@ impl View {
     pub(super) fn reserve(&mut self, id: &SubmissionId, demand: Arc<Demand>, driver: Option<u32>) {
         self.pools.enter(id, &demand, false);
         let Some(driver) = driver else { return };
+        let demand = Arc::new(self.here(&demand).into_owned());
         let places = self.rooms.take(&demand, driver);
         let seen = Resources::default();
         self.reservations
@@ -239,9 +249,11 @@ impl View {
         if settled || !self.measures_nodes() {
             return;
         }
+        let demand = Arc::new(self.here(&demand).into_owned());
         let mut places = Places::default();
-        self.rooms.spread(&demand.driver, 1, &mut places);
-        self.rooms.spread(&demand.executor, demand.executors, &mut places);
+        self.rooms.spread_driver(&demand, &mut places);
+        self.rooms
+            .spread_executors(&demand, demand.executors, &mut places);
         let seen = Resources::default();
         self.reservations
             .insert(id.clone(), Reservation { demand, seen, places });
@@ -278,20 +290,27 @@ impl View {
             .least
             .as_ref()
             .map_or_else(Resources::default, |least| allocatable(&self.nodes).minus(least));
-        let addable = self
+        let provisionable = self
             .settings
             .as_ref()
-            .and_then(|settings| settings.provisionable.as_ref())
-            .map_or_else(Vec::new, |provisionable| addable(provisionable, &grown));
-        let free = self
-            .nodes
-            .iter()
-            .map(|node| node.allocatable.minus(&node.requested));
-        let mut rooms = Rooms::new(free, addable.iter().cloned());
-        let empty = Rooms::new(
-            self.nodes.iter().map(|node| node.allocatable.clone()),
-            addable.iter().cloned(),
-        );
+            .and_then(|settings| settings.provisionable.as_ref());
+        let addable = provisionable.map_or_else(Vec::new, |provisionable| addable(provisionable, &grown));
+        let traits = provisionable.and_then(|provisionable| provisionable.traits.clone());
+        let added = |free: &Resources| Room {
+            free: free.clone(),
+            real: false,
+            traits: traits.clone(),
+        };
+        let laid_out = |free: fn(&Node) -> Resources| {
+            let real = self.nodes.iter().map(|node| Room {
+                free: free(node),
+                real: true,
+                traits: Some(node.traits.clone()),
+            });
+            Rooms::new(real.chain(addable.iter().map(added)))
+        };
+        let mut rooms = laid_out(|node| node.allocatable.minus(&node.requested));
+        let empty = laid_out(|node| node.allocatable.clone());
         self.keep_places(&mut rooms);
         if rooms.grew_since(&self.rooms) {
             self.grown += 1;
@@ -326,9 +345,10 @@ impl View {
         });
         for (_, _, id, driver, count) in pods {
             if let Some(reservation) = self.reservations.get_mut(&id) {
-                let demand = reservation.demand.clone();
-                let pod = if driver { &demand.driver } else { &demand.executor };
-                rooms.spread(pod, count, &mut reservation.places);
+                match driver {
+                    true => rooms.spread_driver(&reservation.demand, &mut reservation.places),
+                    false => rooms.spread_executors(&reservation.demand, count, &mut reservation.places),
+                }
             }
         }
     }

@@ -6,6 +6,7 @@
 
 use serde_json::{Map, Value};
 
+use super::constraints::constraints;
 use super::merged::SparkConf;
 use super::{containers, quantity};
 use crate::model::{Bytes, Demand, Millicores, Resources};
@@ -27,6 +28,8 @@ pub fn demand(spec: &Map<String, Value>) -> Demand {
         driver: driver(&conf, language, spec),
         executor: executor(&conf, language, spec),
         executors,
+        driver_constraints: constraints(&conf, "driver", spec),
+        executor_constraints: constraints(&conf, "executor", spec),
     }
 }
 

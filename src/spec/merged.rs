@@ -52,6 +52,14 @@ impl SparkConf {
         {
             conf.set(key, Some(value));
         }
+        for (label, value) in spec
+            .get("nodeSelector")
+            .and_then(Value::as_object)
+            .into_iter()
+            .flatten()
+        {
+            conf.set(&format!("spark.kubernetes.node.selector.{label}"), Some(value));
+        }
         for part in ["driver", "executor"] {
             conf.add_part(part, spec.get(part).and_then(Value::as_object));
         }
@@ -110,6 +118,12 @@ impl SparkConf {
     /// The value of `key`.
     pub(crate) fn text(&self, key: &str) -> Option<&str> {
         self.values.get(key).map(String::as_str)
+    }
+
+    /// The keys that begin with `prefix`, without it, and their values.
+    pub(crate) fn below(&self, prefix: &str) -> impl Iterator<Item = (String, String)> {
+        let values = self.values.range(prefix.to_owned()..);
+        values.map_while(move |(key, value)| Some((key.strip_prefix(prefix)?.to_owned(), value.clone())))
     }
 
     /// A number that isn't negative.

@@ -19,12 +19,14 @@ mod job;
 mod merged;
 mod complete;
 mod containers;
+mod constraints;
 mod demand;
 mod object;
 mod sizing;
 
 pub use check::{check, limited};
 pub use complete::{has_image, missing};
+pub use constraints::node_constraints;
 pub use demand::{demand, most_executors};
 pub use duration::duration;
 pub use job::JobSpec;

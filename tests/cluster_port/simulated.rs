@@ -38,6 +38,7 @@ fn demand(spec: &Value) -> Demand {
         driver: pod("driver"),
         executor: pod("executor"),
         executors,
+        ..Demand::default()
     }
 }
 

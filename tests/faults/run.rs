@@ -186,5 +186,6 @@ fn demand(_: &Value) -> Demand {
         driver: pod.clone(),
         executor: pod,
         executors: 1,
+        ..Demand::default()
     }
 }

@@ -113,13 +113,13 @@ async fn an_operator_that_dies_ends_no_job_and_runs_none_again() {
     // It comes back while twenty run and five are on their way.
     let mut running = Vec::new();
     for _ in 0..20 {
-        running.push(bed.send(&job("100s")).await);
+        running.push(bed.send(&job("130s")).await);
     }
     for id in &running {
         let status = bed.in_state(id, "RUNNING").await;
         all.push((id.clone(), status["objectName"].as_str().unwrap().to_owned()));
     }
-    let submitted = killed_in_mid_submit(&bed, &mut operator, &inviting("60s")).await;
+    let submitted = killed_in_mid_submit(&bed, &mut operator, &inviting("90s")).await;
     eventually("their drivers are there all the same", async || {
         let drivers = drivers(&plane).await;
         submitted

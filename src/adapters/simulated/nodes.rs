@@ -1,6 +1,7 @@
 //! The nodes of a simulated cluster and what stands on them.
 
 use std::collections::BTreeMap;
+use std::sync::Arc;
 
 use serde::{Deserialize, Serialize};
 
@@ -42,6 +43,7 @@ impl Nodes {
             .iter()
             .flat_map(|g| (0..g.count).map(|_| g.allocatable.clone()));
         let node = |(i, allocatable)| NodeView {
+            traits: Arc::default(),
             name: format!("node-{i}"),
             allocatable,
             requested: Resources::default(),
@@ -139,6 +141,7 @@ mod tests {
             driver: pod(1000),
             executor: pod(1000),
             executors,
+            ..Demand::default()
         };
         let places = nodes.place(&demand(3)).unwrap();
         assert_eq!(places.executors(), 3);

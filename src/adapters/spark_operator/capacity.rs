@@ -1,12 +1,13 @@
 //! What nodes have and what the pods on them request, kept up with each event.
 
 use std::collections::{BTreeMap, HashMap};
+use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Node, Pod};
 
 use super::quantity::resources;
 use super::requests;
-use crate::model::{InstallationId, Resources};
+use crate::model::{InstallationId, NAMES_OF_NODES, NodeTraits, Resources, Taint, TaintEffect};
 use crate::ports::cluster::{CapacityView, NodeView};
 use crate::watch::marks;
 
@@ -25,7 +26,7 @@ struct Counted {
 pub(super) struct Capacity {
     installation: InstallationId,
     /// Ready, schedulable nodes and what they have for pods.
-    nodes: BTreeMap<String, Resources>,
+    nodes: BTreeMap<String, (Resources, Arc<NodeTraits>)>,
     /// By namespace and name.
     pods: HashMap<(String, String), Counted>,
     requested: BTreeMap<String, Resources>,
@@ -53,7 +54,8 @@ impl Capacity {
         if usable(node) {
             let status = node.status.as_ref();
             let allocatable = status.and_then(|s| s.allocatable.as_ref()).map(resources);
-            self.nodes.insert(name.clone(), allocatable.unwrap_or_default());
+            let known = (allocatable.unwrap_or_default(), traits(node));
+            self.nodes.insert(name.clone(), known);
         } else {
             self.nodes.remove(name);
         }
@@ -102,10 +104,11 @@ impl Capacity {
 
     /// What the cluster can take now.
     pub(super) fn view(&self) -> CapacityView {
-        let node = |(name, allocatable): (&String, &Resources)| NodeView {
+        let node = |(name, (allocatable, traits)): (&String, &(Resources, Arc<NodeTraits>))| NodeView {
             name: name.clone(),
             allocatable: allocatable.clone(),
             requested: self.requested.get(name).cloned().unwrap_or_default(),
+            traits: traits.clone(),
         };
         CapacityView {
             nodes: self.nodes.iter().map(node).collect(),
@@ -168,12 +171,10 @@ fn take(sums: &mut BTreeMap<String, Resources>, name: &str, one: &Resources) {
     }
 }
 
-/// Ready, not cordoned, and without a taint that keeps pods away: which pods tolerate one isn't known here.
+/// Ready, and not cordoned.
 fn usable(node: &Node) -> bool {
     let spec = node.spec.as_ref();
     let cordoned = spec.and_then(|s| s.unschedulable).unwrap_or(false);
-    let mut taints = spec.and_then(|s| s.taints.as_ref()).into_iter().flatten();
-    let tainted = taints.any(|taint| matches!(taint.effect.as_str(), "NoSchedule" | "NoExecute"));
     let mut conditions = node
         .status
         .as_ref()
@@ -181,7 +182,31 @@ fn usable(node: &Node) -> bool {
         .into_iter()
         .flatten();
     let ready = conditions.any(|c| c.type_ == "Ready" && c.status == "True");
-    ready && !cordoned && !tainted && node.metadata.deletion_timestamp.is_none()
+    ready && !cordoned && node.metadata.deletion_timestamp.is_none()
+}
+
+/// Labels and taints, without the labels that name one node alone and would make every node another kind.
+fn traits(node: &Node) -> Arc<NodeTraits> {
+    let labels = node.metadata.labels.iter().flatten();
+    let kinds = labels.filter(|(name, _)| !NAMES_OF_NODES.contains(&name.as_str()));
+    let taints = node.spec.as_ref().and_then(|spec| spec.taints.as_ref());
+    Arc::new(NodeTraits {
+        labels: kinds.map(|(name, value)| (name.clone(), value.clone())).collect(),
+        taints: taints.into_iter().flatten().filter_map(taint).collect(),
+    })
+}
+
+fn taint(taint: &k8s_openapi::api::core::v1::Taint) -> Option<Taint> {
+    let effect = match taint.effect.as_str() {
+        "NoSchedule" => TaintEffect::NoSchedule,
+        "NoExecute" => TaintEffect::NoExecute,
+        _ => return None,
+    };
+    Some(Taint {
+        key: taint.key.clone(),
+        value: taint.value.clone().unwrap_or_default(),
+        effect,
+    })
 }
 
 #[cfg(test)]

@@ -7,7 +7,7 @@ use proptest::prelude::*;
 
 use super::harness::*;
 use super::reference::fits;
-use crate::model::{Attempt, Demand, Resources};
+use crate::model::{Attempt, Constraints, Demand, NodeTraits, Resources, Taint, TaintEffect, Toleration};
 use crate::routing::{Cycle, Node};
 
 /// What happens in a random world.
@@ -18,6 +18,8 @@ enum Step {
         cores: u64,
         gib: u64,
         priority: i32,
+        /// Which nodes it asks for: see [`may`].
+        kind: u8,
     },
     Cycle,
     /// Time goes by, in milliseconds.
@@ -33,8 +35,8 @@ enum Step {
 
 fn step() -> impl Strategy<Value = Step> {
     prop_oneof![
-        6 => (0u32..5, 1u64..9, 1u64..9, 0i32..2).prop_map(|(executors, cores, gib, priority)| Step::Submit {
-            executors, cores, gib, priority
+        6 => (0u32..5, 1u64..9, 1u64..9, 0i32..2, 0u8..6).prop_map(|(executors, cores, gib, priority, kind)| Step::Submit {
+            executors, cores, gib, priority, kind
         }),
         4 => Just(Step::Cycle),
         1 => (0u64..30_000).prop_map(Step::Wait),
@@ -42,6 +44,55 @@ fn step() -> impl Strategy<Value = Step> {
         2 => (0usize..20).prop_map(Step::End),
         2 => (0usize..20).prop_map(Step::PickedUp),
     ]
+}
+
+/// The nodes of a cluster by number: every second one is in the pool `even`, every third one is tainted.
+fn traits_of(node: usize) -> NodeTraits {
+    let pool = if node.is_multiple_of(2) { "even" } else { "odd" };
+    let taint = Taint {
+        key: "gpu".into(),
+        value: "yes".into(),
+        effect: TaintEffect::NoSchedule,
+    };
+    NodeTraits {
+        labels: BTreeMap::from([("pool".to_owned(), pool.to_owned())]),
+        taints: Vec::from_iter((node % 3 == 2).then_some(taint)),
+    }
+}
+
+/// What a job of a kind asks for, of its driver's node and its executors'.
+fn asks(kind: u8) -> [Constraints; 2] {
+    let even = BTreeMap::from([("pool".to_owned(), "even".to_owned())]);
+    let tolerant = vec![Toleration {
+        key: Some("gpu".into()),
+        ..Toleration::default()
+    }];
+    let of = |selects: bool, tolerates: bool| Constraints {
+        node_selector: if selects { even.clone() } else { BTreeMap::new() },
+        tolerations: if tolerates { tolerant.clone() } else { Vec::new() },
+    };
+    match kind {
+        0..=2 => [of(false, false), of(false, false)],
+        3 => [of(true, false), of(true, false)],
+        4 => [of(false, true), of(false, true)],
+        _ => [of(false, false), of(true, true)],
+    }
+}
+
+/// Whether it may go to the node of that number, said once more.
+fn may(kind: u8, driver: bool, node: usize) -> bool {
+    let (even, tainted) = (node.is_multiple_of(2), node % 3 == 2);
+    match (kind, driver) {
+        (0..=2, _) | (5.., true) => !tainted,
+        (3, _) => even && !tainted,
+        (4, _) => true,
+        (5.., false) => even,
+    }
+}
+
+/// The kind of a job, which is the rest of its name.
+fn kind_of(id: &str) -> u8 {
+    id.rsplit('-').next().unwrap().parse().unwrap()
 }
 
 /// One live job as the world outside has it.
@@ -81,7 +132,10 @@ impl Outside {
             clusters.push(settings);
             let of = (0..)
                 .zip(cores)
-                .map(|(n, cores)| node(&format!("n{n}"), *cores, *cores))
+                .map(|(n, cores)| Node {
+                    traits: traits_of(n).into(),
+                    ..node(&format!("n{n}"), *cores, *cores)
+                })
                 .collect();
             nodes.insert(name, of);
         }
@@ -105,14 +159,19 @@ impl Outside {
                 cores,
                 gib,
                 priority,
+                kind,
             } => {
                 self.made += 1;
+                let [driver_constraints, executor_constraints] = asks(*kind);
                 let demand = Demand {
                     driver: pod(1, 1),
                     executor: pod(*cores, *gib),
                     executors: *executors,
+                    driver_constraints,
+                    executor_constraints,
                 };
-                let mut entry = self.world.entry(&format!("job-{}", self.made), "dev", demand);
+                let name = format!("job-{}-{kind}", self.made);
+                let mut entry = self.world.entry(&name, "dev", demand);
                 entry.priority = *priority;
                 self.world.backlog.insert(&entry);
             }
@@ -172,10 +231,11 @@ impl Outside {
             } else {
                 &job.demand.executor
             };
-            let room = self.nodes[&cluster]
-                .iter()
-                .zip(&requested)
-                .position(|(node, requested)| need.fits(&node.allocatable.minus(requested)));
+            let (kind, driver) = (kind_of(&job.id), job.bound.is_empty());
+            let mut nodes = self.nodes[&cluster].iter().zip(&requested).enumerate();
+            let room = nodes.position(|(n, (node, requested))| {
+                may(kind, driver, n) && need.fits(&node.allocatable.minus(requested))
+            });
             job.bound.extend(room);
         }
         self.tell();
@@ -215,6 +275,13 @@ impl Outside {
         let cycle = self.world.cycle();
         for decision in &cycle.placements {
             let cluster = decision.cluster.to_string();
+            let (demand, kind) = (&decision.entry.demand, kind_of(decision.entry.id.as_str()));
+            let empty: Vec<Resources> = self.nodes[&cluster]
+                .iter()
+                .map(|n| n.allocatable.clone())
+                .collect();
+            let holds = fits(demand, &empty, |driver, node| may(kind, driver, node));
+            assert!(holds, "{} isn't allowed on {cluster}", decision.entry.id);
             self.starts
                 .entry(cluster.clone())
                 .or_default()
@@ -273,7 +340,8 @@ impl Outside {
                         && waiting.why.refusals.iter().any(|r| {
                             r.cluster == view.name && matches!(r.cause, crate::routing::Cause::Pace { .. })
                         }));
-                let room = demand.total().fits(&view.rooms.free()) && fits(&demand, &view.rooms.each());
+                let may = |driver, node| may(kind_of(waiting.id.as_str()), driver, node);
+                let room = demand.total().fits(&view.rooms.free()) && fits(&demand, &view.rooms.each(), may);
                 assert!(closed || !room, "{} waits though {name} has room", waiting.id);
             }
         }

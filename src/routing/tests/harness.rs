@@ -37,6 +37,7 @@ pub(super) fn job(executors: u32, cores: u64) -> Demand {
         driver: pod(1, 1),
         executor: pod(cores, cores),
         executors,
+        ..Demand::default()
     }
 }
 
@@ -47,6 +48,7 @@ pub(super) fn node(name: &str, cores: u64, gib: u64) -> Node {
         name: name.into(),
         allocatable,
         requested: Resources::default(),
+        traits: Default::default(),
     }
 }
 
@@ -79,6 +81,7 @@ pub(super) fn cluster(name: &str, weight: u32) -> ClusterSettings {
             max_pending: None,
         },
         limits: ClusterLimits::default(),
+        constraints: Default::default(),
     }
 }
 

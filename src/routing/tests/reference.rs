@@ -3,23 +3,24 @@
 use crate::model::{Demand, Resources};
 
 /// Whether a driver and its executors fit into `rooms`: every node is tried for the driver, then executors are put one by
-/// one wherever one fits.
-pub(super) fn fits(demand: &Demand, rooms: &[Resources]) -> bool {
+/// one wherever one fits. `may`: whether the driver (`true`) or an executor may go to the node of that number.
+pub(super) fn fits(demand: &Demand, rooms: &[Resources], may: impl Fn(bool, usize) -> bool) -> bool {
     (0..rooms.len()).any(|driver| {
-        if !demand.driver.fits(&rooms[driver]) {
+        if !may(true, driver) || !demand.driver.fits(&rooms[driver]) {
             return false;
         }
         let mut rooms = rooms.to_vec();
         rooms[driver] = rooms[driver].minus(&demand.driver);
-        (0..demand.executors).all(
-            |_| match rooms.iter_mut().find(|room| demand.executor.fits(room)) {
-                Some(room) => {
+        (0..demand.executors).all(|_| {
+            let mut open = rooms.iter_mut().enumerate().filter(|(n, _)| may(false, *n));
+            match open.find(|(_, room)| demand.executor.fits(room)) {
+                Some((_, room)) => {
                     *room = room.minus(&demand.executor);
                     true
                 }
                 None => false,
-            },
-        )
+            }
+        })
     })
 }
 

@@ -1,8 +1,12 @@
 //! What counts as room: nodes that may come, pods not yet seen, extended resources.
 
+use std::collections::BTreeMap;
+use std::sync::Arc;
+use std::time::Duration;
+
 use super::harness::*;
-use crate::model::Attempt;
-use crate::routing::Provisionable;
+use crate::model::{Attempt, NodeTraits, Taint, TaintEffect, Toleration};
+use crate::routing::{Provisionable, Settings};
 
 fn provisionable(cores: u64, largest: u64) -> Provisionable {
     let amount = |cores| {
@@ -13,6 +17,7 @@ fn provisionable(cores: u64, largest: u64) -> Provisionable {
     Provisionable {
         total: amount(cores),
         largest_node: amount(largest),
+        traits: None,
     }
 }
 
@@ -90,4 +95,74 @@ fn extended_resources_are_counted_like_the_others() {
         cycle.waiting[0].message(),
         "a: no room: needs 1 of nvidia.com/gpu, 0 free"
     );
+}
+
+#[test]
+fn a_job_goes_to_nodes_that_it_selects_and_whose_taints_it_tolerates() {
+    let mut settings = cluster("a", 1);
+    settings.constraints.defaults[1].node_selector = text(&[("pool", "spark")]);
+    let mut world = World::new(vec![queue("dev", 1)], vec![settings]);
+    let (plain, mut spark) = (node("n1", 8, 8), node("n2", 8, 8));
+    let taint = Taint {
+        key: "dedicated".into(),
+        value: "spark".into(),
+        effect: TaintEffect::NoSchedule,
+    };
+    spark.traits = Arc::new(NodeTraits {
+        labels: text(&[("pool", "spark")]),
+        taints: vec![taint],
+    });
+    world.nodes("a", &[plain, spark]);
+    world.submit("intolerant", "dev", job(2, 2));
+    assert_eq!(
+        world.cycle().waiting[0].message(),
+        "a: no such node: a pod (executor) needs a node with pool=spark, and those have taints that it doesn't tolerate, \
+         such as dedicated=spark:NoSchedule"
+    );
+    let mut demand = job(2, 3);
+    demand.executor_constraints.tolerations = vec![Toleration {
+        key: Some("dedicated".into()),
+        ..Toleration::default()
+    }];
+    world.backlog.remove(&id("intolerant"));
+    world.submit("first", "dev", demand.clone());
+    world.submit("second", "dev", demand);
+    // The other node has no such label.
+    assert_eq!(ids(&world.placed()), ["first"]);
+    assert_eq!(
+        world.cycle().waiting[0].message(),
+        "a: no room: a pod (executor) needs 3000m cpu, 3072Mi memory, the most on one node is 2000m cpu, 2048Mi memory"
+    );
+}
+
+#[test]
+fn of_nodes_that_may_be_added_nothing_is_held_against_a_job_unless_it_is_said() {
+    let mut settings = cluster("a", 1);
+    settings.provisionable = Some(provisionable(16, 8));
+    let mut world = World::new(vec![queue("dev", 1)], vec![settings.clone()]);
+    let mut demand = job(2, 3);
+    demand.executor_constraints.node_selector = text(&[("pool", "gpu")]);
+    world.nodes("a", &[node("n1", 8, 8)]);
+    world.submit("first", "dev", demand.clone());
+    assert_eq!(ids(&world.placed()), ["first"]);
+    world.submit("second", "dev", demand);
+    let other = NodeTraits {
+        labels: text(&[("pool", "other")]),
+        ..NodeTraits::default()
+    };
+    settings.provisionable.as_mut().unwrap().traits = Some(Arc::new(other));
+    world.router.configure(Settings {
+        queues: vec![queue("dev", 1)],
+        clusters: vec![settings],
+        view_limit: Duration::from_secs(60),
+    });
+    assert_eq!(
+        world.cycle().waiting[0].message(),
+        "a: no such node: a pod (executor) needs a node with pool=gpu, there is none"
+    );
+}
+
+fn text(pairs: &[(&str, &str)]) -> BTreeMap<String, String> {
+    let owned = |(name, value): &(&str, &str)| ((*name).to_owned(), (*value).to_owned());
+    pairs.iter().map(owned).collect()
 }

@@ -101,6 +101,7 @@ impl Job {
             driver: self.pod(),
             executor: self.pod(),
             executors: u32::try_from(self.executors).unwrap(),
+            ..Demand::default()
         }
     }
 

@@ -31,6 +31,7 @@ fn demand() -> Demand {
         driver: pod.clone(),
         executor: pod,
         executors: 2,
+        ..Demand::default()
     }
 }
 

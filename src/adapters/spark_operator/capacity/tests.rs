@@ -84,16 +84,6 @@ fn pods_of_ours_are_told_by_their_object() {
 fn a_node_that_takes_no_pods_is_no_capacity() {
     let unusable = [
         node("n1", json!({"unschedulable": true}), "True"),
-        node(
-            "n1",
-            json!({"taints": [{"key": "gpu", "effect": "NoSchedule"}]}),
-            "True",
-        ),
-        node(
-            "n1",
-            json!({"taints": [{"key": "bad", "effect": "NoExecute"}]}),
-            "True",
-        ),
         node("n1", json!({}), "False"),
         node("n1", json!({}), "Unknown"),
     ];
@@ -102,13 +92,31 @@ fn a_node_that_takes_no_pods_is_no_capacity() {
         capacity.node(&node);
         assert_eq!(capacity.view().nodes, [], "{node:?}");
     }
-    let mut capacity = capacity();
-    capacity.node(&node(
+}
+
+#[test]
+fn a_node_tells_its_labels_and_the_taints_that_keep_pods_away() {
+    let mut labelled = node(
         "n1",
-        json!({"taints": [{"key": "soft", "effect": "PreferNoSchedule"}]}),
+        json!({"taints": [
+            {"key": "soft", "effect": "PreferNoSchedule"},
+            {"key": "gpu", "value": "yes", "effect": "NoSchedule"},
+            {"key": "bad", "effect": "NoExecute"},
+        ]}),
         "True",
-    ));
-    assert_eq!(capacity.view().nodes.len(), 1);
+    );
+    let labels = [("pool", "spark"), ("kubernetes.io/hostname", "n1")];
+    labelled.metadata.labels = Some(labels.map(|(k, v)| (k.to_owned(), v.to_owned())).into());
+    let mut capacity = capacity();
+    capacity.node(&labelled);
+    let told = serde_json::to_value(&*capacity.view().nodes[0].traits).unwrap();
+    assert_eq!(
+        told,
+        json!({"labels": {"pool": "spark"}, "taints": [
+            {"key": "gpu", "value": "yes", "effect": "NoSchedule"},
+            {"key": "bad", "value": "", "effect": "NoExecute"},
+        ]})
+    );
 }
 
 #[test]

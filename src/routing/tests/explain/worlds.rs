@@ -1,13 +1,15 @@
 //! Random worlds.
 
+use std::collections::BTreeMap;
 use std::time::Duration;
 
 use proptest::prelude::*;
 use proptest::sample::{select, subsequence};
 
 use super::super::harness::*;
+use crate::model::NodeTraits;
 use crate::routing::{
-    Amounts, CapacitySource, ClusterSettings, Health, Order, Pacing, Policy, Pool, QueueSettings,
+    Amounts, CapacitySource, ClusterSettings, Health, Node, Order, Pacing, Policy, Pool, QueueSettings,
 };
 use crate::submission::BacklogEntry;
 
@@ -24,6 +26,8 @@ pub(super) struct Job {
     pub(super) excluded: Option<&'static str>,
     pub(super) version: Option<&'static str>,
     pub(super) shunned: Option<&'static str>,
+    /// Which nodes its executors select.
+    pub(super) pool: Option<&'static str>,
 }
 
 /// What befalls a cluster after it was set up.
@@ -174,9 +178,10 @@ pub(super) fn any_job() -> impl Strategy<Value = Job> {
         sometimes(&CLUSTERS),
         sometimes(&["3.5", "4.0"]),
         sometimes(&CLUSTERS),
+        sometimes(&["even", "odd", "none"]),
     );
     (select(QUEUES.to_vec()), 0u32..4, 1u64..10, 0i32..2, bounds).prop_map(
-        |(queue, executors, cores, priority, (selector, excluded, version, shunned))| Job {
+        |(queue, executors, cores, priority, (selector, excluded, version, shunned, pool))| Job {
             queue,
             executors,
             cores,
@@ -185,6 +190,7 @@ pub(super) fn any_job() -> impl Strategy<Value = Job> {
             excluded,
             version,
             shunned,
+            pool,
         },
     )
 }
@@ -196,7 +202,10 @@ pub(super) fn world_of(queues: Vec<QueueSettings>, sites: &[Site]) -> World {
         let name = site.settings.name.as_str();
         let nodes: Vec<_> = (0..)
             .zip(&site.nodes)
-            .map(|(n, cores)| node(&format!("n{n}"), *cores, 64))
+            .map(|(n, cores)| Node {
+                traits: pool(["even", "odd"][n % 2]).into(),
+                ..node(&format!("n{n}"), *cores, 64)
+            })
             .collect();
         let unhealthy = Health::Unhealthy("the API server answers 401".into());
         match site.plight {
@@ -224,8 +233,16 @@ pub(super) fn world_of(queues: Vec<QueueSettings>, sites: &[Site]) -> World {
     world
 }
 
+fn pool(name: &str) -> NodeTraits {
+    NodeTraits {
+        labels: BTreeMap::from([("pool".to_owned(), name.to_owned())]),
+        ..NodeTraits::default()
+    }
+}
+
 pub(super) fn enter(world: &mut World, job: &Job, number: usize) -> BacklogEntry {
-    let demand = super::super::harness::job(job.executors, job.cores);
+    let mut demand = super::super::harness::job(job.executors, job.cores);
+    demand.executor_constraints.node_selector = job.pool.map(|name| pool(name).labels).unwrap_or_default();
     let mut entry = world.entry(&format!("job-{number}"), job.queue, demand);
     entry.priority = job.priority;
     entry.selector = job.selector.iter().map(|name| cluster_name(name)).collect();

@@ -123,9 +123,10 @@ fn filter_of(cause: &Cause) -> &'static str {
         Cause::Held { .. } => "not held for an older job",
         Cause::NoRoom(shortage) => match **shortage {
             Shortage::Pool { .. } => "every quota, YuniKorn queue and fixed figure has room",
-            Shortage::Total { .. } | Shortage::Pod { .. } | Shortage::Pods { .. } => {
-                "driver and initial executors find nodes"
-            }
+            Shortage::Total { .. }
+            | Shortage::NoNode { .. }
+            | Shortage::Pod { .. }
+            | Shortage::Pods { .. } => "driver and initial executors find nodes",
         },
     }
 }
