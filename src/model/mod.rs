@@ -3,12 +3,14 @@
 mod clock;
 mod demand;
 mod identifiers;
+mod offset;
 mod quantity;
 
-pub use clock::{Clock, FixedClock, SystemClock, timestamp_text};
+pub use clock::{Clock, CorrectedClock, FixedClock, SystemClock, timestamp_text};
 pub use demand::Demand;
 pub use identifiers::{
     Attempt, ClusterName, Domain, Epoch, Incarnation, InstallationId, InvalidName, ObjectUid, QueueName,
     SubmissionId, Version,
 };
+pub use offset::{Dated, Offsets, Remark, Said};
 pub use quantity::{Bytes, Millicores, Resources};
