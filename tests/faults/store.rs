@@ -12,7 +12,7 @@ use spark_broker::model::{ClusterName, Domain, Epoch, InstallationId, QueueName,
 use spark_broker::ports::Error;
 use spark_broker::ports::store::{Create, Lease, Page, Store, Write};
 use spark_broker::submission::{
-    BacklogEntry, Change, Record, RecordKey, SpecTexts, from_attributes, to_attributes,
+    BacklogEntry, Change, Record, RecordKey, SpecTexts, State, from_attributes, to_attributes,
 };
 use tokio::time::Instant;
 
@@ -106,15 +106,23 @@ impl MemoryStore {
         stand.collect()
     }
 
-    /// What `read` makes of each record that an index shows now in one of its partitions.
-    fn shown_under<T>(&self, key: &str, partition: &str, read: impl Fn(&Record) -> Option<T>) -> Page<T> {
+    /// What `read` makes of each record that an index shows now in one of its partitions; looking at the record goes
+    /// before looking for the key, which is slow.
+    fn shown_under<T>(
+        &self,
+        (key, partition): (&str, &str),
+        may_be: impl Fn(&Record) -> bool,
+        read: impl Fn(&Record) -> T,
+    ) -> Page<T> {
         let inner = self.lock();
         let now = Instant::now();
         let seen = |(id, versions)| self.seen(id, versions, now);
         let shown = inner.items.iter().filter_map(seen);
-        let under = shown.filter(|stored| stored.item.get(key).and_then(Value::as_str) == Some(partition));
+        let under = shown.filter(|stored| {
+            may_be(&stored.record) && stored.item.get(key).and_then(Value::as_str) == Some(partition)
+        });
         Page {
-            items: under.filter_map(|stored| read(&stored.record)).collect(),
+            items: under.map(|stored| read(&stored.record)).collect(),
             next: None,
         }
     }
@@ -282,11 +290,15 @@ impl Store for MemoryStore {
         _: Option<String>,
     ) -> Result<Page<BacklogEntry>, Error> {
         let read = async {
-            let entry = |record: &Record| {
-                let since = from.is_none_or(|from| record.accepted_at >= from);
-                since.then(|| BacklogEntry::from(record))
+            let since = |record: &Record| {
+                record.state == State::Queued && from.is_none_or(|from| record.accepted_at >= from)
             };
-            Ok(self.shown_under("backlogPartition", &format!("{domain}#{shard}"), entry))
+            let partition = format!("{domain}#{shard}");
+            Ok(
+                self.shown_under(("backlogPartition", &partition), since, |record| {
+                    BacklogEntry::from(record)
+                }),
+            )
         };
         self.faults.around("store.backlog", read).await
     }
@@ -298,12 +310,16 @@ impl Store for MemoryStore {
         _: Option<String>,
     ) -> Result<Page<Record>, Error> {
         let partition = format!("{domain}/{cluster}");
-        let read = async { Ok(self.shown_under("livePartition", &partition, whole)) };
+        let live = |record: &Record| record.state.is_live();
+        let read = async { Ok(self.shown_under(("livePartition", &partition), live, Record::clone)) };
         self.faults.around("store.live", read).await
     }
 
     async fn wishes(&self, domain: &Domain, _: Option<String>) -> Result<Page<Record>, Error> {
-        let read = async { Ok(self.shown_under("wishesPartition", domain.as_str(), whole)) };
+        let read = async {
+            let key = ("wishesPartition", domain.as_str());
+            Ok(self.shown_under(key, |_| true, Record::clone))
+        };
         self.faults.around("store.wishes", read).await
     }
 
@@ -327,8 +343,4 @@ impl Store for MemoryStore {
     async fn probe(&self) -> Result<(), Error> {
         self.faults.around("store.probe", async { Ok(()) }).await
     }
-}
-
-fn whole(record: &Record) -> Option<Record> {
-    Some(record.clone())
 }
