@@ -7,16 +7,19 @@
 mod campaign;
 #[path = "../../tests/faults/clock.rs"]
 mod clock;
+#[allow(dead_code, reason = "the test suite uses more of it")]
 #[path = "../../tests/faults/clusters.rs"]
 mod clusters;
 #[path = "../../tests/faults/coordination.rs"]
 mod coordination;
 #[path = "../../tests/faults/fault.rs"]
 mod fault;
+#[allow(dead_code, reason = "the test suite uses more of it")]
 #[path = "../../tests/faults/queue.rs"]
 mod queue;
 #[path = "../../tests/faults/run.rs"]
 mod run;
+#[allow(dead_code, reason = "the test suite uses more of it")]
 #[path = "../../tests/faults/store.rs"]
 mod store;
 

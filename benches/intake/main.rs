@@ -14,8 +14,12 @@ mod ports;
 mod proxy;
 #[path = "../../tests/support/spine/mod.rs"]
 mod spine;
+#[path = "../support/test_bed.rs"]
+mod test_bed;
 
 use std::path::Path;
+
+use test_bed::{option, profile, test_bed};
 
 /// One line of the table.
 struct Row {
@@ -37,46 +41,6 @@ fn main() {
     for row in &rows {
         println!("| {} | {} | {} |", row.what, row.figure, row.aim);
     }
-}
-
-/// A number given on the command line.
-fn option(name: &str) -> Option<usize> {
-    let mut words = std::env::args().skip_while(|word| word != name);
-    words.nth(1)?.parse().ok()
-}
-
-fn profile() -> &'static str {
-    if cfg!(debug_assertions) {
-        "debug"
-    } else {
-        "release"
-    }
-}
-
-fn test_bed() -> String {
-    let read = |path: &str| std::fs::read_to_string(path).unwrap_or_default();
-    let field = |text: &str, name: &str| {
-        let line = text
-            .lines()
-            .find(|line| line.starts_with(name))
-            .unwrap_or_default();
-        line.split_once(':')
-            .map(|(_, value)| value.trim().to_owned())
-            .unwrap_or_default()
-    };
-    let cores = std::thread::available_parallelism().map_or(0, usize::from);
-    format!(
-        "Test bed: {cores} cores ({}), memory {}, {} build, embedded SQS and DynamoDB endpoints in memory, simulated \
-         clusters; load now and before: {}",
-        field(&read("/proc/cpuinfo"), "model name"),
-        field(&read("/proc/meminfo"), "MemTotal"),
-        profile(),
-        read("/proc/loadavg")
-            .split(' ')
-            .take(3)
-            .collect::<Vec<_>>()
-            .join(" "),
-    )
 }
 
 fn binary() -> Row {

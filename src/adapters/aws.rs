@@ -100,6 +100,19 @@ impl Aws {
 
     /// A client for DynamoDB.
     pub fn dynamodb(&self) -> aws_sdk_dynamodb::Client {
+        aws_sdk_dynamodb::Client::from_conf(self.dynamodb_config().build())
+    }
+
+    /// A client for DynamoDB whose answers `watcher` sees.
+    pub fn dynamodb_seen_by(
+        &self,
+        watcher: impl aws_sdk_dynamodb::config::Intercept + 'static,
+    ) -> aws_sdk_dynamodb::Client {
+        let config = self.dynamodb_config().interceptor(watcher);
+        aws_sdk_dynamodb::Client::from_conf(config.build())
+    }
+
+    fn dynamodb_config(&self) -> aws_sdk_dynamodb::config::Builder {
         let timeouts = TimeoutConfig::builder()
             .connect_timeout(CONNECT)
             .operation_attempt_timeout(DYNAMODB_TRY)
@@ -113,7 +126,7 @@ impl Aws {
         if let Some(url) = &self.endpoints.dynamodb {
             config = config.endpoint_url(url);
         }
-        aws_sdk_dynamodb::Client::from_conf(config.build())
+        config
     }
 }
 

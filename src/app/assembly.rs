@@ -14,14 +14,14 @@ use super::recorder::recorder;
 use super::run::Parts;
 use crate::acceptance::Acceptor;
 use crate::adapters::aws::Aws;
-use crate::adapters::dynamodb::{CopiedTable, DynamoStore};
+use crate::adapters::dynamodb::{CopiedTable, DynamoStore, StoreTime};
 use crate::adapters::sqs::{QueueAddress, SqsQueue};
 use crate::api::Auth;
 use crate::broker::plan::Settling;
 use crate::config::{self, AuthSettings, Config, QueueRef};
 use crate::error::{Class, Classify};
 use crate::lifecycle::Rules;
-use crate::model::{Clock, ClusterName, Domain, InstallationId, QueueName};
+use crate::model::{Clock, ClusterName, CorrectedClock, Domain, InstallationId, QueueName};
 use crate::ports;
 use crate::ports::cluster::Cluster;
 use crate::ports::queue::{QueueFacts, SubmissionQueue};
@@ -65,7 +65,7 @@ impl StartError {
 pub struct Places {
     /// Whose domain it is, where not the configuration's.
     pub domain: Option<Domain>,
-    /// The clock.
+    /// The machine's clock.
     pub clock: Arc<dyn Clock>,
     /// What to do with a copied table.
     pub installation: Installation,
@@ -99,10 +99,16 @@ pub struct Ports {
     pub clusters: HashMap<ClusterName, Arc<dyn Cluster>>,
 }
 
-/// Connects everything that `config` names. Services that can't be reached are tried for a minute.
-pub async fn assemble(config: &Config, aws: &Aws, places: Places) -> Result<Parts, StartError> {
+/// Connects everything that `config` names. Services that can't be reached are tried for a minute. From the store's first
+/// answer on, the pod's clock is the machine's as the store's time corrects it.
+pub async fn assemble(config: &Config, aws: &Aws, mut places: Places) -> Result<Parts, StartError> {
+    let metrics = Arc::new(Metrics::new());
+    let clock = Arc::new(CorrectedClock::over(Arc::clone(&places.clock)));
+    let store_time = StoreTime::for_clock(Arc::clone(&clock), Arc::clone(&metrics));
+    let client = aws.dynamodb_seen_by(store_time);
+    places.clock = clock;
     let copied = places.installation.into();
-    let open = || DynamoStore::open(aws.dynamodb(), &config.store.table, copied);
+    let open = || DynamoStore::open(client.clone(), &config.store.table, copied);
     let store = Arc::new(patiently(open).await?);
     let installation = store.installation().await.map_err(|e| StartError::of_port(&e))?;
     let clusters = clusters(
@@ -126,7 +132,8 @@ pub async fn assemble(config: &Config, aws: &Aws, places: Places) -> Result<Part
         queues,
         clusters,
     };
-    put_together(config, ports, places).await
+    let parts = put_together(config, ports, places).await?;
+    Ok(Parts { metrics, ..parts })
 }
 
 /// A pod of `config` that talks to `ports`.

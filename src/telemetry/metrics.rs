@@ -64,6 +64,7 @@ pub struct Metrics {
     lease_held: Gauge,
     epoch: Gauge,
     intake_paused: Gauge,
+    clock_correction: Seconds,
     leftovers: Labelled<Counter>,
     second_runs: Labelled<Counter>,
 }
@@ -170,6 +171,12 @@ impl Metrics {
                 "1 while receiving waits for the store",
                 Gauge::default(),
             ),
+            clock_correction: register(
+                r,
+                "clock_correction_seconds",
+                "What the machine's clock lacks to the store's: added to it; nought where it may be right",
+                Gauge::default(),
+            ),
             leftovers: register(
                 r,
                 "leftovers_removed",
@@ -255,6 +262,11 @@ impl Metrics {
     /// Intake stopped or resumed receiving.
     pub fn intake_paused(&self, paused: bool) {
         self.intake_paused.set(i64::from(paused));
+    }
+
+    /// `seconds` are added to what the machine's clock shows.
+    pub fn clock_corrected(&self, seconds: f64) {
+        self.clock_correction.set(seconds);
     }
 
     /// An object or a pod of a past attempt was removed from `cluster`.

@@ -13,6 +13,7 @@ use spark_broker::ports::cluster::{Cluster, ClusterEvent, CreateError, Deleted, 
 use spark_broker::submission::RawState;
 use spark_broker::watch::ObjectState;
 use tokio::sync::mpsc;
+use tokio::time::Instant;
 
 use crate::fault::{Faults, LATE, Mode};
 
@@ -24,6 +25,8 @@ type Made = (String, Arc<SimulatedCluster>);
 pub struct Ledger {
     made: Arc<Mutex<BTreeMap<String, Vec<Made>>>>,
     doubled: Arc<Mutex<Vec<String>>>,
+    /// When each was made.
+    times: Arc<Mutex<Vec<Instant>>>,
 }
 
 impl Ledger {
@@ -56,6 +59,11 @@ impl Ledger {
         self.doubled.lock().unwrap().clone()
     }
 
+    /// When objects were made, in order.
+    pub fn times(&self) -> Vec<Instant> {
+        self.times.lock().unwrap().clone()
+    }
+
     async fn note(&self, object: &ObjectState, cluster: &Arc<SimulatedCluster>) {
         let submission = object.submission_id.as_ref().unwrap().to_string();
         let open = self.unfinished(&submission).await;
@@ -64,6 +72,7 @@ impl Ledger {
             let text = format!("{} was made while {open:?} hadn't finished", object.name);
             self.doubled.lock().unwrap().push(text);
         }
+        self.times.lock().unwrap().push(Instant::now());
         let mut made = self.made.lock().unwrap();
         let of_it = made.entry(submission).or_default();
         of_it.push((object.name.clone(), Arc::clone(cluster)));
@@ -78,9 +87,9 @@ pub struct FaultyCluster {
 }
 
 impl FaultyCluster {
-    pub fn over(inner: SimulatedCluster, ledger: Ledger, faults: Faults) -> Self {
+    pub fn over(inner: impl Into<Arc<SimulatedCluster>>, ledger: Ledger, faults: Faults) -> Self {
         Self {
-            inner: Arc::new(inner),
+            inner: inner.into(),
             ledger,
             faults,
         }

@@ -12,6 +12,7 @@ mod clusters;
 mod coordination;
 mod fault;
 mod queue;
+mod recovery;
 mod run;
 mod store;
 

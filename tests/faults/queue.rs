@@ -45,6 +45,19 @@ impl MemoryQueue {
         }
     }
 
+    /// Puts one more into the queue, delivered once.
+    pub fn put(&self, body: String) {
+        let mut messages = self.messages.lock().unwrap();
+        let id = messages.last().map_or(0, |held| held.id + 1);
+        messages.push(Held {
+            id,
+            body,
+            visible_at: Instant::now(),
+            receives: 0,
+            again: 0,
+        });
+    }
+
     /// How many messages are left, and how many were parked.
     pub fn left(&self) -> (usize, usize) {
         (
@@ -74,9 +87,9 @@ impl MemoryQueue {
     }
 
     fn with<T>(&self, receipt: &Receipt, change: impl FnOnce(&mut Vec<Held>, usize) -> T) -> Option<T> {
-        let (id, _) = receipt.0.split_once('/').unwrap();
+        let id: usize = receipt.0.split_once('/').unwrap().0.parse().unwrap();
         let mut messages = self.messages.lock().unwrap();
-        let index = messages.iter().position(|held| held.id.to_string() == id)?;
+        let index = messages.iter().position(|held| held.id == id)?;
         Some(change(&mut messages, index))
     }
 }

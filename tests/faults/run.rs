@@ -69,7 +69,7 @@ fn jobs() -> (Vec<String>, BTreeMap<String, State>) {
     (bodies, ends)
 }
 
-fn spec(id: &str) -> Value {
+pub fn spec(id: &str) -> Value {
     json!({
         "submissionId": id, "applicationName": "Faults", "queue": "dev", "sparkVersion": "3.5.0", "type": "Java",
         "mainClass": "com.example.Main", "mainApplicationFile": "s3://example-jobs/main.jar", "annotations": {},
@@ -102,7 +102,7 @@ async fn audited(faults: &Faults) {
     let ledger = Ledger::default();
     let mut clusters: HashMap<ClusterName, Arc<dyn Cluster>> = HashMap::new();
     for name in ["a", "b"] {
-        let inner = simulated(name, &installation, &clock);
+        let inner = simulated(name, 2, 8_000, &installation, &clock);
         let faulty = FaultyCluster::over(inner, ledger.clone(), faults.clone());
         clusters.insert(name.parse().unwrap(), Arc::new(faulty));
     }
@@ -160,13 +160,20 @@ async fn ended(store: &MemoryStore, queue: &MemoryQueue, ends: &BTreeMap<String,
     assert_eq!(&found, ends);
 }
 
-fn simulated(name: &str, installation: &InstallationId, clock: &Arc<dyn Clock>) -> SimulatedCluster {
-    let node = Resources::new(Millicores(8_000), Bytes::mib(32_768), 110);
+/// A cluster of `nodes` nodes with so many millicores each.
+pub fn simulated(
+    name: &str,
+    nodes: u32,
+    millicores: u64,
+    installation: &InstallationId,
+    clock: &Arc<dyn Clock>,
+) -> SimulatedCluster {
+    let node = Resources::new(Millicores(millicores), Bytes::mib(4 * millicores), 110);
     let settings = Settings {
         name: name.parse().unwrap(),
         namespace: "jobs".into(),
         nodes: vec![NodeGroup {
-            count: 2,
+            count: nodes,
             allocatable: node,
         }],
         data_dir: None,

@@ -5,6 +5,7 @@
 #![allow(clippy::too_many_lines, reason = "a test reads as one piece")]
 
 mod calls;
+mod clocks;
 mod contention;
 mod cycles;
 mod kwok;

@@ -11,6 +11,7 @@ mod item;
 mod records;
 mod specs;
 pub mod table;
+mod time;
 mod wishes;
 
 use std::collections::HashMap;
@@ -25,6 +26,7 @@ use crate::model::InstallationId;
 use crate::ports::Error;
 
 pub use installation::CopiedTable;
+pub use time::StoreTime;
 
 /// The attributes of an item.
 type Item = HashMap<String, AttributeValue>;

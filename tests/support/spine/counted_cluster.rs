@@ -5,11 +5,12 @@ use std::sync::{Arc, Mutex};
 use std::time::Duration;
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 use serde_json::Value;
 use spark_broker::model::{ObjectUid, SubmissionId};
 use spark_broker::ports::Error;
 use spark_broker::ports::cluster::{Cluster, ClusterEvent, CreateError, Deleted, PodSight};
-use spark_broker::watch::ObjectState;
+use spark_broker::watch::{Driver, DriverPhase, ObjectState};
 use tokio::sync::mpsc;
 
 /// What was asked of a cluster.
@@ -27,6 +28,10 @@ pub struct Calls {
     pub most_pending: usize,
     /// The most that were ever live at once.
     pub most_live: usize,
+    /// When whose driver started, by the cluster's word.
+    pub started: BTreeMap<SubmissionId, Timestamp>,
+    /// When whose driver ended, by the cluster's word.
+    pub ended: BTreeMap<SubmissionId, Timestamp>,
 }
 
 /// Counts what is asked of `inner`.
@@ -62,6 +67,9 @@ impl Calls {
 
     /// Told before the broker is: what it then creates is measured against what it could know.
     fn seen(&mut self, event: &ClusterEvent) {
+        if let ClusterEvent::Driver(driver) = event {
+            self.driver(driver);
+        }
         let (ClusterEvent::Object(object) | ClusterEvent::ObjectGone(object)) = event else {
             return;
         };
@@ -72,6 +80,19 @@ impl Calls {
         if gone || matches!(object.raw.as_str(), "COMPLETED" | "FAILED") {
             self.live.remove(&object.name);
         }
+    }
+
+    fn driver(&mut self, driver: &Driver) {
+        let (started, ended) = match &driver.phase {
+            DriverPhase::Running { since } => (*since, None),
+            DriverPhase::Ended(end) => (end.started_at, end.finished_at),
+            DriverPhase::Waiting { .. } | DriverPhase::Unknown => (None, None),
+        };
+        let Some(id) = &driver.submission_id else {
+            return;
+        };
+        started.map(|at| self.started.insert(id.clone(), at));
+        ended.map(|at| self.ended.insert(id.clone(), at));
     }
 }
 

@@ -6,4 +6,5 @@
 pub mod counted_cluster;
 pub mod counted_queue;
 pub mod jobs;
+pub mod seen_store;
 pub mod world;

@@ -11,9 +11,9 @@ use spark_broker::adapters::aws::Aws;
 use spark_broker::adapters::dynamodb::{CopiedTable, DynamoStore, table};
 use spark_broker::adapters::embedded::{Embedded, Options};
 use spark_broker::adapters::sqs::create_queues;
-use spark_broker::app::{Places, assemble};
+use spark_broker::app::{Parts, Places, assemble};
 use spark_broker::config::Config;
-use spark_broker::model::{SubmissionId, SystemClock};
+use spark_broker::model::{Clock, SubmissionId, SystemClock};
 use spark_broker::ports::cluster::Cluster;
 use spark_broker::ports::queue::SubmissionQueue;
 use spark_broker::ports::store::Store;
@@ -98,37 +98,26 @@ impl World {
 
     /// The same, with its scheduling cycles written to a file.
     pub async fn recorded_broker(&self, queues: &str, clusters: &str, cycles: Option<&Path>) -> Broker {
+        Broker::of(self.parts(queues, clusters, cycles, Arc::new(SystemClock)).await)
+    }
+
+    /// What a broker on a machine with this clock is made of.
+    pub async fn parts(
+        &self,
+        queues: &str,
+        clusters: &str,
+        cycles: Option<&Path>,
+        clock: Arc<dyn Clock>,
+    ) -> Parts {
         let config = Config::check(&configuration(queues, clusters)).unwrap_or_else(|f| panic!("{f}"));
         let places = Places {
             installation: spark_broker::app::Installation::Refuse,
             domain: None,
-            clock: Arc::new(SystemClock),
+            clock,
             data_dir: None,
             record_cycles: cycles.map(Path::to_owned),
         };
-        let mut parts = assemble(&config, &self.brokers, places).await.unwrap();
-        let mut clusters = BTreeMap::new();
-        for (name, cluster) in &mut parts.clusters {
-            let (counted, calls) = CountedCluster::over(Arc::clone(cluster));
-            *cluster = Arc::new(counted) as Arc<dyn Cluster>;
-            clusters.insert(name.to_string(), calls);
-        }
-        let batches = Arc::new(Mutex::new(Batches::default()));
-        for (queue, _) in &mut parts.queues {
-            let counted = CountedQueue::over(Arc::clone(queue), Arc::clone(&batches));
-            *queue = Arc::new(counted) as Arc<dyn SubmissionQueue>;
-        }
-        let running = parts.start();
-        let (api, stop) = (running.api.unwrap().to_string(), CancellationToken::new());
-        let mut task = JoinSet::new();
-        task.spawn(running.until(stop.clone()));
-        Broker {
-            api,
-            clusters,
-            batches,
-            stop,
-            task,
-        }
+        assemble(&config, &self.brokers, places).await.unwrap()
     }
 
     /// Sends jobs as a client would, in batches of 10.
@@ -197,6 +186,42 @@ impl World {
 }
 
 impl Broker {
+    /// Starts one of these parts, with its calls counted.
+    pub fn of(mut parts: Parts) -> Self {
+        let mut clusters = BTreeMap::new();
+        for (name, cluster) in &mut parts.clusters {
+            let (counted, calls) = CountedCluster::over(Arc::clone(cluster));
+            *cluster = Arc::new(counted) as Arc<dyn Cluster>;
+            clusters.insert(name.to_string(), calls);
+        }
+        let batches = Arc::new(Mutex::new(Batches::default()));
+        for (queue, _) in &mut parts.queues {
+            let counted = CountedQueue::over(Arc::clone(queue), Arc::clone(&batches));
+            *queue = Arc::new(counted) as Arc<dyn SubmissionQueue>;
+        }
+        let running = parts.start();
+        let (api, stop) = (running.api.unwrap().to_string(), CancellationToken::new());
+        let mut task = JoinSet::new();
+        task.spawn(running.until(stop.clone()));
+        Broker {
+            api,
+            clusters,
+            batches,
+            stop,
+            task,
+        }
+    }
+
+    /// `POST` of a spec to its API; the answer's status.
+    pub async fn submit(&self, job: &Job) -> u16 {
+        let (url, spec) = (
+            format!("http://{}/v1/submissions", self.api),
+            job.spec().to_string(),
+        );
+        let sent = tokio::task::spawn_blocking(move || ureq::post(&url).send(&spec).unwrap().status());
+        sent.await.unwrap().as_u16()
+    }
+
     /// Calls of one cluster so far.
     pub fn calls(&self, cluster: &str) -> Calls {
         self.clusters[cluster].lock().unwrap().clone()
