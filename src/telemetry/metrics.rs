@@ -11,6 +11,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
+use super::once::Once;
+use crate::model::ObjectUid;
+
 type Labelled<M> = Family<Labels, M>;
 type Seconds = Gauge<f64, AtomicU64>;
 
@@ -65,6 +68,7 @@ pub struct Metrics {
     epoch: Gauge,
     intake_paused: Gauge,
     leftovers: Labelled<Counter>,
+    removed: Once,
     second_runs: Labelled<Counter>,
 }
 
@@ -170,6 +174,7 @@ impl Metrics {
                 "1 while receiving waits for the store",
                 Gauge::default(),
             ),
+            removed: Once::default(),
             leftovers: register(
                 r,
                 "leftovers_removed",
@@ -257,11 +262,13 @@ impl Metrics {
         self.intake_paused.set(i64::from(paused));
     }
 
-    /// An object or a pod of a past attempt was removed from `cluster`.
-    pub fn leftover_removed(&self, cluster: &str) {
-        self.leftovers
-            .get_or_create(&labels([("cluster", cluster)]))
-            .inc();
+    /// An object or a pod of a past attempt was removed from `cluster`; told again of the same one, it counts once.
+    pub fn leftover_removed(&self, cluster: &str, uid: &ObjectUid) {
+        if self.removed.is_first(uid.as_str()) {
+            self.leftovers
+                .get_or_create(&labels([("cluster", cluster)]))
+                .inc();
+        }
     }
 
     /// An object or a driver (`what`) of a job that had ended was removed from `cluster`: it stood there under another

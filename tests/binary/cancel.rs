@@ -2,7 +2,7 @@
 
 use serde_json::{Value, json};
 
-use crate::harness::{Broker, Dev, call, job};
+use crate::harness::{Broker, Dev, job};
 
 /// A job with a label, submitted once it has reached `state`.
 async fn submitted(broker: &Broker, mut spec: Value, team: &str, state: &str) {
@@ -52,8 +52,7 @@ async fn many_are_cancelled_by_queue_label_and_name_and_a_dry_run_changes_nothin
 
     // Nothing of this does anything: no selector, nobody to be asked, nothing that matches, a dry run.
     assert_eq!(broker.command(&["cancel"]).0, Some(2));
-    let path = format!("{}/v1/cancellations", broker.api);
-    let refused = call("POST", &path, br#"{"dryRun": false}"#).unwrap();
+    let refused = broker.cancel_many(r#"{"dryRun": false}"#);
     assert_eq!(refused.status, 400);
     let found = refused.body["violations"][0]["expected"].as_str().unwrap();
     assert!(found.contains("queue, applicationName, labels"), "{found}");
