@@ -122,7 +122,7 @@ fn read_states(fields: &mut Fields) -> Vec<State> {
     responses(
         (status = 200, description = "What became of each; in a dry run, what would be cancelled", body = Cancellations),
         (status = 400, description = "Invalid, with every violation", body = problem::Problem, content_type = "application/problem+json"),
-        (status = 503, description = "The store is away; nothing was done", body = problem::Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store is away, and nothing was found yet", body = problem::Problem, content_type = "application/problem+json"),
     )
 )]
 pub(super) async fn cancel_many(

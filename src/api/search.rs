@@ -2,6 +2,7 @@
 //! time, a few of them at once, and at a pace that leaves most of the store to others.
 
 use std::collections::HashSet;
+use std::sync::atomic::{AtomicBool, Ordering};
 use std::time::Duration;
 
 use futures::stream::{self, StreamExt};
@@ -226,22 +227,31 @@ impl<'a> Search<'a> {
             return Ok(0);
         }
         let wishes = count(meant.len());
-        let api = self.api;
-        let mut outcomes = stream::iter(meant)
-            .map(|record| async move { cancel(api, record).await })
-            .buffered(AT_ONCE);
+        self.cancel(meant).await?;
+        Ok(wishes)
+    }
+
+    /// Cancels each of `meant`, a few at once. Where the store goes away nothing more is begun, and what was begun is
+    /// told.
+    async fn cancel(&mut self, meant: Vec<Record>) -> Result<(), Error> {
+        let (api, stop) = (self.api, &AtomicBool::new(false));
+        let begin = |record: Record| async move {
+            if stop.load(Ordering::Relaxed) {
+                return Ok(None);
+            }
+            let outcome = cancel(api, record).await;
+            stop.fetch_or(outcome.is_err(), Ordering::Relaxed);
+            outcome.map(Some)
+        };
+        let mut outcomes = stream::iter(meant).map(begin).buffered(AT_ONCE);
         let mut away = None;
         while let Some(outcome) = outcomes.next().await {
             match outcome {
-                Ok(one) => self.told.add(one),
-                // Nothing more is begun; what is under way is dropped, and met again by the next call.
-                Err(error) => {
-                    away = Some(error);
-                    break;
-                }
+                Ok(one) => one.into_iter().for_each(|one| self.told.add(one)),
+                Err(error) => away = Some(error),
             }
         }
-        away.map_or(Ok(wishes), |error| Err(error.into()))
+        away.map_or(Ok(()), Err)
     }
 
     /// Those of `records` whose specs have the labels.

@@ -290,6 +290,23 @@ async fn while_the_store_is_away_nothing_is_begun_and_what_was_done_is_told() {
 }
 
 #[tokio::test(start_paused = true)]
+async fn what_was_begun_beside_one_that_fails_is_told() {
+    let fake = busy();
+    let away = Error::throttled("throttled", None);
+    fake.refused.lock().unwrap().insert("r-2".parse().unwrap(), away);
+    let answer = cancel(&fake, json!({"cluster": "b"})).await;
+    assert_eq!((answer.status, ids(&answer)), (StatusCode::OK, vec!["r-3"]));
+    assert!(answer.body["interrupted"].is_string());
+    fake.refused.lock().unwrap().clear();
+    let rest = json!({"cluster": "b", "cursor": answer.body["nextCursor"]});
+    let answer = cancel(&fake, rest).await;
+    assert_eq!(
+        (ids(&answer), &answer.body["askedBefore"]),
+        (vec!["r-2"], &json!(1))
+    );
+}
+
+#[tokio::test(start_paused = true)]
 async fn a_process_that_stops_answers_with_what_it_has() {
     let fake = crowd(500);
     let api = api(&fake);

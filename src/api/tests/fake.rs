@@ -296,6 +296,8 @@ impl Service for Fake {
     /// Answers as it was told to, else does what a broker does.
     async fn cancel(&self, id: &SubmissionId) -> Result<Cancelled, Error> {
         self.up()?;
+        // Others begin meanwhile, as where the answer takes its time.
+        tokio::task::yield_now().await;
         if let Some(error) = self.refused.lock().unwrap().get(id) {
             return Err(error.clone());
         }
