@@ -81,7 +81,7 @@ fn back(now: Timestamp, by: Duration) -> Timestamp {
     now.checked_sub(by).unwrap_or(Timestamp::UNIX_EPOCH)
 }
 
-fn read_states(text: &str) -> Result<Vec<State>, String> {
+pub(super) fn read_states(text: &str) -> Result<Vec<State>, String> {
     let words = State::ALL.iter().map(|s| s.as_str()).collect::<Vec<_>>();
     text.split(',')
         .map(|word| word.trim().parse::<State>())

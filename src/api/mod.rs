@@ -3,12 +3,15 @@
 
 mod auth;
 mod boards;
+mod cancellations;
 mod explain;
+mod fields;
 mod health;
 mod list;
 mod problem;
 mod query;
 mod recent;
+mod search;
 mod submissions;
 #[cfg(test)]
 mod tests;
@@ -78,6 +81,7 @@ fn routes() -> OpenApiRouter<Api> {
         .routes(routes!(submissions::status, submissions::cancel))
         .routes(routes!(submissions::history))
         .routes(routes!(submissions::placement))
+        .routes(routes!(cancellations::cancel_many))
         .routes(routes!(explain::explain))
         .routes(routes!(boards::queues))
         .routes(routes!(boards::clusters))

@@ -1,138 +1,21 @@
 //! What people wish of a cluster: closed, emptied, given up for lost.
 
-use std::str::FromStr;
-
 use axum::Json;
 use axum::body::Bytes;
 use axum::extract::State;
 use axum::extract::rejection::BytesRejection;
 use axum::http::StatusCode;
-use jiff::{SignedDuration, Timestamp};
-use serde_json::{Map, Value};
 
-use super::auth::Auth;
 use super::boards::{ClusterLine, cluster_line};
+use super::fields::Fields;
 use super::problem::Problem;
 use super::query::{Id, Parameters};
 use super::{Api, problem};
-use crate::error::Violation;
-use crate::lookup::parse_duration;
 use crate::model::ClusterName;
 use crate::ports::store::{ClusterWish, Cordon, Drain, DrainThen, LostConfirmed, WishKind};
 
-/// The longest reason and the longest author, in characters.
-const TEXT_MAX: usize = 256;
-
-/// The fields of a request, taken out one by one; every fault is told at once.
-struct Fields {
-    given: Map<String, Value>,
-    known: Vec<&'static str>,
-    violations: Vec<Violation>,
-    now: Timestamp,
-}
-
-impl Fields {
-    fn of(body: Result<Bytes, BytesRejection>, now: Timestamp) -> Result<Self, Box<Problem>> {
-        let body = body.map_err(|rejection| Box::new(rejection.into()))?;
-        match serde_json::from_slice::<Value>(&body) {
-            Ok(Value::Object(given)) => Ok(Self {
-                given,
-                known: Vec::new(),
-                violations: Vec::new(),
-                now,
-            }),
-            Ok(other) => Err(not_an_object(&other.to_string()).into()),
-            Err(error) => Err(not_an_object(&error.to_string()).into()),
-        }
-    }
-
-    fn fault(&mut self, name: &str, found: impl Into<String>, expected: impl Into<String>) {
-        self.violations
-            .push(Violation::new(name, found.into(), expected.into()));
-    }
-
-    fn text(&mut self, name: &'static str) -> Option<String> {
-        self.known.push(name);
-        let expected = format!("a text of 1 to {TEXT_MAX} characters");
-        match self.given.remove(name)? {
-            Value::String(text) if (1..=TEXT_MAX).contains(&text.trim().chars().count()) => {
-                Some(text.trim().to_owned())
-            }
-            other => {
-                self.fault(name, other.to_string(), expected);
-                None
-            }
-        }
-    }
-
-    fn reason(&mut self) -> String {
-        let given = self.given.contains_key("reason");
-        let reason = self.text("reason");
-        if !given {
-            self.fault("reason", "nothing", "why: others will ask");
-        }
-        reason.unwrap_or_default()
-    }
-
-    /// A time, or a duration from now on.
-    fn time(&mut self, name: &'static str) -> Option<Timestamp> {
-        let text = self.text(name)?;
-        let ahead = |text: &str| {
-            let duration = SignedDuration::try_from(parse_duration(text).ok()?).ok()?;
-            self.now.checked_add(duration).ok()
-        };
-        let time = Timestamp::from_str(&text).ok().or_else(|| ahead(&text));
-        if time.is_none() {
-            self.fault(
-                name,
-                format!("{text:?}"),
-                "a time such as 2026-11-23T18:00:00Z, or a duration from now such as 10m",
-            );
-        }
-        time
-    }
-
-    fn then(&mut self) -> DrainThen {
-        match self.text("then").as_deref() {
-            None | Some("leave") => DrainThen::Leave,
-            Some("cancel") => DrainThen::Cancel,
-            Some(other) => {
-                self.fault("then", format!("{other:?}"), "leave or cancel");
-                DrainThen::Leave
-            }
-        }
-    }
-
-    /// Who wishes it: as they call themselves, else that the API was asked.
-    fn author(&mut self, auth: &Auth) -> Option<String> {
-        let by_token = || match auth {
-            Auth::None => None,
-            Auth::Bearer(_) => Some("api".to_owned()),
-        };
-        self.text("author").or_else(by_token)
-    }
-
-    fn finish(mut self) -> Result<(), Box<Problem>> {
-        let expected = format!("one of {}", self.known.join(", "));
-        for name in self.given.keys() {
-            self.violations
-                .push(Violation::new(name.clone(), "an unknown field", expected.clone()));
-        }
-        if self.violations.is_empty() {
-            return Ok(());
-        }
-        Err(Problem::invalid("the wish has faults", self.violations).into())
-    }
-}
-
-fn not_an_object(found: &str) -> Problem {
-    let violation = Violation::new(
-        "",
-        found.to_owned(),
-        "a JSON object such as {\"reason\": \"upgrade\"}",
-    );
-    Problem::invalid("the body can't be read", vec![violation])
-}
+/// What a body may look like.
+const EXAMPLE: &str = r#"{"reason": "upgrade"}"#;
 
 /// The cluster in a path, if the configuration names it.
 fn named(api: &Api, text: &str) -> Result<ClusterName, Box<Problem>> {
@@ -181,7 +64,7 @@ pub(super) async fn cordon(
 ) -> Result<Json<ClusterLine>, Problem> {
     parameters.finish()?;
     let name = named(&api, &name)?;
-    let mut fields = Fields::of(body, api.clock.now())?;
+    let mut fields = Fields::of(body, EXAMPLE, api.clock.now())?;
     let cordon = Cordon {
         reason: fields.reason(),
         author: fields.author(&api.auth),
@@ -214,6 +97,18 @@ pub(super) async fn uncordon(
     remove(&api, &named(&api, &name)?, WishKind::Cordon).await
 }
 
+/// What becomes of the rest at a drain's deadline.
+fn then(fields: &mut Fields) -> DrainThen {
+    match fields.text("then").as_deref() {
+        None | Some("leave") => DrainThen::Leave,
+        Some("cancel") => DrainThen::Cancel,
+        Some(other) => {
+            fields.fault("then", format!("{other:?}"), "leave or cancel");
+            DrainThen::Leave
+        }
+    }
+}
+
 /// Empty a cluster: nothing new is placed there; at the deadline what never started waits for another cluster again, and
 /// the rest is left or cancelled. Body: `reason`, `deadline` (a time, or a duration from now), and optionally `then`
 /// (`leave`, the default, or `cancel`) and `author`.
@@ -236,8 +131,8 @@ pub(super) async fn drain(
 ) -> Result<Json<ClusterLine>, Problem> {
     parameters.finish()?;
     let name = named(&api, &name)?;
-    let mut fields = Fields::of(body, api.clock.now())?;
-    if !fields.given.contains_key("deadline") {
+    let mut fields = Fields::of(body, EXAMPLE, api.clock.now())?;
+    if !fields.has("deadline") {
         fields.fault("deadline", "nothing", "by when it is to be empty, such as 10m");
     }
     let drain = Drain {
@@ -245,7 +140,7 @@ pub(super) async fn drain(
         author: fields.author(&api.auth),
         at: fields.now,
         deadline: fields.time("deadline").unwrap_or(fields.now),
-        then: fields.then(),
+        then: then(&mut fields),
     };
     fields.finish()?;
     set(&api, &name, ClusterWish::Drain(drain)).await
@@ -291,7 +186,7 @@ pub(super) async fn confirm_lost(
 ) -> Result<(StatusCode, Json<ClusterLine>), Problem> {
     parameters.finish()?;
     let name = named(&api, &name)?;
-    let mut fields = Fields::of(body, api.clock.now())?;
+    let mut fields = Fields::of(body, EXAMPLE, api.clock.now())?;
     let lost = LostConfirmed {
         reason: fields.reason(),
         author: fields.author(&api.auth),

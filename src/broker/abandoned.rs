@@ -203,7 +203,7 @@ impl Clearing {
                     submission.id = %self.record.id, cluster.name = %self.cluster, attempt = self.attempt.0,
                     "the object of an attempt that was given up is removed"
                 );
-                term.metrics.leftover_removed(self.cluster.as_str());
+                term.metrics.leftover_removed(self.cluster.as_str(), &object.uid);
             }
             return Ok(false);
         }
@@ -217,7 +217,9 @@ impl Clearing {
         let mut pods = cluster.pods(&self.record.id).await?;
         pods.retain(of_attempt);
         for pod in &pods {
-            cluster.delete_pod(&pod.name, &pod.uid).await?;
+            if cluster.delete_pod(&pod.name, &pod.uid).await? == Deleted::Done {
+                term.metrics.leftover_removed(self.cluster.as_str(), &pod.uid);
+            }
         }
         Ok(pods.is_empty())
     }

@@ -236,6 +236,7 @@ impl Removal {
                 "a second run of an ended submission was removed"
             );
         } else if deleted == Deleted::Done {
+            metrics.leftover_removed(self.cluster.as_str(), uid);
             tracing::warn!(
                 submission.id = %self.id, cluster.name = %self.cluster, what, name, uid = %uid, "a leftover was removed"
             );

@@ -4,6 +4,7 @@ use std::path::PathBuf;
 
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
+use super::cancel::Cancel;
 use super::clusters::{Clusters, Listing};
 use crate::app::{DevOptions, Installation, ServeOptions};
 use crate::model::{QueueName, SubmissionId};
@@ -67,7 +68,7 @@ pub enum Command {
     Status(Status),
     /// List submissions, newest first
     List(List),
-    /// Ask for a submission's end
+    /// Ask for the end of a submission, or of all of a queue, label, application name, cluster or state
     Cancel(Cancel),
     /// Tell where a job would go now, and why not elsewhere; submits nothing
     Explain(Explain),
@@ -267,16 +268,6 @@ pub struct List {
     /// Most submissions
     #[arg(long, default_value_t = 50, value_parser = clap::value_parser!(u32).range(1..))]
     pub limit: u32,
-    /// The API.
-    #[command(flatten)]
-    pub api: ApiOptions,
-}
-
-/// Options of `cancel`.
-#[derive(Debug, Args)]
-pub struct Cancel {
-    /// The submission ID
-    pub id: SubmissionId,
     /// The API.
     #[command(flatten)]
     pub api: ApiOptions,

@@ -14,11 +14,14 @@ use super::arguments::ApiOptions;
 use super::exit::Exit;
 use crate::api::{ClusterLine, Clusters, Queues};
 use crate::error::Violation;
-use crate::lookup::{Explained, Listing, Status};
+use crate::lookup::{Cancellations, Explained, Listing, Status};
 use crate::model::{ClusterName, SubmissionId};
 
 /// How long a call may take beside what it asks the API to wait.
 const PATIENCE: Duration = Duration::from_secs(20);
+
+/// How long the API may work on one call that cancels many, and somewhat more.
+const CANCELLATIONS_MAX: Duration = Duration::from_secs(30);
 
 /// Why a command couldn't do what it was told.
 #[derive(Debug, thiserror::Error)]
@@ -152,6 +155,17 @@ impl Client {
             &format!("/v1/submissions/{id}"),
             b"",
             Duration::ZERO,
+        )
+    }
+
+    /// Cancels all that `body` selects, or counts them.
+    pub fn cancel_many(&self, body: &Value) -> Result<Cancellations, Failure> {
+        let body = body.to_string();
+        self.call(
+            Method::POST,
+            "/v1/cancellations",
+            body.as_bytes(),
+            CANCELLATIONS_MAX,
         )
     }
 

@@ -4,13 +4,12 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::arguments::{Cancel, List, Output, Status as StatusArguments};
+use super::arguments::{List, Output, Status as StatusArguments};
 use super::client::{Client, Failure};
 use super::exit::Exit;
 use super::view::View;
 use super::{follow, table};
 use crate::lookup::{Listing, Status};
-use crate::submission::State;
 
 /// The largest page that the API gives.
 const PAGE_MAX: usize = 200;
@@ -74,7 +73,7 @@ fn query(arguments: &List, missing: usize, cursor: Option<String>) -> Vec<(&'sta
 }
 
 /// What the API refuses of a list is what was written on the command line.
-fn wrong_usage(failure: Failure) -> Failure {
+pub(super) fn wrong_usage(failure: Failure) -> Failure {
     match failure {
         refused @ Failure::Refused { .. } => Failure::Usage(refused.to_string()),
         other @ (Failure::Unavailable(_)
@@ -83,14 +82,6 @@ fn wrong_usage(failure: Failure) -> Failure {
         | Failure::Config(_)
         | Failure::Output(_)) => other,
     }
-}
-
-pub(super) fn cancel(arguments: &Cancel, out: &mut dyn Write) -> Result<Exit, Failure> {
-    let client = Client::new(&arguments.api)?;
-    let status = client.cancel(&arguments.id)?;
-    show(&status, arguments.api.output, out)?;
-    let too_late = status.terminal && status.state != State::Cancelled;
-    Ok(if too_late { Exit::Otherwise } else { Exit::Done })
 }
 
 pub(super) fn show(status: &Status, output: Output, out: &mut dyn Write) -> io::Result<()> {

@@ -1,6 +1,7 @@
 //! The command line: `serve` and `dev` run the program; the other commands talk to its API.
 
 mod arguments;
+mod cancel;
 mod client;
 mod clusters;
 mod commands;
@@ -22,6 +23,7 @@ use std::process::ExitCode;
 use clap::Parser;
 
 pub use arguments::{ApiOptions, Cli, Command, Output};
+pub use cancel::{Cancel, Selectors};
 pub use client::{Client, Failure};
 pub use clusters::{ClusterCommand, Clusters, ConfirmLost, Cordon, Drain, Listing, Named, Why};
 pub use exit::Exit;
@@ -42,7 +44,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::Status(status) => answered(|out| commands::status(&status, out)),
         Command::List(list) => answered(|out| commands::list(&list, out)),
         Command::Explain(arguments) => answered(|out| explain::explain(&arguments, out)),
-        Command::Cancel(cancel) => answered(|out| commands::cancel(&cancel, out)),
+        Command::Cancel(cancel) => answered(|out| cancel::cancel(&cancel, out)),
         Command::Clusters(clusters) => answered(|out| clusters::clusters(&clusters, out)),
         Command::Queues(queues) => answered(|out| clusters::queues(&queues, out)),
         Command::CheckConfig { config } => answered(|out| offline::check_config(&config, out)),

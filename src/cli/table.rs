@@ -4,7 +4,7 @@ use comfy_table::presets::NOTHING;
 use comfy_table::{ColumnConstraint, ContentArrangement, Table};
 
 use crate::api::{ClusterLine, QueueLine};
-use crate::lookup::{ClusterAnswer, Status};
+use crate::lookup::{CancelOutcome, Cancellations, ClusterAnswer, Status};
 use crate::model::{Resources, timestamp_text};
 use crate::routing::Answer;
 
@@ -26,6 +26,75 @@ pub(super) fn of_many(statuses: &[Status], width: Option<u16>) -> String {
         ]);
     }
     text(table)
+}
+
+/// How many submissions match.
+pub(super) fn matching(count: u64) -> String {
+    match count {
+        0 => "no submission matches.".to_owned(),
+        1 => "1 submission matches.".to_owned(),
+        more => format!("{more} submissions match."),
+    }
+}
+
+/// One line for each submission that was cancelled together with others, and what came of all.
+pub(super) fn of_cancellations(all: &Cancellations) -> String {
+    let mut table = plain(None);
+    table.set_header([
+        "SUBMISSION",
+        "STATE",
+        "QUEUE",
+        "CLUSTER",
+        "APPLICATION",
+        "OUTCOME",
+    ]);
+    for one in &all.submissions {
+        let outcome = match one.outcome {
+            None => "would be cancelled",
+            Some(CancelOutcome::Cancelled) => "cancelled",
+            Some(CancelOutcome::Cancelling) => "cancelling",
+            Some(CancelOutcome::Ended) => "had ended",
+            Some(CancelOutcome::Failed) => "failed",
+        };
+        let why = one.why.as_ref().map(|why| format!(": {why}")).unwrap_or_default();
+        table.add_row([
+            one.submission_id.as_str(),
+            one.state.as_str(),
+            one.queue.as_str(),
+            one.cluster.as_ref().map_or("", |c| c.as_str()),
+            one.application_name.as_deref().unwrap_or(""),
+            &format!("{outcome}{why}"),
+        ]);
+    }
+    let mut lines = Vec::new();
+    if !all.submissions.is_empty() {
+        lines.push(text(table));
+    }
+    if all.truncated {
+        lines.push(format!("… of which {} are listed", all.submissions.len()));
+    }
+    lines.push(summary(all));
+    lines.join("\n")
+}
+
+/// What came of all, in one line.
+fn summary(all: &Cancellations) -> String {
+    let parts = [
+        (all.cancelled, "cancelled"),
+        (all.cancelling, "being cancelled"),
+        (all.ended, "had ended"),
+        (all.failed, "failed"),
+        (all.asked_before, "more were being cancelled already"),
+    ];
+    let parts = parts.iter().filter(|(count, _)| *count > 0);
+    let parts: Vec<_> = parts.map(|(count, what)| format!("{count} {what}")).collect();
+    let dry_run = if all.dry_run { " Nothing was done." } else { "" };
+    let parts = if parts.is_empty() {
+        String::new()
+    } else {
+        format!(" {}.", parts.join(", "))
+    };
+    format!("{}{parts}{dry_run}", matching(all.matched))
 }
 
 /// Every field of one submission.

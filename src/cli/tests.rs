@@ -1,5 +1,6 @@
 //! The command line against an API that answers as it is told to.
 
+mod cancel;
 mod wishes;
 
 use std::io::{BufRead, BufReader, Read, Write};
@@ -68,7 +69,7 @@ fn run(arguments: &[&str]) -> (String, Result<Exit, Failure>) {
         Command::Status(status) => commands::status(&status, &mut out),
         Command::List(list) => commands::list(&list, &mut out),
         Command::Explain(arguments) => super::explain::explain(&arguments, &mut out),
-        Command::Cancel(cancel) => commands::cancel(&cancel, &mut out),
+        Command::Cancel(cancel) => super::cancel::cancel(&cancel, &mut out),
         Command::Clusters(wished) => super::clusters::clusters(&wished, &mut out),
         Command::Queues(queues) => super::clusters::queues(&queues, &mut out),
         Command::CheckConfig { config } => offline::check_config(&config, &mut out),
@@ -318,16 +319,6 @@ fn a_list_turns_pages_until_it_has_enough() {
     let api = Told::to(vec![(400, problem("invalid-request", "a parameter is wrong"))]);
     let (_, result) = run(&["list", "--state", "DONE", "--api", &api.url]);
     assert_eq!(code(&result), 2);
-}
-
-#[test]
-fn a_cancel_that_came_too_late_ends_otherwise() {
-    for (state, expected) in [("CANCELLED", 0), ("CANCELLING", 0), ("SUCCEEDED", 1)] {
-        let api = Told::to(vec![(200, status(state))]);
-        let (_, result) = run(&["cancel", "job-1", "--api", &api.url]);
-        assert_eq!(code(&result), expected, "{state}");
-        assert_eq!(api.asked()[0].0, "DELETE /v1/submissions/job-1");
-    }
 }
 
 #[test]

@@ -11,6 +11,9 @@ use prometheus_client::metrics::gauge::Gauge;
 use prometheus_client::metrics::histogram::Histogram;
 use prometheus_client::registry::{Metric, Registry};
 
+use super::once::Once;
+use crate::model::ObjectUid;
+
 type Labelled<M> = Family<Labels, M>;
 type Seconds = Gauge<f64, AtomicU64>;
 
@@ -66,6 +69,7 @@ pub struct Metrics {
     intake_paused: Gauge,
     clock_correction: Seconds,
     leftovers: Labelled<Counter>,
+    removed: Once,
     second_runs: Labelled<Counter>,
 }
 
@@ -177,6 +181,7 @@ impl Metrics {
                 "What the machine's clock lacks to the store's: added to it; nought where it may be right",
                 Gauge::default(),
             ),
+            removed: Once::default(),
             leftovers: register(
                 r,
                 "leftovers_removed",
@@ -269,11 +274,13 @@ impl Metrics {
         self.clock_correction.set(seconds);
     }
 
-    /// An object or a pod of a past attempt was removed from `cluster`.
-    pub fn leftover_removed(&self, cluster: &str) {
-        self.leftovers
-            .get_or_create(&labels([("cluster", cluster)]))
-            .inc();
+    /// An object or a pod of a past attempt was removed from `cluster`; told again of the same one, it counts once.
+    pub fn leftover_removed(&self, cluster: &str, uid: &ObjectUid) {
+        if self.removed.is_first(uid.as_str()) {
+            self.leftovers
+                .get_or_create(&labels([("cluster", cluster)]))
+                .inc();
+        }
     }
 
     /// An object or a driver (`what`) of a job that had ended was removed from `cluster`: it stood there under another

@@ -2,6 +2,7 @@
 
 mod logs;
 mod metrics;
+mod once;
 
 pub use logs::{Error, Format, init};
 pub use metrics::{Metrics, Outcome};

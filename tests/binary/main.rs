@@ -6,6 +6,7 @@
 mod harness;
 
 mod bad_input;
+mod cancel;
 mod cli;
 mod configuration;
 mod example_jobs;

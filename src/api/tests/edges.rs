@@ -67,6 +67,7 @@ async fn the_document_names_every_route() {
         ("/v1/submissions/{id}", vec!["delete", "get"]),
         ("/v1/submissions/{id}/history", vec!["get"]),
         ("/v1/submissions/{id}/placement", vec!["get"]),
+        ("/v1/cancellations", vec!["post"]),
         ("/v1/queues", vec!["get"]),
         ("/v1/clusters", vec!["get"]),
     ] {

@@ -13,7 +13,7 @@ use crate::ports::store::{
     ClusterBoard, ClusterWish, ClusterWishes, Coordination, Create, Lease, LeaseWrite, OutlookOf, Page,
     QueueBoard, Store, WishKind, Write,
 };
-use crate::submission::{BacklogEntry, Change, NewRecord, Record, RecordKey, SpecTexts};
+use crate::submission::{BacklogEntry, Change, NewRecord, Record, RecordKey, SpecTexts, State};
 
 /// Entries of a page of the index: few, so that tests turn pages.
 const PAGE: usize = 3;
@@ -29,6 +29,14 @@ pub(super) struct Fake {
     pub(super) wishes: Mutex<BTreeMap<ClusterName, ClusterWishes>>,
     pub(super) missing: Mutex<Vec<String>>,
     pub(super) sender: Mutex<Option<String>>,
+    /// Specs that stand beside their records.
+    pub(super) specs: Mutex<BTreeMap<SubmissionId, SpecTexts>>,
+    /// What the index of the backlog still shows of records that have moved on.
+    pub(super) stale: Mutex<Vec<BacklogEntry>>,
+    /// Entries of a page of the backlog and of what is live; absent: [`PAGE`].
+    pub(super) page: Mutex<Option<usize>>,
+    /// Cancels that fail, by ID.
+    pub(super) refused: Mutex<BTreeMap<SubmissionId, Error>>,
 }
 
 pub(super) fn record(id: &str, at: &str) -> Record {
@@ -46,9 +54,27 @@ impl Fake {
         self.records.lock().unwrap().insert(record.id.clone(), record);
     }
 
+    fn page_size(&self) -> usize {
+        self.page.lock().unwrap().unwrap_or(PAGE)
+    }
+
     fn up(&self) -> Result<(), Error> {
         self.down.lock().unwrap().clone().map_or(Ok(()), Err)
     }
+}
+
+/// The page of `all`, which runs by its keys, behind the key `page`.
+fn paged<T>(all: impl Iterator<Item = (String, T)>, page: Option<String>, size: usize) -> Page<T> {
+    let behind = |(key, _): &(String, T)| page.as_ref().is_some_and(|page| key <= page);
+    let mut rest = all.skip_while(behind).peekable();
+    let mut items = Vec::new();
+    let mut last = None;
+    for (key, item) in rest.by_ref().take(size) {
+        items.push(item);
+        last = Some(key);
+    }
+    let next = last.filter(|_| rest.peek().is_some());
+    Page { items, next }
 }
 
 fn unasked<T>() -> Result<T, Error> {
@@ -79,20 +105,47 @@ impl Store for Fake {
             .filter_map(|id| records.get(id).cloned())
             .collect())
     }
-    async fn specs(&self, _: &Record) -> Result<SpecTexts, Error> {
-        unasked()
+    async fn specs(&self, record: &Record) -> Result<SpecTexts, Error> {
+        self.up()?;
+        let specs = self.specs.lock().unwrap();
+        specs.get(&record.id).cloned().map_or_else(unasked, Ok)
     }
     async fn backlog(
         &self,
         _: &Domain,
-        _: u32,
-        _: Option<Timestamp>,
-        _: Option<String>,
+        shard: u32,
+        from: Option<Timestamp>,
+        page: Option<String>,
     ) -> Result<Page<BacklogEntry>, Error> {
-        unasked()
+        self.up()?;
+        let records = self.records.lock().unwrap();
+        let waiting = records.values().filter(|r| r.state == State::Queued);
+        let mut all: Vec<_> = waiting.map(BacklogEntry::from).collect();
+        all.extend(self.stale.lock().unwrap().iter().cloned());
+        all.retain(|e| e.id.shard(self.shards()) == shard && from.is_none_or(|from| e.accepted_at >= from));
+        let key = |e: &BacklogEntry| format!("{}#{}", crate::model::timestamp_text(e.accepted_at), e.id);
+        all.sort_by_key(key);
+        Ok(paged(
+            all.into_iter().map(|e| (key(&e), e)),
+            page,
+            self.page_size(),
+        ))
     }
-    async fn live(&self, _: &Domain, _: &ClusterName, _: Option<String>) -> Result<Page<Record>, Error> {
-        unasked()
+    async fn live(
+        &self,
+        _: &Domain,
+        cluster: &ClusterName,
+        page: Option<String>,
+    ) -> Result<Page<Record>, Error> {
+        self.up()?;
+        let records = self.records.lock().unwrap();
+        let here = |r: &&Record| r.state.is_live() && r.cluster.as_ref() == Some(cluster);
+        let all = records.values().filter(here);
+        Ok(paged(
+            all.map(|r| (r.id.to_string(), r.clone())),
+            page,
+            self.page_size(),
+        ))
     }
     async fn wishes(&self, _: &Domain, _: Option<String>) -> Result<Page<Record>, Error> {
         unasked()
@@ -240,9 +293,28 @@ impl Service for Fake {
             .clone()
             .map_or_else(unasked, Ok)
     }
-    async fn cancel(&self, _: &SubmissionId) -> Result<Cancelled, Error> {
+    /// Answers as it was told to, else does what a broker does.
+    async fn cancel(&self, id: &SubmissionId) -> Result<Cancelled, Error> {
         self.up()?;
-        self.cancelled.lock().unwrap().clone().map_or_else(unasked, Ok)
+        // Others begin meanwhile, as where the answer takes its time.
+        tokio::task::yield_now().await;
+        if let Some(error) = self.refused.lock().unwrap().get(id) {
+            return Err(error.clone());
+        }
+        if let Some(told) = self.cancelled.lock().unwrap().clone() {
+            return Ok(told);
+        }
+        let mut records = self.records.lock().unwrap();
+        let record = records.get_mut(id).unwrap();
+        if record.state.is_terminal() {
+            return Ok(Cancelled::Ended(Box::new(record.clone())));
+        }
+        record.cancel_requested = true;
+        if record.state == State::Queued {
+            record.state = State::Cancelled;
+            return Ok(Cancelled::Done(Box::new(record.clone())));
+        }
+        Ok(Cancelled::Requested(Box::new(record.clone())))
     }
     fn readiness(&self) -> Readiness {
         Readiness {

@@ -1,5 +1,6 @@
 //! The API by its requests and answers.
 
+mod cancellations;
 mod edges;
 mod explain;
 mod fake;

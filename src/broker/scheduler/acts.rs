@@ -328,7 +328,6 @@ impl Scheduler {
             .strangers
             .removals(&records, &self.term.installation, settle, wall)
         {
-            self.term.metrics.leftover_removed(removal.cluster.as_str());
             let term = Arc::clone(&self.term);
             self.chores
                 .spawn(async move { removal.carry_out(&term.hands, &term.metrics).await });

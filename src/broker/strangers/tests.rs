@@ -180,3 +180,35 @@ fn an_object_whose_ended_driver_goes_is_checked_again_at_once() {
     strangers.driver_gone(&cluster, &ended_driver);
     assert_eq!(removed(&mut strangers, &ended(), 2).len(), 1);
 }
+
+#[test]
+fn what_was_deleted_counts_once_and_what_wasnt_there_not_at_all() {
+    let removal = Removal {
+        cluster: "a".parse().unwrap(),
+        object: None,
+        driver: None,
+        id: "job-1".parse().unwrap(),
+        second: Second::default(),
+    };
+    let metrics = Metrics::new();
+    let told = |uid: &str, deleted, second| {
+        removal.told(
+            "driver",
+            "sb-job-1-a1-driver",
+            &uid.parse().unwrap(),
+            deleted,
+            second,
+            &metrics,
+        );
+    };
+    told("pod-1", Deleted::Done, false);
+    told("pod-1", Deleted::Done, false);
+    told("pod-2", Deleted::Absent, false);
+    told("pod-3", Deleted::Done, false);
+    told("pod-4", Deleted::Done, true);
+    let figures = metrics.render();
+    let removed = r#"spark_broker_leftovers_removed_total{cluster="a"} 2"#;
+    assert!(figures.contains(removed), "{figures}");
+    let second = r#"spark_broker_second_runs_removed_total{cluster="a",what="driver"} 1"#;
+    assert!(figures.contains(second), "{figures}");
+}

@@ -30,6 +30,11 @@ impl Broker {
         call("POST", &format!("{}/v1/explain", self.api), body.as_ref()).unwrap()
     }
 
+    /// `POST /v1/cancellations`.
+    pub(crate) fn cancel_many(&self, body: impl AsRef<[u8]>) -> Answer {
+        call("POST", &format!("{}/v1/cancellations", self.api), body.as_ref()).unwrap()
+    }
+
     /// The same as `submit`, of a broker that may be gone.
     pub(crate) fn try_submit(&self, body: impl AsRef<[u8]>) -> Result<Answer, String> {
         call("POST", &format!("{}/v1/submissions", self.api), body.as_ref())
