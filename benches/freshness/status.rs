@@ -88,12 +88,13 @@ fn rows(broker: &Broker, written: &Written, live: usize, took: Duration) -> Vec<
         ended.extend(calls.ended.clone());
     }
     let written = written.lock().unwrap();
-    let behind = |state: State, truth: &BTreeMap<SubmissionId, Timestamp>| -> Vec<SignedDuration> {
+    let behind = |state: State, truth: &BTreeMap<String, Timestamp>| -> Vec<SignedDuration> {
         let of_it = written
             .iter()
             .filter(|(id, found, _)| *found == state && id.as_str().starts_with("stream-"));
+        // Each has one attempt, and the broker was told of no driver before us.
         of_it
-            .filter_map(|(id, _, at)| Some(at.duration_since(*truth.get(id)?)))
+            .map(|(id, _, at)| at.duration_since(truth[&format!("sb-{id}-a1")]))
             .collect()
     };
     let (running, over) = (behind(State::Running, &started), behind(State::Succeeded, &ended));

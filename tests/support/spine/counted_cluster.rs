@@ -28,10 +28,10 @@ pub struct Calls {
     pub most_pending: usize,
     /// The most that were ever live at once.
     pub most_live: usize,
-    /// When whose driver started, by the cluster's word.
-    pub started: BTreeMap<SubmissionId, Timestamp>,
-    /// When whose driver ended, by the cluster's word.
-    pub ended: BTreeMap<SubmissionId, Timestamp>,
+    /// When the driver of which object started, by the cluster's word.
+    pub started: BTreeMap<String, Timestamp>,
+    /// When the driver of which object ended, by the cluster's word.
+    pub ended: BTreeMap<String, Timestamp>,
 }
 
 /// Counts what is asked of `inner`.
@@ -88,11 +88,11 @@ impl Calls {
             DriverPhase::Ended(end) => (end.started_at, end.finished_at),
             DriverPhase::Waiting { .. } | DriverPhase::Unknown => (None, None),
         };
-        let Some(id) = &driver.submission_id else {
+        let Some(object) = &driver.object_name else {
             return;
         };
-        started.map(|at| self.started.insert(id.clone(), at));
-        ended.map(|at| self.ended.insert(id.clone(), at));
+        started.map(|at| self.started.insert(object.clone(), at));
+        ended.map(|at| self.ended.insert(object.clone(), at));
     }
 }
 
