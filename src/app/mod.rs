@@ -4,7 +4,9 @@ mod options;
 mod run;
 mod clusters;
 mod recorder;
+mod lasting;
 mod assembly;
+mod reload;
 mod serve;
 mod jobs;
 mod dev;
@@ -13,6 +15,7 @@ use std::path::Path;
 
 pub use assembly::{Places, Ports, StartError, assemble, put_together};
 pub use dev::dev;
+pub use lasting::Lasting;
 pub use options::{DevOptions, Installation, ServeOptions, Viewer};
 pub use run::{Parts, Running};
 pub use serve::serve;

@@ -244,12 +244,23 @@ impl Running {
 
     /// Runs until SIGTERM, SIGINT or `enough`, then stops within the grace. A second signal ends the process at once.
     pub async fn until(self, enough: CancellationToken) -> ExitCode {
+        self.ended(&enough).await;
+        self.stop().await
+    }
+
+    /// Returns when it is time to stop: at SIGTERM, SIGINT, `enough`, or the end of a task that must not end.
+    pub(super) async fn ended(&self, enough: &CancellationToken) {
         let failed = self.tasks.failed();
         tokio::select! {
             () = signalled() => tracing::info!("stopping"),
             () = enough.cancelled() => {}
             () = failed.cancelled() => {}
         }
+    }
+
+    /// Stops within the grace. A signal ends that at once.
+    pub(super) async fn stop(self) -> ExitCode {
+        let failed = self.tasks.failed();
         tokio::select! {
             () = self.tasks.shut_down() => {}
             () = tokio::time::sleep(self.grace) => tracing::warn!("the grace for stopping is over"),

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use spark_broker::adapters::simulated::SimulatedCluster;
-use spark_broker::app::{Installation, Places, Ports, put_together};
+use spark_broker::app::{Installation, Lasting, Places, Ports, put_together};
 use spark_broker::config::Config;
 use spark_broker::model::{Clock, ClusterName, InstallationId};
 use spark_broker::ports::cluster::Cluster;
@@ -101,6 +101,7 @@ impl Scene {
             installation: Installation::Refuse,
             data_dir: None,
             record_cycles: None,
+            lasting: Lasting::default(),
         };
         let scene = Self {
             store,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use spark_broker::adapters::simulated::{NodeGroup, Settings, SimulatedCluster};
-use spark_broker::app::{Installation, Places, Ports, put_together};
+use spark_broker::app::{Installation, Lasting, Places, Ports, put_together};
 use spark_broker::config::Config;
 use spark_broker::model::{Bytes, Clock, ClusterName, Demand, InstallationId, Millicores, Resources};
 use spark_broker::ports::cluster::Cluster;
@@ -123,6 +123,7 @@ async fn audited(faults: &Faults) {
         installation: Installation::Refuse,
         data_dir: None,
         record_cycles: None,
+        lasting: Lasting::default(),
     };
     let running = put_together(&config, ports, places).await.unwrap().start();
     let stop = CancellationToken::new();
