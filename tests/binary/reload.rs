@@ -122,12 +122,20 @@ async fn a_right_file_takes_effect_without_a_restart_and_nobody_is_turned_away()
 #[tokio::test(flavor = "multi_thread", worker_threads = 2)]
 async fn a_job_queue_with_a_backlog_stays() {
     let account = Account::new().await;
-    let broker = serve(&account, "").await;
+    let small = CLUSTER_C.replace("spark-jobs,", "spark-jobs, limits: {maxLive: 1},");
+    let broker = serve(&account, &small).await;
     let right = broker.configuration();
+    let mut occupies = to("occupies", "dev", "spark-cluster-c");
+    occupies["annotations"] = json!({"simulated.spark-broker/run-time": "10m"});
+    broker.submit(occupies.to_string());
+    broker.reaches("occupies", "RUNNING").await;
     for id in ["first", "second"] {
-        let mut job = to(id, "prod", "spark-cluster-a");
-        job["driver"]["cores"] = json!(100);
-        broker.submit(job.to_string());
+        assert_eq!(
+            broker
+                .submit(to(id, "prod", "spark-cluster-c").to_string())
+                .status,
+            202
+        );
     }
     let without = right.replace("  - {name: prod, weight: 70}\n", "");
     broker.configure(&without);
