@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
 
-use super::clusters::clusters;
+use super::clusters::{Dial, clusters, dial};
 use super::lasting::Lasting;
 use super::options::Installation;
 use super::recorder::recorder;
@@ -17,7 +17,9 @@ use crate::adapters::aws::Aws;
 use crate::adapters::dynamodb::{CopiedTable, DynamoStore, StoreTime};
 use crate::adapters::sqs::{QueueAddress, SqsQueue};
 use crate::api::Auth;
+use crate::broker::hands::MakeObject;
 use crate::broker::plan::Settling;
+use crate::broker::removed::{Reconnected, Sections};
 use crate::config::{self, AuthSettings, Config, QueueRef};
 use crate::error::{Class, Classify};
 use crate::lifecycle::Rules;
@@ -99,6 +101,8 @@ pub struct Ports {
     pub queues: Vec<(Arc<dyn SubmissionQueue>, Option<QueueName>)>,
     /// The clusters.
     pub clusters: HashMap<ClusterName, Arc<dyn Cluster>>,
+    /// Connects one more cluster.
+    pub dial: Dial,
 }
 
 /// Connects everything that `config` names. Services that can't be reached are tried for a minute. From the store's first
@@ -106,7 +110,8 @@ pub struct Ports {
 pub async fn assemble(config: &Config, aws: &Aws, mut places: Places) -> Result<Parts, StartError> {
     let store = open(config, aws, &mut places).await?;
     let installation = store.installation().await.map_err(|e| StartError::of_port(&e))?;
-    let clusters = clusters(config, aws, &places, &installation)?;
+    let dial = dial(aws, &places, &installation);
+    let clusters = clusters(config, &dial)?;
     let mut queues: Vec<(Arc<dyn SubmissionQueue>, Option<QueueName>)> = Vec::new();
     for intake in &config.intake {
         queues.push((
@@ -120,6 +125,7 @@ pub async fn assemble(config: &Config, aws: &Aws, mut places: Places) -> Result<
         coordination: store,
         queues,
         clusters,
+        dial,
     };
     put_together(config, ports, places).await
 }
@@ -146,7 +152,7 @@ pub async fn put_together(config: &Config, ports: Ports, places: Places) -> Resu
     let record_cycle = places.record_cycles.as_deref().map(recorder).transpose()?;
     let domain = places.domain.unwrap_or_else(|| config.domain.clone());
     let acceptor = Arc::new(acceptor(config, &domain, &places.clock));
-    let (object_maker, whose) = (Arc::clone(&acceptor), ports.installation.clone());
+    let whose = ports.installation.clone();
     Ok(Parts {
         domain,
         installation: ports.installation,
@@ -156,8 +162,9 @@ pub async fn put_together(config: &Config, ports: Ports, places: Places) -> Resu
         queues: ports.queues,
         clusters: ports.clusters,
         routing: config.routing(VIEW_LIMIT),
+        sections: sections(config, ports.dial, &acceptor, &whose),
+        make_object: make_object(Arc::clone(&acceptor), whose),
         acceptor,
-        make_object: Arc::new(move |record, specs| object_maker.object(record, specs, &whose)),
         rules: Rules {
             retention: config.store.retention,
             ..Rules::default()
@@ -172,6 +179,32 @@ pub async fn put_together(config: &Config, ports: Ports, places: Places) -> Resu
         metrics: places.lasting.metrics,
         record_cycle,
     })
+}
+
+fn make_object(acceptor: Arc<Acceptor>, whose: InstallationId) -> MakeObject {
+    Arc::new(move |record, specs| acceptor.object(record, specs, &whose))
+}
+
+/// The sections of the clusters of `config`, and how one of a cluster that it doesn't name is connected.
+fn sections(config: &Config, dial: Dial, acceptor: &Acceptor, whose: &InstallationId) -> Sections {
+    let named = config.clusters.iter();
+    let configured = named.filter_map(|c| Some((c.settings.name.clone(), c.section.clone()?)));
+    let (acceptor, whose) = (acceptor.clone(), whose.clone());
+    Sections {
+        configured: configured.collect(),
+        reconnect: Arc::new(move |section| {
+            let cluster = config::Cluster::removed(section).map_err(|faults| faults.to_string())?;
+            let acceptor = Acceptor {
+                clusters: vec![cluster.rules.clone()],
+                ..acceptor.clone()
+            };
+            Ok(Reconnected {
+                cluster: dial(&cluster).map_err(|error| error.to_string())?,
+                make_object: make_object(Arc::new(acceptor), whose.clone()),
+                moves: cluster.settings.moves,
+            })
+        }),
+    }
 }
 
 fn settling(timing: &config::Timing) -> Settling {

@@ -15,21 +15,27 @@ use crate::ports::cluster::Cluster;
 use crate::routing::CapacitySource;
 use crate::spec;
 
-/// All clusters of `config`; simulated ones keep their state in the data directory of `places`.
+/// Connects a cluster.
+pub type Dial = Arc<dyn Fn(&config::Cluster) -> Result<Arc<dyn Cluster>, StartError> + Send + Sync>;
+
+/// Connects any cluster; simulated ones keep their state in the data directory of `places`.
+pub(super) fn dial(aws: &Aws, places: &Places, installation: &InstallationId) -> Dial {
+    let (aws, places, installation) = (aws.clone(), places.clone(), installation.clone());
+    Arc::new(move |cluster| {
+        let new = || connect(cluster, &aws, &places, &installation);
+        places.lasting.cluster(cluster, new)
+    })
+}
+
+/// All clusters of `config`.
 pub(super) fn clusters(
     config: &Config,
-    aws: &Aws,
-    places: &Places,
-    installation: &InstallationId,
+    dial: &Dial,
 ) -> Result<HashMap<ClusterName, Arc<dyn Cluster>>, StartError> {
-    let mut clusters: HashMap<ClusterName, Arc<dyn Cluster>> = HashMap::new();
-    for cluster in &config.clusters {
-        let port = places
-            .lasting
-            .cluster(cluster, || connect(cluster, aws, places, installation))?;
-        clusters.insert(cluster.settings.name.clone(), port);
-    }
-    Ok(clusters)
+    let clusters = config.clusters.iter();
+    clusters
+        .map(|cluster| Ok((cluster.settings.name.clone(), dial(cluster)?)))
+        .collect()
 }
 
 fn connect(

@@ -73,6 +73,7 @@ fn real_clusters(config: &mut Config, contexts: &[String]) -> Result<(), StartEr
         let mut cluster = model.clone();
         cluster.settings.name = name;
         cluster.rules.name = cluster.settings.name.clone();
+        cluster.section = None;
         cluster.target = Target::SparkOperator(Connect::Kubeconfig {
             file: None,
             context: Some(context.clone()),

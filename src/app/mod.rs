@@ -14,6 +14,7 @@ mod dev;
 use std::path::Path;
 
 pub use assembly::{Places, Ports, StartError, assemble, put_together};
+pub use clusters::Dial;
 pub use dev::dev;
 pub use lasting::Lasting;
 pub use options::{DevOptions, Installation, ServeOptions, Viewer};

@@ -20,6 +20,7 @@ use crate::broker::hands::{Hands, MakeObject};
 use crate::broker::intake::Intake;
 use crate::broker::lease::{Election, Held, Keeper};
 use crate::broker::plan::Settling;
+use crate::broker::removed::Sections;
 use crate::broker::scheduler::{Input, RecordCycle};
 use crate::broker::service::Broker;
 use crate::broker::storing::Records;
@@ -54,6 +55,8 @@ pub struct Parts {
     pub clusters: HashMap<ClusterName, Arc<dyn Cluster>>,
     /// What routing is told.
     pub routing: Settings,
+    /// How clusters are reached, those too that aren't configured any more.
+    pub sections: Sections,
     /// Makes records of requests.
     pub acceptor: Arc<Acceptor>,
     /// Makes objects of records.
@@ -181,6 +184,7 @@ impl Parts {
                 Arc::clone(&self.make_object),
             ),
             routing: self.routing.clone(),
+            sections: self.sections.clone(),
             coordination: Arc::clone(&self.coordination),
             metrics: Arc::clone(&self.metrics),
             record_cycle: self.record_cycle.clone(),

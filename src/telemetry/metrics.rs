@@ -265,6 +265,13 @@ impl Metrics {
         health.set(i64::from(healthy));
     }
 
+    /// Nothing is told of a cluster any more.
+    pub fn cluster_forgotten(&self, cluster: &str) {
+        let labels = labels([("cluster", cluster)]);
+        self.cluster_live.remove(&labels);
+        self.cluster_healthy.remove(&labels);
+    }
+
     /// The lease was won, kept or lost. A pod that lost it forgets what only the active scheduler knows.
     pub fn lease(&self, held: bool, epoch: u64) {
         self.lease_held.set(i64::from(held));

@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::PausedClock;
-use crate::clusters::{FaultyCluster, Ledger};
+use crate::clusters::{FaultyCluster, Ledger, no_other};
 use crate::fault::Faults;
 use crate::queue::MemoryQueue;
 use crate::run::{simulated, spec};
@@ -94,6 +94,7 @@ impl Scene {
                 Some("dev".parse().unwrap()),
             )],
             clusters: of_ports,
+            dial: no_other(),
         };
         let places = Places {
             domain: None,

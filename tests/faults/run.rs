@@ -15,7 +15,7 @@ use spark_broker::submission::{Record, State};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::PausedClock;
-use crate::clusters::{FaultyCluster, Ledger};
+use crate::clusters::{FaultyCluster, Ledger, no_other};
 use crate::fault::{Fault, Faults};
 use crate::queue::MemoryQueue;
 use crate::store::MemoryStore;
@@ -115,6 +115,7 @@ async fn audited(faults: &Faults) {
             Some("dev".parse().unwrap()),
         )],
         clusters,
+        dial: no_other(),
     };
     let config = Config::check(CONFIG).unwrap_or_else(|faults| panic!("{faults}"));
     let places = Places {
