@@ -97,9 +97,9 @@ pub(super) fn removed(mut section: Value, checks: &mut Checks) -> Option<Cluster
         keys.remove("queues");
     }
     match RawCluster::deserialize(section) {
-        Ok(raw) => cluster(raw, "", &[], checks),
+        Ok(raw) => cluster(raw, "cluster", &[], checks),
         Err(error) => {
-            checks.fault("", error, "a cluster's section");
+            checks.fault("cluster", error, "a section of a configuration");
             None
         }
     }

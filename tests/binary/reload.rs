@@ -5,7 +5,7 @@ use std::sync::atomic::{AtomicBool, Ordering};
 
 use serde_json::{Value, json};
 
-use crate::harness::{Account, Broker, eventually, job, serve};
+use crate::harness::{Account, Broker, Dev, Folder, configuration, eventually, job, serve};
 
 const NIGHT: &str = "  - {name: night, weight: 5}\nclusters:";
 const CLUSTER_C: &str =
@@ -163,4 +163,65 @@ async fn a_job_queue_with_a_backlog_stays() {
             .status,
         400
     );
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_removed_cluster_takes_no_new_jobs_and_its_running_one_is_followed_to_its_end() {
+    let folder = Folder::new();
+    let both = configuration(0, 0, "lease: {duration: 2s}");
+    let file = folder.file("config.yaml", &both);
+    let data = folder.path().join("data");
+    let arguments = [
+        &format!("--config={file}"),
+        &format!("--data-dir={}", data.display()),
+    ];
+    let arguments = arguments.map(String::as_str);
+    let mut dev = Dev::start(&arguments).await;
+    let mut stays = to("stays", "dev", "spark-cluster-a");
+    stays["annotations"] = json!({"simulated.spark-broker/run-time": "25s"});
+    dev.account.send(&stays.to_string()).await;
+    dev.broker.reaches("stays", "RUNNING").await;
+
+    let a = both
+        .lines()
+        .find(|line| line.contains("spark-cluster-a"))
+        .unwrap();
+    folder.file("config.yaml", &both.replace(&format!("{a}\n"), ""));
+    dev.broker.reloads("applied", 1).await;
+    only_on_b(&dev, "after-the-reload").await;
+    let told = dev.broker.command(&["clusters"]).1;
+    let line = told.lines().find(|line| line.contains("spark-cluster-a"));
+    assert!(
+        line.unwrap_or_default().contains("not in the configuration"),
+        "{told}"
+    );
+    assert_eq!(
+        dev.broker
+            .submit(to("late", "dev", "spark-cluster-a").to_string())
+            .status,
+        400
+    );
+
+    dev.broker.process.kill();
+    dev = Dev::start(&arguments).await;
+    only_on_b(&dev, "after-the-restart").await;
+    let ended = dev.broker.ended("stays").await;
+    assert_eq!(ended["state"], "SUCCEEDED", "{ended}");
+    assert_eq!(
+        (&ended["cluster"], &ended["attempt"]),
+        (&json!("spark-cluster-a"), &json!(1))
+    );
+}
+
+/// Some jobs that may run anywhere run on the other cluster.
+async fn only_on_b(dev: &Dev, name: &str) {
+    for n in 0..4 {
+        dev.account
+            .send(&job(&format!("{name}-{n}"), "500ms").to_string())
+            .await;
+    }
+    for n in 0..4 {
+        let status = dev.broker.reaches(&format!("{name}-{n}"), "SUCCEEDED").await;
+        assert_eq!(status["cluster"], "spark-cluster-b", "{status}");
+    }
 }

@@ -73,23 +73,25 @@ async fn the_lease_goes_to_the_first_that_wrote_on_what_both_have_seen() {
 async fn sections_of_clusters_stand_as_the_latest_scheduler_wrote_them() {
     let harness = Harness::start().await;
     let (store, domain) = (store(&harness).await, domain());
-    let sections = async |domain| store.cluster_sections(domain).await.unwrap();
-    assert_eq!(sections(&domain).await, BTreeMap::new());
+    let sections = async || store.cluster_sections(&domain).await.unwrap();
+    assert_eq!(sections().await, BTreeMap::new());
     let of = |names: &[&str]| -> BTreeMap<ClusterName, String> {
         let section = |name: &&str| (name.parse().unwrap(), format!("{{\"name\":\"{name}\"}}"));
         names.iter().map(section).collect()
     };
     let write = async |names: &[&str], epoch| {
-        let written = store.write_cluster_sections(&domain, &of(names), Epoch(epoch));
+        let sections = of(names);
+        let written = store.write_cluster_sections(&domain, &sections, Epoch(epoch));
         written.await.unwrap()
     };
     assert!(write(&["a", "b"], 2).await);
     assert!(write(&["a", "b", "c"], 3).await);
     assert!(!write(&["a"], 2).await, "an earlier scheduler changes nothing");
-    assert_eq!(sections(&domain).await, of(&["a", "b", "c"]));
-    assert_eq!(sections(&"other".parse().unwrap()).await, BTreeMap::new());
+    assert_eq!(sections().await, of(&["a", "b", "c"]));
+    let other = "other".parse().unwrap();
+    assert_eq!(store.cluster_sections(&other).await.unwrap(), BTreeMap::new());
     assert!(write(&[], 3).await);
-    assert_eq!(sections(&domain).await, BTreeMap::new());
+    assert_eq!(sections().await, BTreeMap::new());
 }
 
 #[tokio::test]
@@ -199,6 +201,7 @@ fn unreachable_cluster() -> ClusterBoard {
         live: 3,
         closed: Some("cordoned: upgrade".into()),
         brake: None,
+        removed: false,
         at: Some("2026-11-23T05:31:50.100Z".parse().unwrap()),
     }
 }
