@@ -7,12 +7,13 @@ use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::maybe_done;
 use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio_util::sync::CancellationToken;
 
 use super::Running;
 use super::assembly::{Places, StartError, assemble};
-use super::run::Parts;
+use super::run::{Parts, StopSignals};
 use crate::adapters::aws::Aws;
 use crate::config::{Config, Faults};
 use crate::model::{Domain, QueueName};
@@ -97,20 +98,28 @@ where
         mut running: Running,
         enough: CancellationToken,
     ) -> ExitCode {
+        let mut signals = StopSignals::new();
+        let mut before: Option<Running> = None;
         loop {
+            let leaving = before.take();
+            let mut left = pin!(maybe_done(async {
+                if let Some(before) = leaving {
+                    before.stop().await;
+                }
+            }));
+            // The next one waits until the one before has gone.
             let next = tokio::select! {
-                next = self.next(&config, &mut watched) => next,
-                () = running.ended(&enough) => return running.stop().await,
+                next = async { (&mut left).await; self.next(&config, &mut watched).await } => next,
+                () = running.ended(&enough, &mut signals) => {
+                    return tokio::select! {
+                        (code, ()) = async { tokio::join!(running.stop(), left) } => code,
+                        () = signals.next() => ExitCode::from(130),
+                    };
+                }
             };
-            let (later, parts) = next;
-            let before = std::mem::replace(&mut running, parts.start());
-            config = later;
+            before = Some(std::mem::replace(&mut running, next.1.start()));
+            config = next.0;
             tracing::info!("the configuration is reloaded");
-            let mut leaving = pin!(before.stop());
-            tokio::select! {
-                _ = &mut leaving => {}
-                () = running.ended(&enough) => return tokio::join!(running.stop(), leaving).0,
-            }
         }
     }
 
