@@ -57,6 +57,7 @@ pub struct ClusterRules {
 }
 
 /// Makes records of requests, and objects of records.
+#[derive(Clone)]
 pub struct Acceptor {
     /// The scheduling domain.
     pub domain: Domain,

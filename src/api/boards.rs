@@ -38,7 +38,7 @@ pub struct QueueLine {
 /// All clusters.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize, utoipa::ToSchema)]
 pub struct Clusters {
-    /// In the configuration's order.
+    /// In the configuration's order, then those that it names no longer and on which something may still live.
     pub clusters: Vec<ClusterLine>,
 }
 
@@ -56,6 +56,9 @@ pub struct ClusterLine {
     pub message: Option<String>,
     /// How many submissions are live there.
     pub live: u64,
+    /// Whether the configuration names it no longer: it takes no new jobs, and is told of until nothing lives there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removed: bool,
     /// Why missing objects aren't called lost, where too many are missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brake: Option<String>,
@@ -82,11 +85,13 @@ pub(super) async fn cluster_line(api: &Api, name: &ClusterName) -> Result<Cluste
     let wishes = api.coordination.cluster_wishes(&api.domain, name).await?;
     let (now, healthy) = (api.clock.now(), board.as_ref().map(|b| b.healthy));
     let board = board.unwrap_or_default();
+    let removed = !api.clusters.contains(name);
     Ok(ClusterLine {
         name: name.to_string(),
         healthy,
         message: board.message,
         live: board.live,
+        removed,
         brake: board.brake,
         closed: board.closed,
         cordon: wishes.cordon.filter(|cordon| !cordon.is_over(now)),
@@ -142,7 +147,8 @@ pub(super) async fn clusters(
     parameters: Parameters,
 ) -> Result<Json<Clusters>, Problem> {
     parameters.finish()?;
-    let lines = api.clusters.iter().map(|name| cluster_line(&api, name));
+    let names = api.known_clusters().await?;
+    let lines = names.iter().map(|name| cluster_line(&api, name));
     Ok(Json(Clusters {
         clusters: try_join_all(lines).await?,
     }))

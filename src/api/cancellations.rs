@@ -82,11 +82,11 @@ impl Selector {
         self.states.is_empty() || self.states.iter().any(|state| state.is_live())
     }
 
-    /// The clusters to be searched: the one that is meant, else all that the configuration names.
-    pub(super) fn clusters<'a>(&'a self, configured: &'a [ClusterName]) -> BTreeSet<&'a ClusterName> {
+    /// The clusters to be searched: the one that is meant, else all that are known.
+    pub(super) fn clusters<'a>(&'a self, known: &'a [ClusterName]) -> BTreeSet<&'a ClusterName> {
         match &self.cluster {
             Some(cluster) => BTreeSet::from([cluster]),
-            None => configured.iter().collect(),
+            None => known.iter().collect(),
         }
     }
 }

@@ -111,12 +111,14 @@ async fn statuses(api: &Api, records: &[Record]) -> Result<Vec<Status>, Problem>
             boards.insert(&record.queue, board);
         }
     }
-    let status = |record: &Record| {
-        if record.state != State::Queued {
-            return api.followed(record);
-        }
+    let mut statuses = Vec::with_capacity(records.len());
+    for record in records {
         let board = boards.get(&record.queue).and_then(Option::as_ref);
-        Status::of(record, board.and_then(|board| waiting_reason(record, board)))
-    };
-    Ok(records.iter().map(status).collect())
+        statuses.push(if record.state == State::Queued {
+            Status::of(record, board.and_then(|board| waiting_reason(record, board)))
+        } else {
+            api.followed(record).await
+        });
+    }
+    Ok(statuses)
 }

@@ -36,6 +36,7 @@ pub use health::{Health, health_router};
 pub use problem::Problem;
 
 use crate::model::{Clock, ClusterName, Domain, QueueName};
+use crate::ports::Error;
 use crate::ports::service::Service;
 use crate::ports::store::{Coordination, Store};
 
@@ -63,6 +64,16 @@ pub struct Api {
     pub auth: Auth,
     /// Cancelled when the process is about to stop: requests that wait answer then with what they have.
     pub stopping: CancellationToken,
+}
+
+impl Api {
+    /// The clusters of the configuration, then those that have left it and on which something may still live.
+    async fn known_clusters(&self) -> Result<Vec<ClusterName>, Error> {
+        let mut known = self.clusters.clone();
+        let sections = self.coordination.cluster_sections(&self.domain).await?;
+        known.extend(sections.into_keys().filter(|name| !self.clusters.contains(name)));
+        Ok(known)
+    }
 }
 
 #[derive(OpenApi)]

@@ -13,7 +13,7 @@ use super::cancellations::Selector;
 use super::problem::Problem;
 use crate::error::{Class, Classify};
 use crate::lookup::{CancelOutcome, Cancellations, CancelledOne, SearchCursor, SearchPart};
-use crate::model::{QueueName, SubmissionId};
+use crate::model::{ClusterName, QueueName, SubmissionId};
 use crate::ports::Error;
 use crate::ports::service::Cancelled;
 use crate::ports::store::Page;
@@ -84,7 +84,8 @@ impl<'a> Search<'a> {
     /// Goes on behind `from` until everything, or this call's share, was gone through. Errors: the store is away and
     /// nothing was found yet.
     pub(super) async fn run(mut self, from: Option<SearchCursor>) -> Result<Cancellations, Problem> {
-        for part in self.parts() {
+        let clusters = self.api.known_clusters().await?;
+        for part in self.parts(&clusters) {
             if from.as_ref().is_some_and(|from| part < from.part) {
                 continue;
             }
@@ -111,13 +112,13 @@ impl<'a> Search<'a> {
         self.told
     }
 
-    fn parts(&self) -> Vec<SearchPart> {
+    fn parts(&self, known: &[ClusterName]) -> Vec<SearchPart> {
         let shards = if self.selector.wants_queued() {
             self.api.store.shards()
         } else {
             0
         };
-        let clusters = self.selector.clusters(&self.api.clusters).into_iter();
+        let clusters = self.selector.clusters(known).into_iter();
         let live = clusters.filter(|_| self.selector.wants_live()).cloned();
         (0..shards)
             .map(SearchPart::Backlog)

@@ -68,7 +68,7 @@ impl Api {
     /// read, the status is told without it.
     pub(super) async fn status_of(&self, record: &Record) -> Status {
         if record.state != State::Queued {
-            return self.followed(record);
+            return self.followed(record).await;
         }
         let board = self.coordination.queue(&record.domain, &record.queue).await;
         let board = board
@@ -77,14 +77,22 @@ impl Api {
         Status::of(record, board.and_then(|board| waiting_reason(record, &board)))
     }
 
-    /// The status of a record that isn't QUEUED: one that lives on a cluster which left the configuration stands still.
-    pub(super) fn followed(&self, record: &Record) -> Status {
+    /// The status of a record that isn't QUEUED: one that lives on a cluster which left the configuration stands still,
+    /// unless the active scheduler says that it follows that cluster.
+    pub(super) async fn followed(&self, record: &Record) -> Status {
         let mut status = Status::of(record, None);
         let gone = record
             .cluster
             .as_ref()
             .filter(|name| !self.clusters.contains(name));
         if let Some(name) = gone.filter(|_| record.state.is_live()) {
+            let board = self.coordination.cluster(&record.domain, name).await;
+            let board = board
+                .inspect_err(|error| tracing::debug!(%error, "a cluster's board can't be read"))
+                .unwrap_or(None);
+            if board.is_some_and(|board| board.removed) {
+                return status;
+            }
             status.reason = Some(Reason::ClusterUnhealthy);
             status.message = Some(format!(
                 "cluster {name} isn't in the configuration: until it is again, nobody follows this submission"

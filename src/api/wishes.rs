@@ -17,13 +17,14 @@ use crate::ports::store::{ClusterWish, Cordon, Drain, DrainThen, LostConfirmed, 
 /// What a body may look like.
 const EXAMPLE: &str = r#"{"reason": "upgrade"}"#;
 
-/// The cluster in a path, if the configuration names it.
-fn named(api: &Api, text: &str) -> Result<ClusterName, Box<Problem>> {
-    let known = api.clusters.iter().find(|name| name.as_str() == text);
-    known.cloned().ok_or_else(|| {
-        let names: Vec<_> = api.clusters.iter().map(ClusterName::as_str).collect();
+/// The cluster in a path, if it is known.
+async fn named(api: &Api, text: &str) -> Result<ClusterName, Problem> {
+    let known = api.known_clusters().await?;
+    let found = known.iter().find(|name| name.as_str() == text);
+    found.cloned().ok_or_else(|| {
+        let names: Vec<_> = known.iter().map(ClusterName::as_str).collect();
         let detail = format!("there is no cluster {text:?}, but {}", names.join(", "));
-        Problem::new(StatusCode::NOT_FOUND, "unknown-cluster", detail).into()
+        Problem::new(StatusCode::NOT_FOUND, "unknown-cluster", detail)
     })
 }
 
@@ -63,7 +64,7 @@ pub(super) async fn cordon(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<ClusterLine>, Problem> {
     parameters.finish()?;
-    let name = named(&api, &name)?;
+    let name = named(&api, &name).await?;
     let mut fields = Fields::of(body, EXAMPLE, api.clock.now())?;
     let cordon = Cordon {
         reason: fields.reason(),
@@ -94,7 +95,7 @@ pub(super) async fn uncordon(
     parameters: Parameters,
 ) -> Result<Json<ClusterLine>, Problem> {
     parameters.finish()?;
-    remove(&api, &named(&api, &name)?, WishKind::Cordon).await
+    remove(&api, &named(&api, &name).await?, WishKind::Cordon).await
 }
 
 /// What becomes of the rest at a drain's deadline.
@@ -130,7 +131,7 @@ pub(super) async fn drain(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<Json<ClusterLine>, Problem> {
     parameters.finish()?;
-    let name = named(&api, &name)?;
+    let name = named(&api, &name).await?;
     let mut fields = Fields::of(body, EXAMPLE, api.clock.now())?;
     if !fields.has("deadline") {
         fields.fault("deadline", "nothing", "by when it is to be empty, such as 10m");
@@ -162,7 +163,7 @@ pub(super) async fn undrain(
     parameters: Parameters,
 ) -> Result<Json<ClusterLine>, Problem> {
     parameters.finish()?;
-    remove(&api, &named(&api, &name)?, WishKind::Drain).await
+    remove(&api, &named(&api, &name).await?, WishKind::Drain).await
 }
 
 /// Say that what is missing on a cluster is lost: the brake lets go of it. On a cluster that can't be reached, or behind
@@ -185,7 +186,7 @@ pub(super) async fn confirm_lost(
     body: Result<Bytes, BytesRejection>,
 ) -> Result<(StatusCode, Json<ClusterLine>), Problem> {
     parameters.finish()?;
-    let name = named(&api, &name)?;
+    let name = named(&api, &name).await?;
     let mut fields = Fields::of(body, EXAMPLE, api.clock.now())?;
     let lost = LostConfirmed {
         reason: fields.reason(),

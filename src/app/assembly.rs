@@ -6,9 +6,9 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use backon::{ExponentialBuilder, Retryable};
-use tokio::net::TcpListener;
 
-use super::clusters::clusters;
+use super::clusters::{Dial, clusters, dial};
+use super::lasting::Lasting;
 use super::options::Installation;
 use super::recorder::recorder;
 use super::run::Parts;
@@ -17,7 +17,9 @@ use crate::adapters::aws::Aws;
 use crate::adapters::dynamodb::{CopiedTable, DynamoStore, StoreTime};
 use crate::adapters::sqs::{QueueAddress, SqsQueue};
 use crate::api::Auth;
+use crate::broker::hands::MakeObject;
 use crate::broker::plan::Settling;
+use crate::broker::removed::{Reconnected, Sections};
 use crate::config::{self, AuthSettings, Config, QueueRef};
 use crate::error::{Class, Classify};
 use crate::lifecycle::Rules;
@@ -26,7 +28,6 @@ use crate::ports;
 use crate::ports::cluster::Cluster;
 use crate::ports::queue::{QueueFacts, SubmissionQueue};
 use crate::ports::store::{Coordination, Store};
-use crate::telemetry::Metrics;
 
 /// How long a view of a cluster's capacity counts.
 const VIEW_LIMIT: Duration = Duration::from_secs(60);
@@ -62,6 +63,7 @@ impl StartError {
 }
 
 /// What a pod is started with beside its configuration.
+#[derive(Clone)]
 pub struct Places {
     /// Whose domain it is, where not the configuration's.
     pub domain: Option<Domain>,
@@ -73,6 +75,8 @@ pub struct Places {
     pub data_dir: Option<PathBuf>,
     /// The file to which scheduling cycles are written, if they are.
     pub record_cycles: Option<PathBuf>,
+    /// What the process keeps from one configuration to the next.
+    pub lasting: Lasting,
 }
 
 impl From<Installation> for CopiedTable {
@@ -97,27 +101,17 @@ pub struct Ports {
     pub queues: Vec<(Arc<dyn SubmissionQueue>, Option<QueueName>)>,
     /// The clusters.
     pub clusters: HashMap<ClusterName, Arc<dyn Cluster>>,
+    /// Connects one more cluster.
+    pub dial: Dial,
 }
 
 /// Connects everything that `config` names. Services that can't be reached are tried for a minute. From the store's first
 /// answer on, the pod's clock is the machine's as the store's time corrects it.
 pub async fn assemble(config: &Config, aws: &Aws, mut places: Places) -> Result<Parts, StartError> {
-    let metrics = Arc::new(Metrics::new());
-    let clock = Arc::new(CorrectedClock::over(Arc::clone(&places.clock)));
-    let store_time = StoreTime::for_clock(Arc::clone(&clock), Arc::clone(&metrics));
-    let client = aws.dynamodb_seen_by(store_time);
-    places.clock = clock;
-    let copied = places.installation.into();
-    let open = || DynamoStore::open(client.clone(), &config.store.table, copied);
-    let store = Arc::new(patiently(open).await?);
+    let store = open(config, aws, &mut places).await?;
     let installation = store.installation().await.map_err(|e| StartError::of_port(&e))?;
-    let clusters = clusters(
-        config,
-        aws,
-        &places.clock,
-        &installation,
-        places.data_dir.as_deref(),
-    )?;
+    let dial = dial(aws, &places, &installation);
+    let clusters = clusters(config, &dial)?;
     let mut queues: Vec<(Arc<dyn SubmissionQueue>, Option<QueueName>)> = Vec::new();
     for intake in &config.intake {
         queues.push((
@@ -131,9 +125,26 @@ pub async fn assemble(config: &Config, aws: &Aws, mut places: Places) -> Result<
         coordination: store,
         queues,
         clusters,
+        dial,
     };
-    let parts = put_together(config, ports, places).await?;
-    Ok(Parts { metrics, ..parts })
+    put_together(config, ports, places).await
+}
+
+/// The store, opened and its table checked once in a process; and the clock that it corrects.
+async fn open(config: &Config, aws: &Aws, places: &mut Places) -> Result<Arc<DynamoStore>, StartError> {
+    if let Some((store, clock)) = places.lasting.opened() {
+        places.clock = clock;
+        return Ok(store);
+    }
+    let clock = Arc::new(CorrectedClock::over(Arc::clone(&places.clock)));
+    let store_time = StoreTime::for_clock(Arc::clone(&clock), Arc::clone(&places.lasting.metrics));
+    let client = aws.dynamodb_seen_by(store_time);
+    places.clock = clock;
+    let copied = places.installation.into();
+    let open = || DynamoStore::open(client.clone(), &config.store.table, copied);
+    let store = Arc::new(patiently(open).await?);
+    places.lasting.keep(&store, &places.clock);
+    Ok(store)
 }
 
 /// A pod of `config` that talks to `ports`.
@@ -141,7 +152,7 @@ pub async fn put_together(config: &Config, ports: Ports, places: Places) -> Resu
     let record_cycle = places.record_cycles.as_deref().map(recorder).transpose()?;
     let domain = places.domain.unwrap_or_else(|| config.domain.clone());
     let acceptor = Arc::new(acceptor(config, &domain, &places.clock));
-    let (object_maker, whose) = (Arc::clone(&acceptor), ports.installation.clone());
+    let whose = ports.installation.clone();
     Ok(Parts {
         domain,
         installation: ports.installation,
@@ -151,8 +162,9 @@ pub async fn put_together(config: &Config, ports: Ports, places: Places) -> Resu
         queues: ports.queues,
         clusters: ports.clusters,
         routing: config.routing(VIEW_LIMIT),
+        sections: sections(config, ports.dial, &acceptor, &whose),
+        make_object: make_object(Arc::clone(&acceptor), whose),
         acceptor,
-        make_object: Arc::new(move |record, specs| object_maker.object(record, specs, &whose)),
         rules: Rules {
             retention: config.store.retention,
             ..Rules::default()
@@ -161,12 +173,38 @@ pub async fn put_together(config: &Config, ports: Ports, places: Places) -> Resu
         lease: config.lease,
         cancel_memory: i64::try_from(config.timing.cancel_memory.as_secs()).unwrap_or(i64::MAX),
         auth: auth(&config.api.auth)?,
-        api: listen(config.api.listen, "api.listen").await?,
-        health: listen(config.health, "health.listen").await?,
+        api: places.lasting.listen(config.api.listen, "api.listen")?,
+        health: places.lasting.listen(config.health, "health.listen")?,
         grace: config.shutdown_grace,
-        metrics: Arc::new(Metrics::new()),
+        metrics: places.lasting.metrics,
         record_cycle,
     })
+}
+
+fn make_object(acceptor: Arc<Acceptor>, whose: InstallationId) -> MakeObject {
+    Arc::new(move |record, specs| acceptor.object(record, specs, &whose))
+}
+
+/// The sections of the clusters of `config`, and how one of a cluster that it doesn't name is connected.
+fn sections(config: &Config, dial: Dial, acceptor: &Acceptor, whose: &InstallationId) -> Sections {
+    let named = config.clusters.iter();
+    let configured = named.filter_map(|c| Some((c.settings.name.clone(), c.section.clone()?)));
+    let (acceptor, whose) = (acceptor.clone(), whose.clone());
+    Sections {
+        configured: configured.collect(),
+        reconnect: Arc::new(move |section| {
+            let cluster = config::Cluster::removed(section).map_err(|faults| faults.to_string())?;
+            let acceptor = Acceptor {
+                clusters: vec![cluster.rules.clone()],
+                ..acceptor.clone()
+            };
+            Ok(Reconnected {
+                cluster: dial(&cluster).map_err(|error| error.to_string())?,
+                make_object: make_object(Arc::new(acceptor), whose.clone()),
+                moves: cluster.settings.moves,
+            })
+        }),
+    }
 }
 
 fn settling(timing: &config::Timing) -> Settling {
@@ -278,10 +316,4 @@ fn auth(settings: &AuthSettings) -> Result<Auth, StartError> {
             Ok(Auth::bearer(token.trim()))
         }
     }
-}
-
-async fn listen(address: std::net::SocketAddr, key: &str) -> Result<TcpListener, StartError> {
-    TcpListener::bind(address)
-        .await
-        .map_err(|error| StartError::Configuration(format!("{key}: can't listen on {address}: {error}")))
 }

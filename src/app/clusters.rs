@@ -1,64 +1,78 @@
 //! The clusters that a configuration names, each as the port's adapter.
 
 use std::collections::HashMap;
-use std::path::Path;
 use std::sync::Arc;
 
 use serde_json::Value;
 
-use super::assembly::StartError;
+use super::assembly::{Places, StartError};
 use crate::adapters::aws::Aws;
 use crate::adapters::simulated::{self, NodeGroup, SimulatedCluster};
 use crate::adapters::spark_operator::{self, CertificateAuthority, EksCluster, SparkOperatorCluster};
 use crate::config::{self, Config, Target};
-use crate::model::{Clock, ClusterName, Demand, InstallationId};
+use crate::model::{ClusterName, Demand, InstallationId};
 use crate::ports::cluster::Cluster;
 use crate::routing::CapacitySource;
 use crate::spec;
 
-/// All clusters of `config`; simulated ones keep their state in `data_dir`.
-pub fn clusters(
+/// Connects a cluster.
+pub type Dial = Arc<dyn Fn(&config::Cluster) -> Result<Arc<dyn Cluster>, StartError> + Send + Sync>;
+
+/// Connects any cluster; simulated ones keep their state in the data directory of `places`.
+pub(super) fn dial(aws: &Aws, places: &Places, installation: &InstallationId) -> Dial {
+    let (aws, places, installation) = (aws.clone(), places.clone(), installation.clone());
+    Arc::new(move |cluster| {
+        let new = || connect(cluster, &aws, &places, &installation);
+        places.lasting.cluster(cluster, new)
+    })
+}
+
+/// All clusters of `config`.
+pub(super) fn clusters(
     config: &Config,
-    aws: &Aws,
-    clock: &Arc<dyn Clock>,
-    installation: &InstallationId,
-    data_dir: Option<&Path>,
+    dial: &Dial,
 ) -> Result<HashMap<ClusterName, Arc<dyn Cluster>>, StartError> {
-    let mut clusters: HashMap<ClusterName, Arc<dyn Cluster>> = HashMap::new();
-    for cluster in &config.clusters {
-        let (name, namespace) = (cluster.settings.name.clone(), cluster.settings.namespace.clone());
-        let port: Arc<dyn Cluster> = match &cluster.target {
-            Target::SparkOperator(connect) => Arc::new(SparkOperatorCluster::dialled(
-                connection(connect, aws)?,
-                aws.config().clone(),
-                Arc::clone(clock),
+    let clusters = config.clusters.iter();
+    clusters
+        .map(|cluster| Ok((cluster.settings.name.clone(), dial(cluster)?)))
+        .collect()
+}
+
+fn connect(
+    cluster: &config::Cluster,
+    aws: &Aws,
+    places: &Places,
+    installation: &InstallationId,
+) -> Result<Arc<dyn Cluster>, StartError> {
+    let namespace = cluster.settings.namespace.clone();
+    Ok(match &cluster.target {
+        Target::SparkOperator(connect) => Arc::new(SparkOperatorCluster::dialled(
+            connection(connect, aws)?,
+            aws.config().clone(),
+            Arc::clone(&places.clock),
+            namespace,
+            installation.clone(),
+            spark_operator::Sources {
+                nodes: cluster.settings.sources.contains(&CapacitySource::Nodes),
+                quota: cluster.settings.sources.contains(&CapacitySource::Quota),
+                yunikorn: cluster.yunikorn.as_ref().map(yunikorn),
+            },
+        )),
+        Target::Simulated { nodes, node } => {
+            let settings = simulated::Settings {
+                name: cluster.settings.name.clone(),
                 namespace,
-                installation.clone(),
-                spark_operator::Sources {
-                    nodes: cluster.settings.sources.contains(&CapacitySource::Nodes),
-                    quota: cluster.settings.sources.contains(&CapacitySource::Quota),
-                    yunikorn: cluster.yunikorn.as_ref().map(yunikorn),
-                },
-            )),
-            Target::Simulated { nodes, node } => {
-                let settings = simulated::Settings {
-                    name: name.clone(),
-                    namespace,
-                    nodes: vec![NodeGroup {
-                        count: *nodes,
-                        allocatable: node.clone(),
-                    }],
-                    data_dir: data_dir.map(Path::to_owned),
-                };
-                let demand = Arc::new(demand_of);
-                let opened =
-                    SimulatedCluster::open(settings, installation.clone(), Arc::clone(clock), demand);
-                Arc::new(opened.map_err(|error| StartError::Configuration(error.to_string()))?)
-            }
-        };
-        clusters.insert(name, port);
-    }
-    Ok(clusters)
+                nodes: vec![NodeGroup {
+                    count: *nodes,
+                    allocatable: node.clone(),
+                }],
+                data_dir: places.data_dir.clone(),
+            };
+            let clock = Arc::clone(&places.clock);
+            let opened = SimulatedCluster::open(settings, installation.clone(), clock, Arc::new(demand_of));
+            Arc::new(opened.map_err(|error| StartError::Configuration(error.to_string()))?)
+        }
+    })
 }
 
 fn yunikorn(queue: &config::Yunikorn) -> spark_operator::Yunikorn {

@@ -8,8 +8,9 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::assembly::{Places, StartError, assemble};
-use super::{DevOptions, Installation, Running, Viewer, check_config, jobs, runtime};
+use super::assembly::{Places, StartError};
+use super::reload::{Pods, Watched, text};
+use super::{DevOptions, Installation, Lasting, Running, Viewer, check_config, jobs, runtime};
 use crate::adapters::aws::Aws;
 use crate::adapters::dynamodb::table;
 use crate::adapters::embedded::{Embedded, Options};
@@ -23,12 +24,13 @@ const BUILT_IN: &str = include_str!("dev.yaml");
 
 /// Runs the embedded default until it is told to stop or, with jobs, until all of them have ended.
 pub fn dev(options: &DevOptions, viewer: &mut dyn Viewer) -> ExitCode {
+    let text = options.config.as_deref().and_then(text);
     let started = telemetry::init(&options.log, options.log_format)
         .map_err(|error| StartError::Configuration(error.to_string()))
         .and_then(|()| configuration(options));
     let outcome = started.and_then(|config| {
         let runtime = runtime().map_err(|error| StartError::Unavailable(error.to_string()))?;
-        runtime.block_on(run(options, config, viewer))
+        runtime.block_on(run(options, config, text, viewer))
     });
     outcome.unwrap_or_else(|error| {
         viewer.note(&error.to_string());
@@ -71,6 +73,7 @@ fn real_clusters(config: &mut Config, contexts: &[String]) -> Result<(), StartEr
         let mut cluster = model.clone();
         cluster.settings.name = name;
         cluster.rules.name = cluster.settings.name.clone();
+        cluster.section = None;
         cluster.target = Target::SparkOperator(Connect::Kubeconfig {
             file: None,
             context: Some(context.clone()),
@@ -80,7 +83,13 @@ fn real_clusters(config: &mut Config, contexts: &[String]) -> Result<(), StartEr
     Ok(())
 }
 
-async fn run(options: &DevOptions, config: Config, viewer: &mut dyn Viewer) -> Result<ExitCode, StartError> {
+async fn run(
+    options: &DevOptions,
+    config: Config,
+    text: Option<String>,
+    viewer: &mut dyn Viewer,
+) -> Result<ExitCode, StartError> {
+    let watched = Watched::new(options.config.clone(), text);
     let endpoints = Options {
         sqs_port: options.sqs_port,
         dynamodb_port: options.dynamodb_port,
@@ -90,13 +99,19 @@ async fn run(options: &DevOptions, config: Config, viewer: &mut dyn Viewer) -> R
         .await
         .map_err(|error| StartError::Configuration(error.to_string()))?;
     let aws = Aws::embedded(embedded.sqs_url(), embedded.dynamodb_url());
-    let running = start(&config, &aws, options).await?;
+    let pods = Pods {
+        read: || configuration(options),
+        prepare: async |config: &Config| make(config, &aws).await,
+        aws: aws.clone(),
+        places: places(options),
+    };
+    let running = pods.parts(&config).await?.start();
     for line in greeting(&embedded, &running, &config) {
         viewer.note(&line);
     }
     let api = running.api;
     let enough = CancellationToken::new();
-    let mut stopped = std::pin::pin!(running.until(enough.clone()));
+    let mut stopped = std::pin::pin!(pods.run(config.clone(), watched, running, enough.clone()));
     let code = tokio::select! {
         code = &mut stopped => code,
         ended = watch_jobs(options, &config, &aws, viewer) => {
@@ -127,7 +142,8 @@ async fn watch_jobs(
     }
 }
 
-async fn start(config: &Config, aws: &Aws, options: &DevOptions) -> Result<Running, StartError> {
+/// Makes the table and the queues.
+async fn make(config: &Config, aws: &Aws) -> Result<(), StartError> {
     let unavailable = |error: crate::ports::Error| StartError::Unavailable(error.to_string());
     table::ensure(&aws.dynamodb(), &config.store.table)
         .await
@@ -143,21 +159,24 @@ async fn start(config: &Config, aws: &Aws, options: &DevOptions) -> Result<Runni
                 .map_err(unavailable)?;
         }
     }
+    Ok(())
+}
+
+fn places(options: &DevOptions) -> Places {
     // With a data directory the records of the last run go on; without, nobody else's objects must look like ours.
     let data_dir = options.data_dir.as_deref();
     let domain = match data_dir {
         Some(_) => None,
         None => random_domain(),
     };
-    let clusters_dir = data_dir.map(|dir| dir.join("clusters"));
-    let places = Places {
+    Places {
         domain,
         installation: Installation::Refuse,
         clock: Arc::new(SystemClock),
-        data_dir: clusters_dir,
+        data_dir: data_dir.map(|dir| dir.join("clusters")),
         record_cycles: options.record_cycles.clone(),
-    };
-    Ok(assemble(config, aws, places).await?.start())
+        lasting: Lasting::default(),
+    }
 }
 
 fn random_domain() -> Option<Domain> {

@@ -8,6 +8,7 @@ use std::sync::atomic::AtomicUsize;
 use std::time::Duration;
 
 use tokio::net::TcpListener;
+use tokio::signal::unix::{Signal, SignalKind, signal};
 use tokio::sync::{mpsc, watch};
 use tokio_util::sync::CancellationToken;
 
@@ -20,6 +21,7 @@ use crate::broker::hands::{Hands, MakeObject};
 use crate::broker::intake::Intake;
 use crate::broker::lease::{Election, Held, Keeper};
 use crate::broker::plan::Settling;
+use crate::broker::removed::Sections;
 use crate::broker::scheduler::{Input, RecordCycle};
 use crate::broker::service::Broker;
 use crate::broker::storing::Records;
@@ -54,6 +56,8 @@ pub struct Parts {
     pub clusters: HashMap<ClusterName, Arc<dyn Cluster>>,
     /// What routing is told.
     pub routing: Settings,
+    /// How clusters are reached, those too that aren't configured any more.
+    pub sections: Sections,
     /// Makes records of requests.
     pub acceptor: Arc<Acceptor>,
     /// Makes objects of records.
@@ -181,6 +185,7 @@ impl Parts {
                 Arc::clone(&self.make_object),
             ),
             routing: self.routing.clone(),
+            sections: self.sections.clone(),
             coordination: Arc::clone(&self.coordination),
             metrics: Arc::clone(&self.metrics),
             record_cycle: self.record_cycle.clone(),
@@ -244,18 +249,31 @@ impl Running {
 
     /// Runs until SIGTERM, SIGINT or `enough`, then stops within the grace. A second signal ends the process at once.
     pub async fn until(self, enough: CancellationToken) -> ExitCode {
+        let mut signals = StopSignals::new();
+        self.ended(&enough, &mut signals).await;
+        tokio::select! {
+            code = self.stop() => code,
+            () = signals.next() => ExitCode::from(130),
+        }
+    }
+
+    /// Returns when it is time to stop: at a signal, `enough`, or the end of a task that must not end.
+    pub(super) async fn ended(&self, enough: &CancellationToken, signals: &mut StopSignals) {
         let failed = self.tasks.failed();
         tokio::select! {
-            () = signalled() => tracing::info!("stopping"),
+            () = signals.next() => tracing::info!("stopping"),
             () = enough.cancelled() => {}
             () = failed.cancelled() => {}
         }
+    }
+
+    /// Stops within the grace.
+    pub(super) async fn stop(self) -> ExitCode {
         tokio::select! {
             () = self.tasks.shut_down() => {}
             () = tokio::time::sleep(self.grace) => tracing::warn!("the grace for stopping is over"),
-            () = signalled() => return ExitCode::from(130),
         }
-        if failed.is_cancelled() {
+        if self.tasks.failed().is_cancelled() {
             ExitCode::FAILURE
         } else {
             ExitCode::SUCCESS
@@ -263,14 +281,24 @@ impl Running {
     }
 }
 
-async fn signalled() {
-    use tokio::signal::unix::{SignalKind, signal};
-    let (Ok(mut term), Ok(mut int)) = (signal(SignalKind::terminate()), signal(SignalKind::interrupt()))
-    else {
-        return std::future::pending().await;
-    };
-    tokio::select! {
-        _ = term.recv() => {}
-        _ = int.recv() => {}
+/// SIGTERM and SIGINT. None that comes after the making is missed.
+pub(super) struct StopSignals(Vec<Signal>);
+
+impl StopSignals {
+    pub(super) fn new() -> Self {
+        let kinds = [SignalKind::terminate(), SignalKind::interrupt()];
+        Self(kinds.into_iter().filter_map(|kind| signal(kind).ok()).collect())
+    }
+
+    pub(super) async fn next(&mut self) {
+        let mut signals = self.0.iter_mut();
+        match (signals.next(), signals.next()) {
+            (Some(one), Some(other)) => tokio::select! {
+                _ = one.recv() => {}
+                _ = other.recv() => {}
+            },
+            (Some(one), None) => _ = one.recv().await,
+            (None, _) => std::future::pending().await,
+        }
     }
 }

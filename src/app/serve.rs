@@ -5,8 +5,9 @@ use std::sync::Arc;
 
 use tokio_util::sync::CancellationToken;
 
-use super::assembly::{Places, StartError, assemble};
-use super::{ServeOptions, check_config, runtime};
+use super::assembly::Places;
+use super::reload::{Pods, Watched, text};
+use super::{Lasting, ServeOptions, check_config, runtime};
 use crate::adapters::aws::{Aws, Endpoints};
 use crate::config::Config;
 use crate::model::SystemClock;
@@ -14,6 +15,7 @@ use crate::telemetry;
 
 /// Runs the broker until it is told to stop. A bad configuration ends it with 78, a service out of reach with 69.
 pub fn serve(options: &ServeOptions) -> ExitCode {
+    let text = text(&options.config);
     let config = match check_config(&options.config) {
         Ok(config) => config,
         Err(faults) => {
@@ -29,7 +31,7 @@ pub fn serve(options: &ServeOptions) -> ExitCode {
         tracing::warn!(warning, "the configuration is allowed, yet looks like a mistake");
     }
     match runtime() {
-        Ok(runtime) => runtime.block_on(run(&config, options)),
+        Ok(runtime) => runtime.block_on(run(config, text, options)),
         Err(error) => {
             tracing::error!(%error, "the system gives no threads");
             ExitCode::FAILURE
@@ -37,29 +39,34 @@ pub fn serve(options: &ServeOptions) -> ExitCode {
     }
 }
 
-async fn run(config: &Config, options: &ServeOptions) -> ExitCode {
-    match start(config, options).await {
-        Ok(running) => running.until(CancellationToken::new()).await,
-        Err(error) => {
-            tracing::error!(%error, "the broker can't start");
-            ExitCode::from(error.exit_code())
-        }
-    }
-}
-
-async fn start(config: &Config, options: &ServeOptions) -> Result<super::Running, StartError> {
+async fn run(config: Config, text: Option<String>, options: &ServeOptions) -> ExitCode {
+    let watched = Watched::new(Some(options.config.clone()), text);
     let endpoints = Endpoints {
         sqs: config.endpoints.sqs.clone(),
         dynamodb: config.endpoints.dynamodb.clone(),
         eks: config.endpoints.eks.clone(),
     };
-    let aws = Aws::load(endpoints).await;
-    let places = Places {
-        domain: None,
-        installation: options.installation,
-        clock: Arc::new(SystemClock),
-        data_dir: None,
-        record_cycles: options.record_cycles.clone(),
+    let pods = Pods {
+        read: || Ok(check_config(&options.config)?),
+        prepare: async |_: &Config| Ok(()),
+        aws: Aws::load(endpoints).await,
+        places: Places {
+            domain: None,
+            installation: options.installation,
+            clock: Arc::new(SystemClock),
+            data_dir: None,
+            record_cycles: options.record_cycles.clone(),
+            lasting: Lasting::default(),
+        },
     };
-    Ok(assemble(config, &aws, places).await?.start())
+    match pods.parts(&config).await {
+        Ok(parts) => {
+            pods.run(config, watched, parts.start(), CancellationToken::new())
+                .await
+        }
+        Err(error) => {
+            tracing::error!(%error, "the broker can't start");
+            ExitCode::from(error.exit_code())
+        }
+    }
 }

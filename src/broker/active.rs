@@ -13,6 +13,7 @@ use super::hands::Hands;
 use super::lease::Held;
 use super::plan::Settling;
 use super::readers::Reader;
+use super::removed::{Removed, Sections};
 use super::scheduler::{Input, RecordCycle, Scheduler, Term};
 use super::watching::Watching;
 use crate::lifecycle::Rules;
@@ -36,6 +37,8 @@ pub struct Candidate {
     pub hands: Hands,
     /// Job queues and clusters.
     pub routing: Settings,
+    /// How clusters are reached, those too that aren't configured any more.
+    pub sections: Sections,
     /// Boards.
     pub coordination: Arc<dyn Coordination>,
     /// Counters.
@@ -84,23 +87,31 @@ impl Candidate {
             domain: self.domain.clone(),
             inputs: inputs.clone(),
         };
-        let names: Vec<ClusterName> = self.hands.clusters.keys().cloned().collect();
+        let coordination = self.coordination.as_ref();
+        let removed = self
+            .sections
+            .removed(coordination, &self.domain, held.epoch)
+            .await;
+        let hands = removed.hands(&self.hands);
+        let names: Vec<ClusterName> = hands.clusters.keys().cloned().collect();
         let (epoch, followed) = (held.epoch, self.followed(held, &names).await);
-        let mut scheduler = Scheduler::new(Term {
+        let watches = self.watches(&hands, &removed, epoch, &inputs);
+        let term = Term {
             domain: self.domain.clone(),
             installation: self.installation.clone(),
             epoch,
             rules: self.rules.clone(),
             settling: self.settling.clone(),
             routing: self.routing.clone(),
-            hands: self.hands.clone(),
+            hands,
             coordination: Arc::clone(&self.coordination),
             metrics: Arc::clone(&self.metrics),
             record_cycle: self.record_cycle.clone(),
             followed,
-        });
+        };
+        let mut scheduler = Scheduler::new(term, removed);
         recall(&mut scheduler, &reader, &names).await;
-        let mut helpers = self.watch_clusters(epoch, &inputs);
+        let mut helpers: JoinSet<()> = watches.into_iter().map(Watching::run).collect();
         helpers.spawn(reader.clone().backlog());
         helpers.spawn(reader.clone().live(names.clone()));
         helpers.spawn(reader.clone().cluster_wishes(names));
@@ -136,10 +147,16 @@ impl Candidate {
         followed
     }
 
-    fn watch_clusters(&self, epoch: Epoch, inputs: &mpsc::Sender<Input>) -> JoinSet<()> {
-        let mut watches = JoinSet::new();
-        for (name, cluster) in self.hands.clusters.iter() {
-            let watching = Watching {
+    fn watches(
+        &self,
+        hands: &Hands,
+        removed: &Removed,
+        epoch: Epoch,
+        inputs: &mpsc::Sender<Input>,
+    ) -> Vec<Watching> {
+        let clusters = hands.clusters.iter();
+        clusters
+            .map(|(name, cluster)| Watching {
                 domain: self.domain.clone(),
                 epoch,
                 name: name.clone(),
@@ -147,10 +164,9 @@ impl Candidate {
                 coordination: Arc::clone(&self.coordination),
                 store: Arc::clone(&self.hands.store),
                 inputs: inputs.clone(),
-            };
-            watches.spawn(watching.run());
-        }
-        watches
+                over: removed.over(name),
+            })
+            .collect()
     }
 }
 

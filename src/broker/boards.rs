@@ -1,6 +1,6 @@
 //! What the scheduler tells every pod of queues and clusters: why heads wait, and which clusters take jobs.
 
-use std::collections::HashMap;
+use std::collections::{BTreeSet, HashMap};
 use std::time::Duration;
 
 use super::health::{Health, Verdict};
@@ -25,6 +25,8 @@ pub struct Boards {
     written_at: Option<Duration>,
     queues: HashMap<QueueName, QueueBoard>,
     clusters: HashMap<ClusterName, ClusterBoard>,
+    /// Clusters that are followed though the configuration doesn't name them.
+    removed: BTreeSet<ClusterName>,
 }
 
 /// Boards that have changed since they were written.
@@ -35,6 +37,14 @@ pub struct Sheets {
 }
 
 impl Boards {
+    /// Boards of the configuration's clusters, and of `removed` ones beside them.
+    pub fn beside(removed: BTreeSet<ClusterName>) -> Self {
+        Self {
+            removed,
+            ..Self::default()
+        }
+    }
+
     /// A cycle left these waiting.
     pub fn waiting(&mut self, waiting: Vec<Waiting>) {
         self.waiting = waiting.into_iter().map(|w| (w.id.clone(), w)).collect();
@@ -106,6 +116,7 @@ impl Boards {
                 live,
                 closed: wishes.closed(name),
                 brake: brakes.get(name).cloned(),
+                removed: self.removed.contains(name),
                 at: None,
             };
             if self.clusters.insert(name.clone(), board.clone()).as_ref() != Some(&board) {

@@ -193,6 +193,9 @@ impl Election {
             }
         }
         self.held.send_replace(None);
+        if self.keeper.holds() {
+            self.metrics.lease(false, 0);
+        }
         if let Some((seen, lease)) = self.keeper.release()
             && let Err(error) = self.coordination.write_lease(&self.domain, seen, &lease).await
         {

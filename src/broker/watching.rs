@@ -4,6 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use tokio::sync::mpsc;
+use tokio_util::sync::CancellationToken;
 
 use super::scheduler::Input;
 use crate::model::{ClusterName, Domain, Epoch};
@@ -30,15 +31,24 @@ pub struct Watching {
     pub store: Arc<dyn Store>,
     /// Where what it says goes.
     pub inputs: mpsc::Sender<Input>,
+    /// Cancelled when it is to be watched no longer, though the term goes on; absent: never.
+    pub over: Option<CancellationToken>,
 }
 
 impl Watching {
     /// Watches until the inputs are closed.
     pub async fn run(self) {
         let (events, said) = mpsc::channel(256);
+        let over = async {
+            match &self.over {
+                Some(over) => over.cancelled().await,
+                None => std::future::pending().await,
+            }
+        };
         tokio::select! {
             () = self.cluster.watch(events) => {}
             () = self.forward(said) => {}
+            () = over => std::future::pending().await,
         }
     }
 

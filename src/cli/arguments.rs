@@ -91,7 +91,7 @@ pub enum Command {
 /// Options of `serve`.
 #[derive(Debug, Args)]
 pub struct Serve {
-    /// The configuration file
+    /// The configuration file; read again when it changes, and on SIGHUP
     #[arg(long, short, env = "SPARK_BROKER_CONFIG", value_name = "FILE")]
     pub config: PathBuf,
     /// What to do where the table is a copy of another, or was restored; without it the broker refuses to start

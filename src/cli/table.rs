@@ -149,7 +149,7 @@ pub(super) fn of_clusters(clusters: &[ClusterLine]) -> String {
     table.set_header(["CLUSTER", "TAKES JOBS", "LIVE", "WHY"]);
     for line in clusters {
         let takes_jobs = match line.healthy {
-            _ if line.cordon.is_some() || line.drain.is_some() => "no",
+            _ if line.removed || line.cordon.is_some() || line.drain.is_some() => "no",
             Some(true) => "yes",
             Some(false) => "no",
             None => "unknown",
@@ -180,7 +180,16 @@ fn closed_for(line: &ClusterLine) -> String {
     });
     let lost = line.lost_confirmed.as_ref();
     let lost = lost.map(|lost| format!("loss confirmed: {}{}", lost.reason, by(&lost.author)));
-    let parts = [line.message.clone(), line.brake.clone(), cordon, drain, lost];
+    let removed = "not in the configuration any more: what lives there is followed to its end";
+    let removed = line.removed.then(|| removed.to_owned());
+    let parts = [
+        removed,
+        line.message.clone(),
+        line.brake.clone(),
+        cordon,
+        drain,
+        lost,
+    ];
     parts.into_iter().flatten().collect::<Vec<_>>().join("; ")
 }
 

@@ -126,6 +126,8 @@ pub struct Cluster {
     pub yunikorn: Option<Yunikorn>,
     /// How long ended objects stay there, its defaults and overrides.
     pub rules: ClusterRules,
+    /// Its section of the file, as JSON text; absent where it isn't of the file.
+    pub section: Option<String>,
 }
 
 /// What stands behind a cluster's name.

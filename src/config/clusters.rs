@@ -2,6 +2,9 @@
 
 use std::time::Duration;
 
+use serde::Deserialize;
+use serde_json::Value;
+
 use super::Cluster;
 use super::capacity::capacity;
 use super::faults::{Checks, did_you_mean};
@@ -83,7 +86,23 @@ fn cluster(mut raw: RawCluster, path: &str, queues: &[QueueName], checks: &mut C
         },
         target: target?,
         yunikorn: capacity.yunikorn,
+        section: None,
     })
+}
+
+/// The cluster of a section that stood in a configuration before. It serves nobody: which job queues it named is of no
+/// interest, and they may be gone.
+pub(super) fn removed(mut section: Value, checks: &mut Checks) -> Option<Cluster> {
+    if let Some(keys) = section.as_object_mut() {
+        keys.remove("queues");
+    }
+    match RawCluster::deserialize(section) {
+        Ok(raw) => cluster(raw, "cluster", &[], checks),
+        Err(error) => {
+            checks.fault("cluster", error, "a section of a configuration");
+            None
+        }
+    }
 }
 
 fn constraints(layers: &Layers) -> ConstraintLayers {

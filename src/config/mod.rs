@@ -59,6 +59,7 @@ impl Config {
         if document.is_null() {
             document = Value::Object(Map::new());
         }
+        let sections = document["clusters"].as_array().cloned().unwrap_or_default();
         let mut checks = Checks::default();
         not_built::refuse(&mut document, &mut checks);
         shape::prune(&mut document, &schema(), &mut checks);
@@ -70,7 +71,13 @@ impl Config {
         let config = process::config(raw, &mut checks);
         let warnings = checks.finish()?;
         match config {
-            Some(config) => Ok(Self { warnings, ..config }),
+            Some(mut config) => {
+                // Without a fault, every section has become a cluster.
+                for (cluster, section) in config.clusters.iter_mut().zip(sections) {
+                    cluster.section = Some(section.to_string());
+                }
+                Ok(Self { warnings, ..config })
+            }
             None => Err(unreadable(&"a document that can't be used")),
         }
     }
@@ -82,6 +89,20 @@ impl Config {
             clusters: self.clusters.iter().map(|c| c.settings.clone()).collect(),
             view_limit,
         }
+    }
+}
+
+impl Cluster {
+    /// The cluster of `section`, which is that of an earlier configuration.
+    pub fn removed(section: &str) -> Result<Self, Faults> {
+        let unreadable = |error: &dyn std::fmt::Display| {
+            Faults(vec![Violation::new("", error, "a cluster's section as JSON")])
+        };
+        let section = serde_json::from_str(section).map_err(|error| unreadable(&error))?;
+        let mut checks = Checks::default();
+        let cluster = clusters::removed(section, &mut checks);
+        checks.finish()?;
+        cluster.ok_or_else(|| unreadable(&"a section that can't be used"))
     }
 }
 

@@ -328,3 +328,26 @@ fn values_that_can_never_work_are_faults() {
         "{found:?}"
     );
 }
+
+#[test]
+fn the_section_of_a_cluster_makes_it_again_whatever_became_of_its_job_queues() {
+    let b = "clusters: [{name: b, type: simulated, namespace: jobs, queues: [dev], commit: two-phase, \
+             defaults: {sparkConf: {x: \"1\"}}}, ";
+    let text = SMALL.replace("clusters: [", b);
+    let config = Config::check(&text).unwrap();
+    let b = &config.clusters[0];
+    let again = Cluster::removed(b.section.as_deref().unwrap()).unwrap();
+    assert_eq!(again.target, b.target);
+    assert_eq!(again.settings.name, b.settings.name);
+    assert_eq!(again.rules.layers, b.rules.layers);
+    assert!(again.rules.two_phase && again.settings.queues.is_none());
+    for bad in [
+        "",
+        "[]",
+        "{}",
+        r#"{"name": "b", "type": "unknown"}"#,
+        r#"{"name": "b", "later": 1}"#,
+    ] {
+        assert!(Cluster::removed(bad).is_err(), "{bad}");
+    }
+}

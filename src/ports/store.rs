@@ -4,6 +4,8 @@
 //! outcome ([`Write::Stale`]), not an error. Where a condition failed but the stored item already shows what the write
 //! would have made, the write happened and its reply was lost: the adapter answers [`Write::Done`].
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
@@ -137,6 +139,9 @@ pub struct ClusterBoard {
     /// Why missing objects aren't called lost, where too many are missing.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub brake: Option<String>,
+    /// Whether the configuration names it no longer, while the active scheduler still follows what lives there.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub removed: bool,
     /// When it was written.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     #[schema(value_type = Option<String>)]
@@ -223,6 +228,19 @@ pub trait Coordination: Send + Sync {
         domain: &Domain,
         name: &ClusterName,
         identity: &str,
+        epoch: Epoch,
+    ) -> Result<bool, Error>;
+
+    /// The clusters that schedulers have known, strongly consistent: of each its section of the configuration, as JSON
+    /// text. One that has left the configuration stays until nothing lives there.
+    async fn cluster_sections(&self, domain: &Domain) -> Result<BTreeMap<ClusterName, String>, Error>;
+
+    /// From now on these are the sections. Fenced as [`Self::write_cluster`]. Errors: more than an item holds is
+    /// permanent.
+    async fn write_cluster_sections(
+        &self,
+        domain: &Domain,
+        sections: &BTreeMap<ClusterName, String>,
         epoch: Epoch,
     ) -> Result<bool, Error>;
 

@@ -71,6 +71,8 @@ pub struct Metrics {
     leftovers: Labelled<Counter>,
     removed: Once,
     second_runs: Labelled<Counter>,
+    config_reloads: Labelled<Counter>,
+    config_refused: Gauge,
 }
 
 impl fmt::Debug for Metrics {
@@ -194,6 +196,18 @@ impl Metrics {
                 "Objects and drivers removed that began an ended job again, by what they were",
                 Family::default(),
             ),
+            config_reloads: register(
+                r,
+                "config_reloads",
+                "Configurations read again, by outcome",
+                Family::default(),
+            ),
+            config_refused: register(
+                r,
+                "config_refused",
+                "1 while the configuration's file isn't what is in force",
+                Gauge::default(),
+            ),
             registry,
         }
     }
@@ -251,6 +265,13 @@ impl Metrics {
         health.set(i64::from(healthy));
     }
 
+    /// Nothing is told of a cluster any more.
+    pub fn cluster_forgotten(&self, cluster: &str) {
+        let labels = labels([("cluster", cluster)]);
+        self.cluster_live.remove(&labels);
+        self.cluster_healthy.remove(&labels);
+    }
+
     /// The lease was won, kept or lost. A pod that lost it forgets what only the active scheduler knows.
     pub fn lease(&self, held: bool, epoch: u64) {
         self.lease_held.set(i64::from(held));
@@ -289,6 +310,15 @@ impl Metrics {
         self.second_runs
             .get_or_create(&labels([("cluster", cluster), ("what", what)]))
             .inc();
+    }
+
+    /// The configuration was read again; whether it is in force now.
+    pub fn config_reloaded(&self, applied: bool) {
+        let outcome = if applied { "applied" } else { "refused" };
+        self.config_reloads
+            .get_or_create(&labels([("outcome", outcome)]))
+            .inc();
+        self.config_refused.set(i64::from(!applied));
     }
 
     /// Every figure in the OpenMetrics text format.

@@ -16,6 +16,7 @@ mod kill;
 mod lookup;
 mod manifests;
 mod outage;
+mod reload;
 mod shutdown;
 
 #[path = "../support/ports.rs"]

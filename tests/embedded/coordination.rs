@@ -1,7 +1,9 @@
 //! The contract of the port `Coordination`.
 
+use std::collections::BTreeMap;
+
 use spark_broker::adapters::dynamodb::{CopiedTable, DynamoStore, table};
-use spark_broker::model::{Domain, Epoch, Version};
+use spark_broker::model::{ClusterName, Domain, Epoch, Version};
 use spark_broker::ports::store::{
     ClusterBoard, Coordination, Lease, LeaseWrite, OutlookOf, QueueBoard, WaitingHead,
 };
@@ -65,6 +67,31 @@ async fn the_lease_goes_to_the_first_that_wrote_on_what_both_have_seen() {
         store.write_lease(&other, Some(Version(1)), &a).await.unwrap(),
         LeaseWrite::Stale(None)
     );
+}
+
+#[tokio::test]
+async fn sections_of_clusters_stand_as_the_latest_scheduler_wrote_them() {
+    let harness = Harness::start().await;
+    let (store, domain) = (store(&harness).await, domain());
+    let sections = async || store.cluster_sections(&domain).await.unwrap();
+    assert_eq!(sections().await, BTreeMap::new());
+    let of = |names: &[&str]| -> BTreeMap<ClusterName, String> {
+        let section = |name: &&str| (name.parse().unwrap(), format!("{{\"name\":\"{name}\"}}"));
+        names.iter().map(section).collect()
+    };
+    let write = async |names: &[&str], epoch| {
+        let sections = of(names);
+        let written = store.write_cluster_sections(&domain, &sections, Epoch(epoch));
+        written.await.unwrap()
+    };
+    assert!(write(&["a", "b"], 2).await);
+    assert!(write(&["a", "b", "c"], 3).await);
+    assert!(!write(&["a"], 2).await, "an earlier scheduler changes nothing");
+    assert_eq!(sections().await, of(&["a", "b", "c"]));
+    let other = "other".parse().unwrap();
+    assert_eq!(store.cluster_sections(&other).await.unwrap(), BTreeMap::new());
+    assert!(write(&[], 3).await);
+    assert_eq!(sections().await, BTreeMap::new());
 }
 
 #[tokio::test]
@@ -174,6 +201,7 @@ fn unreachable_cluster() -> ClusterBoard {
         live: 3,
         closed: Some("cordoned: upgrade".into()),
         brake: None,
+        removed: false,
         at: Some("2026-11-23T05:31:50.100Z".parse().unwrap()),
     }
 }

@@ -7,6 +7,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::Value;
 use spark_broker::adapters::simulated::SimulatedCluster;
+use spark_broker::app::{Dial, StartError};
 use spark_broker::model::{ObjectUid, SubmissionId};
 use spark_broker::ports::Error;
 use spark_broker::ports::cluster::{Cluster, ClusterEvent, CreateError, Deleted, PodSight};
@@ -77,6 +78,14 @@ impl Ledger {
         let of_it = made.entry(submission).or_default();
         of_it.push((object.name.clone(), Arc::clone(cluster)));
     }
+}
+
+/// No cluster but those at hand is connected.
+pub fn no_other() -> Dial {
+    Arc::new(|cluster| {
+        let name = &cluster.settings.name;
+        Err(StartError::Configuration(format!("{name} isn't there")))
+    })
 }
 
 /// One cluster.

@@ -1,5 +1,7 @@
 //! The lease and the boards, in the same memory.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use jiff::Timestamp;
 use spark_broker::model::{ClusterName, Domain, Epoch, InstallationId, QueueName, Version};
@@ -75,6 +77,24 @@ impl Coordination for MemoryStore {
             Ok(true)
         };
         self.faults.around("identity.write", write).await
+    }
+
+    async fn cluster_sections(&self, _: &Domain) -> Result<BTreeMap<ClusterName, String>, Error> {
+        let read = async { Ok(self.lock().sections.clone()) };
+        self.faults.around("sections.read", read).await
+    }
+
+    async fn write_cluster_sections(
+        &self,
+        _: &Domain,
+        sections: &BTreeMap<ClusterName, String>,
+        _: Epoch,
+    ) -> Result<bool, Error> {
+        let write = async {
+            self.lock().sections.clone_from(sections);
+            Ok(true)
+        };
+        self.faults.around("sections.write", write).await
     }
 
     async fn cluster_wishes(&self, _: &Domain, _: &ClusterName) -> Result<ClusterWishes, Error> {

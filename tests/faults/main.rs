@@ -13,6 +13,7 @@ mod coordination;
 mod fault;
 mod queue;
 mod recovery;
+mod removed;
 mod run;
 mod store;
 

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use spark_broker::adapters::simulated::SimulatedCluster;
-use spark_broker::app::{Installation, Places, Ports, put_together};
+use spark_broker::app::{Installation, Lasting, Places, Ports, put_together};
 use spark_broker::config::Config;
 use spark_broker::model::{Clock, ClusterName, InstallationId};
 use spark_broker::ports::cluster::Cluster;
@@ -17,7 +17,7 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::PausedClock;
-use crate::clusters::{FaultyCluster, Ledger};
+use crate::clusters::{FaultyCluster, Ledger, no_other};
 use crate::fault::Faults;
 use crate::queue::MemoryQueue;
 use crate::run::{simulated, spec};
@@ -94,6 +94,7 @@ impl Scene {
                 Some("dev".parse().unwrap()),
             )],
             clusters: of_ports,
+            dial: no_other(),
         };
         let places = Places {
             domain: None,
@@ -101,6 +102,7 @@ impl Scene {
             installation: Installation::Refuse,
             data_dir: None,
             record_cycles: None,
+            lasting: Lasting::default(),
         };
         let scene = Self {
             store,

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use spark_broker::adapters::simulated::{NodeGroup, Settings, SimulatedCluster};
-use spark_broker::app::{Installation, Places, Ports, put_together};
+use spark_broker::app::{Installation, Lasting, Places, Ports, put_together};
 use spark_broker::config::Config;
 use spark_broker::model::{Bytes, Clock, ClusterName, Demand, InstallationId, Millicores, Resources};
 use spark_broker::ports::cluster::Cluster;
@@ -15,7 +15,7 @@ use spark_broker::submission::{Record, State};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::PausedClock;
-use crate::clusters::{FaultyCluster, Ledger};
+use crate::clusters::{FaultyCluster, Ledger, no_other};
 use crate::fault::{Fault, Faults};
 use crate::queue::MemoryQueue;
 use crate::store::MemoryStore;
@@ -115,6 +115,7 @@ async fn audited(faults: &Faults) {
             Some("dev".parse().unwrap()),
         )],
         clusters,
+        dial: no_other(),
     };
     let config = Config::check(CONFIG).unwrap_or_else(|faults| panic!("{faults}"));
     let places = Places {
@@ -123,6 +124,7 @@ async fn audited(faults: &Faults) {
         installation: Installation::Refuse,
         data_dir: None,
         record_cycles: None,
+        lasting: Lasting::default(),
     };
     let running = put_together(&config, ports, places).await.unwrap().start();
     let stop = CancellationToken::new();

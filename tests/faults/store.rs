@@ -56,6 +56,7 @@ pub(crate) struct Inner {
     pub(crate) lease: Option<Lease>,
     pub(crate) boards: BTreeSet<String>,
     pub(crate) identities: BTreeMap<ClusterName, String>,
+    pub(crate) sections: BTreeMap<ClusterName, String>,
 }
 
 /// The table.

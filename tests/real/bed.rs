@@ -110,6 +110,14 @@ impl<'a> Bed<'a> {
         std::fs::write(&self.config, config.to_string()).unwrap();
     }
 
+    /// Takes a cluster out of the configuration.
+    pub fn remove_cluster(&self, name: &str) {
+        let mut config: Value = serde_json::from_slice(&std::fs::read(&self.config).unwrap()).unwrap();
+        let clusters = config["clusters"].as_array_mut().unwrap();
+        clusters.retain(|cluster| cluster["name"] != name);
+        std::fs::write(&self.config, config.to_string()).unwrap();
+    }
+
     /// Runs a command line against the API; what it printed.
     pub async fn command(&self, arguments: &[&str]) -> String {
         let mut command = Command::new(env!("CARGO_BIN_EXE_spark-broker"));

@@ -40,6 +40,7 @@ mod objects;
 mod operator;
 mod outage;
 mod reach;
+mod removed;
 mod restarts;
 mod rights;
 mod second;

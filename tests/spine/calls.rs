@@ -56,6 +56,7 @@ async fn a_job_costs_five_writes_of_its_own_item_and_no_read_of_it() {
         "lease#spine",
         "queue#spine/dev",
         "cluster#spine/a",
+        "clusters#spine",
         "outlook#spine",
         "outlook#spine/a",
         "installation",

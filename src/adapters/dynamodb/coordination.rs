@@ -1,5 +1,7 @@
 //! The port `Coordination`: the lease and the boards.
 
+use std::collections::BTreeMap;
+
 use async_trait::async_trait;
 use aws_sdk_dynamodb::error::SdkError;
 use aws_sdk_dynamodb::types::AttributeValue;
@@ -21,6 +23,8 @@ use crate::ports::store::{
 const BOARD: &str = "board";
 /// The attribute of an outlook's item: zstd over its text.
 const OUTLOOK: &str = "outlook";
+/// The attribute of the item of a domain's clusters that holds their sections of the configuration.
+const SECTIONS: &str = "sections";
 /// The attribute of a cluster's item that holds which cluster it is.
 const IDENTITY: &str = "identity";
 
@@ -95,6 +99,25 @@ impl Coordination for DynamoStore {
     ) -> Result<bool, Error> {
         let value = AttributeValue::S(identity.to_owned());
         self.set(&cluster_key(domain, name), IDENTITY, value, epoch).await
+    }
+
+    async fn cluster_sections(&self, domain: &Domain) -> Result<BTreeMap<ClusterName, String>, Error> {
+        let pk = sections_key(domain);
+        let sections = self.read(&pk).await?.and_then(|mut item| item.remove(SECTIONS));
+        sections.map_or_else(
+            || Ok(BTreeMap::new()),
+            |sections| item::typed(&pk, item::value(sections)),
+        )
+    }
+
+    async fn write_cluster_sections(
+        &self,
+        domain: &Domain,
+        sections: &BTreeMap<ClusterName, String>,
+        epoch: Epoch,
+    ) -> Result<bool, Error> {
+        let sections = item::attribute_of(sections)?;
+        self.set(&sections_key(domain), SECTIONS, sections, epoch).await
     }
 
     async fn cluster_wishes(&self, domain: &Domain, name: &ClusterName) -> Result<ClusterWishes, Error> {
@@ -203,6 +226,10 @@ impl DynamoStore {
 
 fn cluster_key(domain: &Domain, name: &ClusterName) -> String {
     format!("cluster#{domain}/{name}")
+}
+
+fn sections_key(domain: &Domain) -> String {
+    format!("clusters#{domain}")
 }
 
 fn queue_key(domain: &Domain, name: &QueueName) -> String {

@@ -27,6 +27,7 @@ pub(super) struct Fake {
     pub(super) cancelled: Mutex<Option<Cancelled>>,
     pub(super) board: Mutex<Option<QueueBoard>>,
     pub(super) wishes: Mutex<BTreeMap<ClusterName, ClusterWishes>>,
+    pub(super) sections: Mutex<BTreeMap<ClusterName, String>>,
     pub(super) missing: Mutex<Vec<String>>,
     pub(super) sender: Mutex<Option<String>>,
     /// Specs that stand beside their records.
@@ -199,10 +200,12 @@ impl Coordination for Fake {
     }
     async fn cluster(&self, _: &Domain, name: &ClusterName) -> Result<Option<ClusterBoard>, Error> {
         self.up()?;
-        Ok((name.as_str() == "a").then(|| ClusterBoard {
+        let removed = self.sections.lock().unwrap().contains_key(name);
+        Ok((removed || name.as_str() == "a").then(|| ClusterBoard {
             healthy: false,
             message: Some("401".into()),
             live: 3,
+            removed,
             ..ClusterBoard::default()
         }))
     }
@@ -215,6 +218,20 @@ impl Coordination for Fake {
         _: &Domain,
         _: &ClusterName,
         _: &str,
+        _: Epoch,
+    ) -> Result<bool, Error> {
+        unreachable!("the API doesn't write")
+    }
+
+    async fn cluster_sections(&self, _: &Domain) -> Result<BTreeMap<ClusterName, String>, Error> {
+        self.up()?;
+        Ok(self.sections.lock().unwrap().clone())
+    }
+
+    async fn write_cluster_sections(
+        &self,
+        _: &Domain,
+        _: &BTreeMap<ClusterName, String>,
         _: Epoch,
     ) -> Result<bool, Error> {
         unreachable!("the API doesn't write")

@@ -19,7 +19,7 @@ use tower::ServiceExt;
 use self::fake::{Fake, record, shared};
 use super::*;
 use crate::error::Violation;
-use crate::model::{FixedClock, Version};
+use crate::model::{ClusterName, FixedClock, Version};
 use crate::ports::Error;
 use crate::ports::service::{Cancelled, Submitted};
 use crate::submission::{Reason, State};
@@ -218,6 +218,23 @@ async fn a_submission_on_a_cluster_that_is_not_configured_says_that_nobody_follo
         let status = get(&fake, &format!("/v1/submissions/{id}")).await.body;
         assert_eq!(status.get("reason"), None, "{status}");
     }
+    // The active scheduler follows one that has left the configuration by the section that it had.
+    let out: ClusterName = "out".parse().unwrap();
+    let mut removed = record("removed", NOW);
+    (removed.state, removed.cluster) = (State::Running, Some(out.clone()));
+    fake.put(removed);
+    fake.sections.lock().unwrap().insert(out, "{}".into());
+    let status = get(&fake, "/v1/submissions/removed").await.body;
+    assert_eq!(status.get("reason"), None, "{status}");
+    let clusters = get(&fake, "/v1/clusters").await.body["clusters"].clone();
+    let removed: Vec<_> = clusters
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|c| (&c["name"], &c["removed"]))
+        .collect();
+    assert_eq!(removed.last(), Some(&(&json!("out"), &json!(true))), "{clusters}");
+    assert_eq!(removed[0].1, &Value::Null, "{clusters}");
     let listed = get(&fake, "/v1/submissions").await.body;
     let reasons: Vec<_> = listed["submissions"]
         .as_array()

@@ -66,7 +66,7 @@ impl Scheduler {
                     .and_then(|name| self.health.get(name))
                     .is_some_and(Health::is_in_sight),
                 other_cluster: self.has_other_cluster(&attempt.record),
-                failover: cluster.and_then(|name| self.term.failover(name)),
+                failover: cluster.and_then(|name| self.failover(name)),
                 wished: self.wishes.of(&attempt.record),
                 fails_all: cluster
                     .and_then(|name| self.health.get(name))

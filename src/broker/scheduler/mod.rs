@@ -8,7 +8,9 @@ mod explaining;
 mod input;
 mod pickups;
 mod placing;
+mod removing;
 mod sightings;
+mod term;
 mod wishing;
 
 use std::cmp::Reverse;
@@ -23,88 +25,25 @@ use tokio::task::JoinSet;
 use super::abandoned::{Abandonments, Cleared, Clearing};
 use super::attempt::Attempt;
 use super::boards::Boards;
-use super::hands::{Hands, Outcome};
+use super::hands::Outcome;
 use super::health::Health;
 use super::outlooks::{Outlooks, Part};
-use super::plan::Settling;
+use super::removed::Removed;
 use super::strangers::Strangers;
 use super::wishes::Wishes;
 use crate::backlog::{Backlog, Inserted};
-use crate::lifecycle::Rules;
-use crate::model::{ClusterName, Domain, Epoch, InstallationId, SubmissionId};
-use crate::ports::store::Coordination;
-use crate::routing::{LiveJob, RecordedCycle, Router, Settings};
+use crate::model::{ClusterName, SubmissionId};
+use crate::routing::{LiveJob, Router};
 use crate::submission::{Record, State};
-use crate::telemetry::Metrics;
 
 pub use explaining::Question;
 pub use input::Input;
+pub use term::{RecordCycle, Term};
 
 /// How often time-outs and boards are looked after.
 const TICK: Duration = Duration::from_millis(200);
 /// Most placements of one cycle.
 const PLACEMENTS: usize = 256;
-
-/// Writes a cycle down; called between the cycle and its first act.
-pub type RecordCycle = Arc<dyn Fn(&RecordedCycle) + Send + Sync>;
-
-/// What stays the same over the scheduler's term.
-pub struct Term {
-    /// The domain.
-    pub domain: Domain,
-    /// Who we are.
-    pub installation: InstallationId,
-    /// The epoch of this term.
-    pub epoch: Epoch,
-    /// The rules of the lifecycle.
-    pub rules: Rules,
-    /// Settling times.
-    pub settling: Settling,
-    /// Job queues and clusters.
-    pub routing: Settings,
-    /// What carries acts out.
-    pub hands: Hands,
-    /// Boards.
-    pub coordination: Arc<dyn Coordination>,
-    /// Counters.
-    pub metrics: Arc<Metrics>,
-    /// Where cycles are written down, if they are.
-    pub record_cycle: Option<RecordCycle>,
-    /// Until when the scheduler before this one followed clusters, as far as that is known.
-    pub followed: HashMap<ClusterName, Timestamp>,
-}
-
-impl Term {
-    /// An attempt found in the store.
-    fn attempt_of(&self, record: Record, now: Duration) -> Attempt {
-        let followed = record
-            .cluster
-            .as_ref()
-            .and_then(|name| self.followed.get(name))
-            .copied();
-        Attempt::found(record, now).watched(followed)
-    }
-
-    /// How long the cluster may be silent before attempts are given up there; absent: for ever.
-    fn failover(&self, name: &ClusterName) -> Option<Duration> {
-        let cluster = self.routing.clusters.iter().find(|c| c.name == *name)?;
-        cluster.moves.then_some(self.settling.failover)
-    }
-
-    /// Whether the configuration lets the cluster serve the record's queue and Spark version.
-    fn serves(&self, name: &ClusterName, record: &Record) -> bool {
-        let Some(cluster) = self.routing.clusters.iter().find(|c| c.name == *name) else {
-            return false;
-        };
-        let by_queue = cluster
-            .queues
-            .as_ref()
-            .is_none_or(|queues| queues.contains(&record.queue));
-        let versions = &cluster.spark_versions;
-        by_queue
-            && (versions.is_empty() || record.spark_version.as_ref().is_none_or(|v| versions.contains(v)))
-    }
-}
 
 struct Slot {
     attempt: Attempt,
@@ -127,6 +66,7 @@ pub struct Scheduler {
     abandoned: Abandonments,
     boards: Boards,
     wishes: Wishes,
+    removed: Removed,
     acts: JoinSet<(SubmissionId, Done)>,
     chores: JoinSet<()>,
     /// The boards' writer, one at most.
@@ -152,14 +92,16 @@ enum Done {
 
 impl Scheduler {
     /// A scheduler that knows nothing yet.
-    pub fn new(term: Term) -> Self {
+    pub fn new(term: Term, removed: Removed) -> Self {
         let router = Router::new(term.routing.clone());
-        let health = term
-            .hands
-            .clusters
-            .keys()
-            .map(|name| (name.clone(), Health::default()))
-            .collect();
+        let names = term.hands.clusters.keys();
+        let mut health: HashMap<_, _> = names.map(|name| (name.clone(), Health::default())).collect();
+        health.extend(
+            removed
+                .lost
+                .iter()
+                .map(|(name, why)| (name.clone(), Health::never(why))),
+        );
         Self {
             term: Arc::new(term),
             router,
@@ -169,8 +111,9 @@ impl Scheduler {
             health,
             strangers: Strangers::default(),
             abandoned: Abandonments::default(),
-            boards: Boards::default(),
+            boards: Boards::beside(removed.names().cloned().collect()),
             wishes: Wishes::default(),
+            removed,
             acts: JoinSet::new(),
             chores: JoinSet::new(),
             writing: JoinSet::new(),
@@ -374,6 +317,7 @@ impl Scheduler {
         self.check_heads(now);
         self.clear_abandoned();
         self.tend_wishes();
+        self.tend_removed(now);
         self.cycle_due |= self.backlog.wake(self.wall()) > 0;
         for (name, _) in self.health.iter().filter(|(_, health)| health.is_in_sight()) {
             self.router.still_current(name, now);

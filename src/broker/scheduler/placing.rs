@@ -159,10 +159,9 @@ impl Scheduler {
         };
         for _ in 0..PLACEMENTS {
             // A cluster that is probed after a fault gets one job: each decision is acted on before the next is made.
-            let probing = self
-                .health
-                .values()
-                .any(|health| health.verdict(now.mono) == Verdict::Probing);
+            let probing = self.health.iter().any(|(name, health)| {
+                !self.removed.contains(name) && health.verdict(now.mono) == Verdict::Probing
+            });
             let most = if probing { 1 } else { PLACEMENTS };
             let cycle = self.cycle(now, most);
             self.term.metrics.cycle(self.now().saturating_sub(now.mono));

@@ -120,7 +120,7 @@ impl Scheduler {
 }
 
 impl Slot {
-    fn is_on(&self, name: &ClusterName) -> bool {
+    pub(super) fn is_on(&self, name: &ClusterName) -> bool {
         self.attempt.record.cluster.as_ref() == Some(name)
     }
 

@@ -12,7 +12,7 @@ pub(crate) struct Broker {
     pub(crate) process: Process,
     pub(crate) api: String,
     health: String,
-    _folder: Option<Folder>,
+    folder: Option<Folder>,
 }
 
 impl Broker {
@@ -43,6 +43,30 @@ impl Broker {
     /// `/readyz`, of a broker that may be gone.
     pub(crate) fn readiness(&self) -> Result<Answer, String> {
         call("GET", &format!("{}/readyz", self.health), b"")
+    }
+
+    /// `/healthz`.
+    pub(crate) fn health(&self) -> Result<Answer, String> {
+        call("GET", &format!("{}/healthz", self.health), b"")
+    }
+
+    /// What the configuration's file holds.
+    pub(crate) fn configuration(&self) -> String {
+        std::fs::read_to_string(self.folder.as_ref().unwrap().path().join("config.yaml")).unwrap()
+    }
+
+    /// Puts another configuration into the file, as a whole.
+    pub(crate) fn configure(&self, text: &str) {
+        let folder = self.folder.as_ref().unwrap();
+        let written = folder.file("next.yaml", text);
+        std::fs::rename(written, folder.path().join("config.yaml")).unwrap();
+    }
+
+    /// Returns once that many configurations have come to `outcome`.
+    pub(crate) async fn reloads(&self, outcome: &str, count: u64) {
+        let name = format!("config_reloads_total{{outcome=\"{outcome}\"}}");
+        let look = async || self.figure(&name).filter(|found| *found >= count);
+        eventually(&format!("{count} configurations {outcome}"), look).await;
     }
 
     /// A figure of `/metrics`, by its name without the prefix and its labels.
@@ -119,7 +143,7 @@ impl Dev {
             process,
             api,
             health,
-            _folder: None,
+            folder: None,
         };
         broker.ready().await;
         let account = Account::at(&sqs, &dynamodb).await;
@@ -154,7 +178,7 @@ pub(crate) async fn serve_at(account: &Account, dynamodb_url: &str, more: &str) 
         process,
         api: format!("http://127.0.0.1:{api}"),
         health: format!("http://127.0.0.1:{health}"),
-        _folder: Some(folder),
+        folder: Some(folder),
     };
     broker.ready().await;
     broker

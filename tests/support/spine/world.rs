@@ -11,7 +11,7 @@ use spark_broker::adapters::aws::Aws;
 use spark_broker::adapters::dynamodb::{CopiedTable, DynamoStore, table};
 use spark_broker::adapters::embedded::{Embedded, Options};
 use spark_broker::adapters::sqs::create_queues;
-use spark_broker::app::{Parts, Places, assemble};
+use spark_broker::app::{Lasting, Parts, Places, assemble};
 use spark_broker::config::Config;
 use spark_broker::model::{Clock, SubmissionId, SystemClock};
 use spark_broker::ports::cluster::Cluster;
@@ -116,6 +116,7 @@ impl World {
             clock,
             data_dir: None,
             record_cycles: cycles.map(Path::to_owned),
+            lasting: Lasting::default(),
         };
         assemble(&config, &self.brokers, places).await.unwrap()
     }
