@@ -1,0 +1,202 @@
+//! The submissions: how each must end, and how they are sent.
+
+use std::collections::BTreeMap;
+use std::time::Duration;
+
+use rand::Rng;
+use rand::seq::SliceRandom;
+use serde_json::{Value, json};
+
+use crate::spark::{EXIT_CODE, RUN_TIME};
+use crate::world::World;
+
+/// How a job must end.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Ends {
+    /// SUCCEEDED, by a driver of its own.
+    Well,
+    /// FAILED, by the exit code of a driver of its own.
+    Badly,
+    /// CANCELLED: it was cancelled before it arrived, or runs for ever.
+    Cancelled,
+    /// The cancel may come too late.
+    CancelledOrWell,
+    /// FAILED: somebody else's object has its name on all clusters.
+    NameTaken,
+}
+
+/// One submission.
+#[derive(Debug, Clone)]
+pub struct Job {
+    pub id: String,
+    pub ends: Ends,
+}
+
+/// What was sent, by kind.
+#[derive(Debug, Default)]
+pub struct Load {
+    pub jobs: Vec<Job>,
+    pub sent: BTreeMap<&'static str, u64>,
+    /// Cancels still to be sent.
+    cancels: Vec<String>,
+    /// What couldn't be sent in its turn.
+    owed: Vec<Kind>,
+}
+
+/// How a job is sent.
+#[derive(Debug, Clone, Copy)]
+enum Kind {
+    Quick,
+    Fails,
+    Twice,
+    OverHttp,
+    Late,
+    CancelledFirst,
+    Cancelled,
+    CancelledWhileItRuns,
+    NameTaken,
+    NameOfAnEarlierOne,
+}
+
+impl Kind {
+    /// Of a hundred jobs in a row.
+    fn of(n: usize) -> Self {
+        match n % 50 {
+            3 | 19 | 31 | 44 => Self::Fails,
+            5 | 15 | 25 | 35 | 45 => Self::Twice,
+            7 | 27 | 37 | 47 => Self::OverHttp,
+            9 | 22 | 33 => Self::Late,
+            11 | 36 => Self::CancelledFirst,
+            13 | 38 => Self::Cancelled,
+            17 | 41 => Self::CancelledWhileItRuns,
+            21 => Self::NameTaken,
+            29 => Self::NameOfAnEarlierOne,
+            _ => Self::Quick,
+        }
+    }
+}
+
+impl Load {
+    /// Sends `count` more jobs, and the cancels of earlier ones. What must be prepared on the clusters is sent only while
+    /// they are `calm`.
+    pub async fn send(&mut self, world: &World<'_>, count: usize, calm: bool) {
+        for id in std::mem::take(&mut self.cancels) {
+            world.send(&json!({"cancel": id}), 0).await;
+            self.count("cancels");
+        }
+        let mut bodies = Vec::new();
+        for _ in 0..count {
+            let n = self.jobs.len();
+            let (id, kind) = (format!("job-{n}"), self.kind(n, calm));
+            let ends = self.prepare(world, &id, kind, &mut bodies).await;
+            self.jobs.push(Job { id, ends });
+        }
+        bodies.shuffle(&mut rand::rng());
+        for (body, delay) in bodies {
+            world.send(&body, delay).await;
+        }
+    }
+
+    fn kind(&mut self, n: usize, calm: bool) -> Kind {
+        match Kind::of(n) {
+            kind @ (Kind::NameTaken | Kind::NameOfAnEarlierOne) if !calm => {
+                self.owed.push(kind);
+                Kind::Quick
+            }
+            Kind::Quick if calm => self.owed.pop().unwrap_or(Kind::Quick),
+            kind => kind,
+        }
+    }
+
+    fn count(&mut self, what: &'static str) {
+        *self.sent.entry(what).or_default() += 1;
+    }
+
+    async fn prepare(
+        &mut self,
+        world: &World<'_>,
+        id: &str,
+        kind: Kind,
+        bodies: &mut Vec<(Value, i32)>,
+    ) -> Ends {
+        let quick = || spec(id, rand::rng().random_range(300..2_500), 0);
+        match kind {
+            Kind::Quick => {
+                self.count("over SQS");
+                bodies.push((quick(), 0));
+                Ends::Well
+            }
+            Kind::Fails => {
+                self.count("with exit code 3");
+                bodies.push((spec(id, 500, 3), 0));
+                Ends::Badly
+            }
+            Kind::Twice => {
+                self.count("sent three times");
+                let spec = quick();
+                bodies.extend([(spec.clone(), 0), (spec.clone(), 0), (spec, 5)]);
+                Ends::Well
+            }
+            Kind::OverHttp => {
+                self.count("over HTTP");
+                let spec = quick();
+                if !world.post(&spec).await {
+                    bodies.push((spec, 0));
+                }
+                Ends::Well
+            }
+            Kind::Late => {
+                self.count("delayed in SQS");
+                bodies.push((quick(), 3));
+                Ends::Well
+            }
+            Kind::CancelledFirst => {
+                self.count("cancelled before they came");
+                world.send(&json!({"cancel": id}), 0).await;
+                bodies.push((quick(), 2));
+                Ends::CancelledOrWell
+            }
+            Kind::Cancelled => {
+                self.count("cancelled");
+                bodies.push((quick(), 0));
+                self.cancels.push(id.to_owned());
+                Ends::CancelledOrWell
+            }
+            Kind::CancelledWhileItRuns => {
+                self.count("endless, cancelled");
+                bodies.push((spec(id, 36_000_000, 0), 0));
+                self.cancels.push(id.to_owned());
+                Ends::Cancelled
+            }
+            Kind::NameTaken => {
+                self.count("whose name a stranger has");
+                world.plant(id, "somebody-else").await;
+                bodies.push((quick(), 0));
+                Ends::NameTaken
+            }
+            Kind::NameOfAnEarlierOne => {
+                self.count("whose name an earlier submission has");
+                world.plant(id, &world.installation().await).await;
+                bodies.push((quick(), 0));
+                Ends::Well
+            }
+        }
+    }
+
+    /// Sends what is still to be sent.
+    pub async fn finish(&mut self, world: &World<'_>) {
+        // What is cancelled at last has had time to run.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        self.send(world, 0, true).await;
+    }
+}
+
+fn spec(id: &str, run_time: u64, exit_code: i32) -> Value {
+    let told = json!({RUN_TIME: run_time.to_string(), EXIT_CODE: exit_code.to_string()});
+    json!({
+        "submissionId": id, "applicationName": "Chaos", "queue": "dev", "sparkVersion": "3.5.0",
+        "mainClass": "org.example.Main", "mainApplicationFile": "local:///opt/main.jar",
+        "driver": {"cores": 1, "memory": "1g", "annotations": told},
+        "executor": {"instances": 1, "cores": 1, "memory": "1g"},
+    })
+}

@@ -1,0 +1,181 @@
+//! The network between one broker and one cluster: a TCP proxy that cuts, stalls, and delivers late.
+
+use std::net::{Ipv4Addr, SocketAddr};
+use std::sync::Arc;
+use std::sync::atomic::{AtomicU64, Ordering};
+use std::time::Duration;
+
+use tokio::io::{AsyncReadExt, AsyncWriteExt};
+use tokio::net::tcp::{OwnedReadHalf, OwnedWriteHalf};
+use tokio::net::{TcpListener, TcpStream};
+use tokio::sync::watch;
+use tokio::task::JoinSet;
+
+/// Between two parts of what was held: a request must be read before its sender is seen to have gone.
+const APART: Duration = Duration::from_millis(300);
+
+/// What the network does.
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+pub enum Weather {
+    /// Carries everything.
+    Fair,
+    /// Ends every connection, new ones too.
+    Cut,
+    /// Carries nothing and ends nothing.
+    Stalled,
+    /// Holds what comes in by connections older than this number; later ones are carried.
+    HeldBefore(u64),
+}
+
+impl Weather {
+    fn carries(self, connection: u64) -> bool {
+        match self {
+            Self::Fair => true,
+            Self::Cut | Self::Stalled => false,
+            Self::HeldBefore(number) => connection >= number,
+        }
+    }
+}
+
+#[derive(Default)]
+struct Counts {
+    made: AtomicU64,
+    open: AtomicU64,
+}
+
+/// Between a client and a server; ends with its owner.
+pub struct Wire {
+    pub address: SocketAddr,
+    weather: watch::Sender<Weather>,
+    counts: Arc<Counts>,
+    _tasks: JoinSet<()>,
+}
+
+impl Wire {
+    /// To the server that listens on `port` of this machine.
+    pub async fn to(port: u16) -> Self {
+        let listener = TcpListener::bind((Ipv4Addr::LOCALHOST, 0)).await.unwrap();
+        let address = listener.local_addr().unwrap();
+        let weather = watch::Sender::new(Weather::Fair);
+        let counts: Arc<Counts> = Arc::default();
+        let server = SocketAddr::from((Ipv4Addr::LOCALHOST, port));
+        let mut tasks = JoinSet::new();
+        tasks.spawn(accept(listener, server, weather.subscribe(), Arc::clone(&counts)));
+        Self {
+            address,
+            weather,
+            counts,
+            _tasks: tasks,
+        }
+    }
+
+    /// The weather from now on; how many connections it hits.
+    pub fn set(&self, weather: Weather) -> u64 {
+        self.weather.send_replace(weather);
+        self.open()
+    }
+
+    /// Holds what comes in by the connections that are open now; how many they are.
+    pub fn hold_open_ones(&self) -> u64 {
+        self.set(Weather::HeldBefore(self.made()))
+    }
+
+    /// How many connections are open.
+    pub fn open(&self) -> u64 {
+        self.counts.open.load(Ordering::Relaxed)
+    }
+
+    /// How many connections were made.
+    pub fn made(&self) -> u64 {
+        self.counts.made.load(Ordering::Relaxed)
+    }
+}
+
+async fn accept(
+    listener: TcpListener,
+    server: SocketAddr,
+    weather: watch::Receiver<Weather>,
+    counts: Arc<Counts>,
+) {
+    let mut connections = JoinSet::new();
+    loop {
+        while connections.try_join_next().is_some() {}
+        // Out of descriptors for a moment: the next one may be had.
+        let Ok((client, _)) = listener.accept().await else {
+            tokio::time::sleep(APART).await;
+            continue;
+        };
+        let number = counts.made.fetch_add(1, Ordering::Relaxed);
+        let (weather, counts) = (weather.clone(), Arc::clone(&counts));
+        connections.spawn(async move {
+            counts.open.fetch_add(1, Ordering::Relaxed);
+            carry(client, server, number, weather).await;
+            counts.open.fetch_sub(1, Ordering::Relaxed);
+        });
+    }
+}
+
+async fn carry(client: TcpStream, server: SocketAddr, number: u64, mut weather: watch::Receiver<Weather>) {
+    let Ok(server) = TcpStream::connect(server).await else {
+        return;
+    };
+    let _ = (client.set_nodelay(true), server.set_nodelay(true));
+    let (from_client, to_client) = client.into_split();
+    let (from_server, to_server) = server.into_split();
+    tokio::select! {
+        () = pump(from_client, to_server, number, weather.clone()) => {}
+        () = pump(from_server, to_client, number, weather.clone()) => {}
+        _ = weather.wait_for(|now| *now == Weather::Cut) => {}
+    }
+}
+
+/// Carries bytes one way. What comes while the weather doesn't carry is delivered when it does again, though its sender
+/// may have gone by then.
+async fn pump(
+    mut from: OwnedReadHalf,
+    mut to: OwnedWriteHalf,
+    number: u64,
+    mut weather: watch::Receiver<Weather>,
+) {
+    let mut buffer = vec![0; 16 * 1024];
+    loop {
+        let Ok(n @ 1..) = from.read(&mut buffer).await else {
+            return;
+        };
+        let carried = weather.borrow().carries(number);
+        if carried {
+            if to.write_all(&buffer[..n]).await.is_err() {
+                return;
+            }
+            continue;
+        }
+        let held = hold(&mut from, buffer[..n].to_vec(), number, &mut weather).await;
+        for part in held {
+            if to.write_all(&part).await.is_err() {
+                return;
+            }
+            tokio::time::sleep(APART).await;
+        }
+    }
+}
+
+/// Gathers what comes until the weather carries again.
+async fn hold(
+    from: &mut OwnedReadHalf,
+    first: Vec<u8>,
+    number: u64,
+    weather: &mut watch::Receiver<Weather>,
+) -> Vec<Vec<u8>> {
+    let mut parts = vec![first];
+    let mut buffer = vec![0; 16 * 1024];
+    let mut open = true;
+    loop {
+        tokio::select! {
+            _ = weather.wait_for(|now| now.carries(number)) => return parts,
+            read = from.read(&mut buffer), if open => match read {
+                Ok(n @ 1..) => parts.push(buffer[..n].to_vec()),
+                Ok(0) | Err(_) => open = false,
+            },
+        }
+    }
+}
