@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use crate::aws_proxy::{Hits, Ill};
 use crate::broker::LEASE;
-use crate::spark::raw;
+use crate::spark::{Spark, raw};
 use crate::wire::{Weather, Wire};
 use crate::world::World;
 use kube::api::ListParams;
@@ -66,7 +66,7 @@ impl Fault {
             Self::KillApiServer => "API server killed (SIGKILL) and started again",
             Self::CutCluster => "connections to a cluster cut",
             Self::StallCluster => "connections to a cluster stalled",
-            Self::DeliverLate => "open connections to the clusters held, delivered late",
+            Self::DeliverLate => "half of the connections to the clusters held, delivered late",
             Self::ThrottleStore => "DynamoDB throttles 60 of 100",
             Self::SwallowStore => "DynamoDB times out, 40 of 100",
             Self::UnanswerStore => "DynamoDB carries out and doesn't answer, 40 of 100",
@@ -90,7 +90,7 @@ impl Fault {
             Self::SwallowStore | Self::StallCluster => Duration::from_secs(6),
             Self::PauseActive => LEASE * 2,
             // Beyond `createSettle`, so that what was held is given up.
-            Self::DeliverLate => Duration::from_secs(8),
+            Self::DeliverLate => Duration::from_secs(9),
         }
     }
 
@@ -101,6 +101,9 @@ impl Fault {
             cluster: usize::from(rand::random::<bool>()),
             hits: Hits::new(),
         };
+        if matches!(self, Self::KillActive | Self::KillOperators | Self::TouchObjects) {
+            until_something_is_new(world).await;
+        }
         world.take_hits();
         match self {
             Self::KillActive | Self::PauseActive | Self::CutActiveFromStore => {
@@ -128,7 +131,7 @@ impl Fault {
             }
             Self::DeliverLate => {
                 let all = world.brokers.iter().flat_map(|broker| &broker.wires);
-                let hit = all.map(Wire::hold_open_ones).sum();
+                let hit = all.map(|wire| wire.set(Weather::HalfHeld)).sum();
                 injected.hits.insert("connections".to_owned(), hit);
             }
             Self::ThrottleStore => world.all(|broker| &broker.dynamodb, Ill::Throttled(60)),
@@ -158,9 +161,7 @@ impl Fault {
                 hit += spark.touch_new_ones().await;
                 continue;
             }
-            let all = spark.applications().list(&ListParams::default()).await;
-            let new = all.into_iter().flat_map(|all| all.items);
-            hit += new.filter(|object| ["", "RESUMING"].contains(&raw(object))).count() as u64;
+            hit += new_ones(spark).await;
             spark.kill_operator();
         }
         hits.insert("objects not yet submitted".to_owned(), hit);
@@ -189,6 +190,28 @@ impl Fault {
             *injected.hits.entry(operation).or_default() += count;
         }
         injected.hits
+    }
+}
+
+/// Objects that the operator hasn't submitted, or is about to.
+async fn new_ones(spark: &Spark) -> u64 {
+    let all = spark.applications().list(&ListParams::default()).await;
+    let all = all.into_iter().flat_map(|all| all.items);
+    all.filter(|object| ["", "RESUMING"].contains(&raw(object)))
+        .count() as u64
+}
+
+/// Returns as soon as there are such objects, or when none come.
+async fn until_something_is_new(world: &World<'_>) {
+    for _ in 0..200 {
+        let mut new = 0;
+        for spark in &world.spark {
+            new += new_ones(spark).await;
+        }
+        if new > 1 {
+            return;
+        }
+        tokio::time::sleep(Duration::from_millis(20)).await;
     }
 }
 

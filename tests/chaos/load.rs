@@ -7,6 +7,7 @@ use rand::Rng;
 use rand::seq::SliceRandom;
 use serde_json::{Value, json};
 
+use crate::seeded::Bug;
 use crate::spark::{EXIT_CODE, RUN_TIME};
 use crate::world::World;
 
@@ -41,6 +42,7 @@ pub struct Load {
     cancels: Vec<String>,
     /// What couldn't be sent in its turn.
     owed: Vec<Kind>,
+    bug: Option<Bug>,
 }
 
 /// How a job is sent.
@@ -77,6 +79,14 @@ impl Kind {
 }
 
 impl Load {
+    /// Of all kinds; of those that show `bug` where there is one.
+    pub fn of(bug: Option<Bug>) -> Self {
+        Self {
+            bug,
+            ..Self::default()
+        }
+    }
+
     /// Sends `count` more jobs, and the cancels of earlier ones. What must be prepared on the clusters is sent only while
     /// they are `calm`.
     pub async fn send(&mut self, world: &World<'_>, count: usize, calm: bool) {
@@ -98,6 +108,12 @@ impl Load {
     }
 
     fn kind(&mut self, n: usize, calm: bool) -> Kind {
+        match self.bug {
+            None => {}
+            Some(Bug::NoIntent) => return Kind::Quick,
+            Some(Bug::AdoptsAll) if n % 2 == 0 => return Kind::Quick,
+            Some(Bug::AdoptsAll) => return Kind::NameOfAnEarlierOne,
+        }
         match Kind::of(n) {
             kind @ (Kind::NameTaken | Kind::NameOfAnEarlierOne) if !calm => {
                 self.owed.push(kind);

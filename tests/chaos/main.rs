@@ -26,6 +26,7 @@ use std::process::ExitCode;
 use cluster::{ControlPlane, Options};
 use faults::Fault;
 use run::Plan;
+use seeded::Bug;
 use world::Mode;
 
 fn main() -> ExitCode {
@@ -41,25 +42,48 @@ fn main() -> ExitCode {
 }
 
 async fn all() -> ExitCode {
+    let wanted = std::env::args().skip(1).find(|word| !word.starts_with('-'));
     let (one, two) = tokio::join!(plane(), plane());
-    let jobs: usize = std::env::args().nth(1).map_or(20, |n| n.parse().unwrap());
-    let faulty = std::env::args().nth(2).is_some();
-    let plan = Plan {
-        mode: Mode::WaitOnePhase,
-        brokers: if faulty { 3 } else { 1 },
-        jobs,
-        faults: if faulty { Fault::ALL.to_vec() } else { vec![] },
+    let mut clean = true;
+    for (name, plan) in plans() {
+        if wanted.as_deref().is_some_and(|wanted| !name.contains(wanted)) {
+            continue;
+        }
+        let report = plan.run([&one, &two]).await;
+        println!("{name}\n{}", report.text());
+        if !report.is_clean() {
+            for (n, log) in report.logs.iter().enumerate() {
+                std::fs::write(format!("/work/notes/chaos-{name}-{n}.log"), log).unwrap();
+            }
+        }
+        clean &= report.is_clean();
+    }
+    ExitCode::from(u8::from(!clean))
+}
+
+fn plans() -> Vec<(&'static str, Plan)> {
+    let whole = |mode| Plan {
+        mode,
+        brokers: 3,
+        jobs: 300,
+        faults: Fault::ALL.to_vec(),
         jobs_per_fault: 20,
         bug: None,
     };
-    let report = plan.run([&one, &two]).await;
-    println!("{}", report.text());
-    if !report.is_clean() {
-        for (n, log) in report.logs.iter().enumerate() {
-            std::fs::write(format!("/work/notes/chaos-broker-{n}.log"), log).unwrap();
-        }
-    }
-    ExitCode::from(u8::from(!report.is_clean()))
+    let bug = |bug, brokers, faults| Plan {
+        mode: Mode::WaitOnePhase,
+        brokers,
+        jobs: 60,
+        faults,
+        jobs_per_fault: 15,
+        bug: Some(bug),
+    };
+    vec![
+        ("wait", whole(Mode::WaitOnePhase)),
+        ("move", whole(Mode::MoveTwoPhase)),
+        ("intent", bug(Bug::NoIntent, 2, vec![Fault::KillActive])),
+        ("adopts", bug(Bug::AdoptsAll, 1, vec![])),
+    ]
 }
 
 async fn plane() -> ControlPlane {

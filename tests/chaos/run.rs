@@ -37,7 +37,7 @@ impl Plan {
     /// Carries it out on two control planes.
     pub async fn run(&self, planes: [&ControlPlane; 2]) -> Report {
         let mut world = World::start(planes, self.mode, self.brokers, self.bug).await;
-        let mut load = Load::default();
+        let mut load = Load::of(self.bug);
         let mut lines = Vec::new();
         let mut faults = self.faults.iter().cycle();
         while load.jobs.len() < self.jobs {
@@ -70,7 +70,6 @@ impl Plan {
 async fn inject(fault: Fault, world: &mut World<'_>, load: &mut Load, jobs: usize) -> Line {
     let part = jobs / 3;
     load.send(world, part, true).await;
-    tokio::time::sleep(BREATH).await;
     let injected = fault.inject(world).await;
     load.send(world, jobs - 2 * part, false).await;
     tokio::time::sleep(fault.lasts()).await;

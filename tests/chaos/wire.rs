@@ -23,8 +23,8 @@ pub enum Weather {
     Cut,
     /// Carries nothing and ends nothing.
     Stalled,
-    /// Holds what comes in by connections older than this number; later ones are carried.
-    HeldBefore(u64),
+    /// Holds what comes in by every second connection; the others are carried.
+    HalfHeld,
 }
 
 impl Weather {
@@ -32,7 +32,7 @@ impl Weather {
         match self {
             Self::Fair => true,
             Self::Cut | Self::Stalled => false,
-            Self::HeldBefore(number) => connection >= number,
+            Self::HalfHeld => connection % 2 == 1,
         }
     }
 }
@@ -75,19 +75,9 @@ impl Wire {
         self.open()
     }
 
-    /// Holds what comes in by the connections that are open now; how many they are.
-    pub fn hold_open_ones(&self) -> u64 {
-        self.set(Weather::HeldBefore(self.made()))
-    }
-
     /// How many connections are open.
     pub fn open(&self) -> u64 {
         self.counts.open.load(Ordering::Relaxed)
-    }
-
-    /// How many connections were made.
-    pub fn made(&self) -> u64 {
-        self.counts.made.load(Ordering::Relaxed)
     }
 }
 
