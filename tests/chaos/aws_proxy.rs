@@ -137,7 +137,9 @@ async fn counted(request: Request<Incoming>, shared: Arc<Shared>) -> io::Result<
     shared.under_way.fetch_add(1, Ordering::Relaxed);
     let _under_way = UnderWay(Arc::clone(&shared));
     let (head, body) = request.into_parts();
-    let body = to_bytes(Body::new(body), BODY_MAX).await.map_err(io::Error::other)?;
+    let body = to_bytes(Body::new(body), BODY_MAX)
+        .await
+        .map_err(io::Error::other)?;
     let operation = operation(&head.headers);
     let ill = *shared.ill.borrow();
     let hit = |share: u8| rand::rng().random_ratio(u32::from(share), 100);
@@ -194,10 +196,7 @@ impl Shared {
                 self.hit(operation);
                 let entries = asked["Entries"].as_array().into_iter().flatten();
                 let done: Vec<Value> = entries.map(|entry| json!({"Id": entry["Id"]})).collect();
-                Ok(answer(
-                    StatusCode::OK,
-                    &json!({"Successful": done, "Failed": []}),
-                ))
+                Ok(answer(StatusCode::OK, &json!({"Successful": done, "Failed": []})))
             }
             "ReceiveMessage" => {
                 self.hit(operation);
@@ -247,4 +246,3 @@ fn answer(status: StatusCode, body: &Value) -> Response<Body> {
     answer.headers_mut().insert(header::CONTENT_TYPE, kind);
     answer
 }
-

@@ -46,19 +46,16 @@ impl Broker {
         let dynamodb = AwsProxy::before(reach.dynamodb_url).await;
         let (mut wires, mut clusters) = (Vec::new(), Vec::new());
         let (unreachable, commit) = mode.keys();
-        for (plane, cluster) in reach.planes.into_iter().zip(["one", "two"]) {
+        for (n, plane) in reach.planes.into_iter().enumerate() {
             let wire = Wire::to(plane.port()).await;
             let mut cluster = real(
                 plane,
-                &format!("{cluster}-{name}"),
+                &format!("cluster-{n}-{name}"),
                 reach.namespace,
                 User::Broker,
             );
-            let path = cluster["connect"]["kubeconfig"].as_str().unwrap();
-            let direct = std::fs::read_to_string(path).unwrap();
-            let through = direct.replace(&plane.url(), &format!("https://{}", wire.address));
-            std::fs::write(path, through).unwrap();
-            cluster["name"] = json!(format!("cluster-{}", wires.len()));
+            through(&wire, &cluster, plane);
+            cluster["name"] = json!(format!("cluster-{n}"));
             cluster["onUnreachable"] = json!(unreachable);
             cluster["commit"] = json!(commit);
             cluster["timeToLive"] = json!("60s");
@@ -73,7 +70,7 @@ impl Broker {
             "api": {"listen": format!("127.0.0.1:{api}")},
             "health": {"listen": format!("127.0.0.1:{health}")},
             "lease": {"duration": format!("{}s", LEASE.as_secs())},
-            "timing": {"createSettle": "4s", "submitSettle": "4s", "failoverAfter": "6s", "endSettle": "10s"},
+            "timing": {"createSettle": "3s", "submitSettle": "3s", "failoverAfter": "5s", "endSettle": "6s"},
             "defaults": {"image": "spark:3.5.0"},
             "queues": [{"name": "dev"}],
             "clusters": clusters,
@@ -103,9 +100,7 @@ impl Broker {
         } else {
             let mut command = Command::new(std::env::current_exe().unwrap());
             command.args([ROLE, "broker"]).arg(&self.config);
-            command
-                .arg(self.ahead.to_string())
-                .arg(Bug::name(self.bug));
+            command.arg(self.ahead.to_string()).arg(Bug::name(self.bug));
             command
         };
         command.env_clear().envs([
@@ -169,4 +164,12 @@ impl Broker {
         });
         answer.await.ok()?
     }
+}
+
+/// Lets the cluster's kubeconfig lead through the wire.
+fn through(wire: &Wire, cluster: &Value, plane: &ControlPlane) {
+    let path = cluster["connect"]["kubeconfig"].as_str().unwrap();
+    let direct = std::fs::read_to_string(path).unwrap();
+    let through = direct.replace(&plane.url(), &format!("https://{}", wire.address));
+    std::fs::write(path, through).unwrap();
 }

@@ -42,19 +42,19 @@ impl Fault {
     pub const ALL: [Self; 15] = [
         Self::KillActive,
         Self::ThrottleStore,
+        Self::KillAll,
+        Self::UnanswerQueue,
         Self::CutCluster,
+        Self::RepeatMessages,
         Self::PauseActive,
         Self::UnanswerStore,
         Self::KillOperators,
         Self::StallCluster,
-        Self::RepeatMessages,
         Self::KillApiServer,
         Self::TouchObjects,
-        Self::DeliverLate,
         Self::SwallowStore,
         Self::CutActiveFromStore,
-        Self::UnanswerQueue,
-        Self::KillAll,
+        Self::DeliverLate,
     ];
 
     /// For people.
@@ -87,10 +87,11 @@ impl Fault {
             Self::ThrottleStore | Self::UnanswerStore | Self::UnanswerQueue | Self::RepeatMessages => {
                 Duration::from_secs(4)
             }
-            Self::SwallowStore | Self::StallCluster => Duration::from_secs(6),
+            Self::StallCluster => Duration::from_secs(4),
+            Self::SwallowStore => Duration::from_secs(6),
             Self::PauseActive => LEASE * 2,
             // Beyond `createSettle`, so that what was held is given up.
-            Self::DeliverLate => Duration::from_secs(9),
+            Self::DeliverLate => Duration::from_secs(8),
         }
     }
 
@@ -174,10 +175,18 @@ impl Fault {
             Self::KillActive => world.brokers[injected.broker].start(plane),
             Self::KillAll => world.brokers.iter_mut().for_each(|broker| broker.start(plane)),
             Self::PauseActive => world.brokers[injected.broker].signal("CONT"),
-            Self::KillApiServer => world.planes[injected.cluster].start_api_server().await,
+            Self::KillApiServer => {
+                world.planes[injected.cluster].start_api_server().await;
+            }
             Self::CutCluster | Self::StallCluster | Self::DeliverLate => {
                 let all = world.brokers.iter().flat_map(|broker| &broker.wires);
-                all.for_each(|wire| _ = wire.set(Weather::Fair));
+                let held: u64 = all
+                    .map(|wire| {
+                        wire.set(Weather::Fair);
+                        wire.take_held()
+                    })
+                    .sum();
+                injected.hits.insert("parts held".to_owned(), held);
             }
             Self::ThrottleStore | Self::SwallowStore | Self::UnanswerStore | Self::CutActiveFromStore => {
                 world.all(|broker| &broker.dynamodb, Ill::None);

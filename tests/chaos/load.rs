@@ -50,7 +50,7 @@ pub struct Load {
 enum Kind {
     Quick,
     Fails,
-    Twice,
+    Thrice,
     OverHttp,
     Late,
     CancelledFirst,
@@ -61,11 +61,11 @@ enum Kind {
 }
 
 impl Kind {
-    /// Of a hundred jobs in a row.
+    /// Of the `n`-th job.
     fn of(n: usize) -> Self {
         match n % 50 {
             3 | 19 | 31 | 44 => Self::Fails,
-            5 | 15 | 25 | 35 | 45 => Self::Twice,
+            5 | 15 | 25 | 35 | 45 => Self::Thrice,
             7 | 27 | 37 | 47 => Self::OverHttp,
             9 | 22 | 33 => Self::Late,
             11 | 36 => Self::CancelledFirst,
@@ -76,7 +76,26 @@ impl Kind {
             _ => Self::Quick,
         }
     }
+
+    /// What it is called in the report, and how it must end.
+    fn told(self) -> (&'static str, Ends) {
+        match self {
+            Self::Quick => ("over SQS", Ends::Well),
+            Self::Fails => ("with exit code 3", Ends::Badly),
+            Self::Thrice => ("sent three times", Ends::Well),
+            Self::OverHttp => ("over HTTP", Ends::Well),
+            Self::Late => ("delayed in SQS", Ends::Well),
+            Self::CancelledFirst => ("cancelled before they came", Ends::CancelledOrWell),
+            Self::Cancelled => ("cancelled", Ends::CancelledOrWell),
+            Self::CancelledWhileItRuns => ("endless, cancelled", Ends::Cancelled),
+            Self::NameTaken => ("whose name a stranger has", Ends::NameTaken),
+            Self::NameOfAnEarlierOne => ("whose name an earlier submission has", Ends::Well),
+        }
+    }
 }
+
+/// The run time of a job that doesn't end by itself, in milliseconds.
+const ENDLESS: u64 = 36_000_000;
 
 impl Load {
     /// Of all kinds; of those that show `bug` where there is one.
@@ -111,7 +130,7 @@ impl Load {
         match self.bug {
             None => {}
             Some(Bug::NoIntent) => return Kind::Quick,
-            Some(Bug::AdoptsAll) if n % 2 == 0 => return Kind::Quick,
+            Some(Bug::AdoptsAll) if n.is_multiple_of(2) => return Kind::Quick,
             Some(Bug::AdoptsAll) => return Kind::NameOfAnEarlierOne,
         }
         match Kind::of(n) {
@@ -128,6 +147,7 @@ impl Load {
         *self.sent.entry(what).or_default() += 1;
     }
 
+    /// Prepares the world for a job; its messages, each with its delay in seconds, go to `bodies`.
     async fn prepare(
         &mut self,
         world: &World<'_>,
@@ -135,68 +155,42 @@ impl Load {
         kind: Kind,
         bodies: &mut Vec<(Value, i32)>,
     ) -> Ends {
-        let quick = || spec(id, rand::rng().random_range(300..2_500), 0);
+        let (what, ends) = kind.told();
+        self.count(what);
+        // Long enough to be alive still when another broker has taken over.
+        let most = if self.bug == Some(Bug::NoIntent) {
+            12_000
+        } else {
+            2_500
+        };
+        let time = rand::rng().random_range(most / 8..most);
+        let delays: &[i32] = match kind {
+            Kind::Thrice => &[0, 0, 5],
+            Kind::Late => &[3],
+            Kind::CancelledFirst => &[2],
+            Kind::Quick
+            | Kind::Fails
+            | Kind::OverHttp
+            | Kind::Cancelled
+            | Kind::CancelledWhileItRuns
+            | Kind::NameTaken
+            | Kind::NameOfAnEarlierOne => &[0],
+        };
+        let spec = match kind {
+            Kind::Fails => spec(id, time, 3),
+            Kind::CancelledWhileItRuns => spec(id, ENDLESS, 0),
+            _ => spec(id, time, 0),
+        };
         match kind {
-            Kind::Quick => {
-                self.count("over SQS");
-                bodies.push((quick(), 0));
-                Ends::Well
-            }
-            Kind::Fails => {
-                self.count("with exit code 3");
-                bodies.push((spec(id, 500, 3), 0));
-                Ends::Badly
-            }
-            Kind::Twice => {
-                self.count("sent three times");
-                let spec = quick();
-                bodies.extend([(spec.clone(), 0), (spec.clone(), 0), (spec, 5)]);
-                Ends::Well
-            }
-            Kind::OverHttp => {
-                self.count("over HTTP");
-                let spec = quick();
-                if !world.post(&spec).await {
-                    bodies.push((spec, 0));
-                }
-                Ends::Well
-            }
-            Kind::Late => {
-                self.count("delayed in SQS");
-                bodies.push((quick(), 3));
-                Ends::Well
-            }
-            Kind::CancelledFirst => {
-                self.count("cancelled before they came");
-                world.send(&json!({"cancel": id}), 0).await;
-                bodies.push((quick(), 2));
-                Ends::CancelledOrWell
-            }
-            Kind::Cancelled => {
-                self.count("cancelled");
-                bodies.push((quick(), 0));
-                self.cancels.push(id.to_owned());
-                Ends::CancelledOrWell
-            }
-            Kind::CancelledWhileItRuns => {
-                self.count("endless, cancelled");
-                bodies.push((spec(id, 36_000_000, 0), 0));
-                self.cancels.push(id.to_owned());
-                Ends::Cancelled
-            }
-            Kind::NameTaken => {
-                self.count("whose name a stranger has");
-                world.plant(id, "somebody-else").await;
-                bodies.push((quick(), 0));
-                Ends::NameTaken
-            }
-            Kind::NameOfAnEarlierOne => {
-                self.count("whose name an earlier submission has");
-                world.plant(id, &world.installation().await).await;
-                bodies.push((quick(), 0));
-                Ends::Well
-            }
+            Kind::OverHttp if world.post(&spec).await => return ends,
+            Kind::CancelledFirst => world.send(&json!({"cancel": id}), 0).await,
+            Kind::Cancelled | Kind::CancelledWhileItRuns => self.cancels.push(id.to_owned()),
+            Kind::NameTaken => world.plant(id, "somebody-else").await,
+            Kind::NameOfAnEarlierOne => world.plant(id, &world.installation().await).await,
+            Kind::Quick | Kind::Fails | Kind::Thrice | Kind::OverHttp | Kind::Late => {}
         }
+        bodies.extend(delays.iter().map(|delay| (spec.clone(), *delay)));
+        ends
     }
 
     /// Sends what is still to be sent.

@@ -59,20 +59,28 @@ impl Report {
             self.book.relists,
         );
         text.push_str("| fault | times | hit |\n|---|---|---|\n");
-        for (fault, (times, hits)) in self.faults() {
+        for (fault, (times, hits)) in self.injected() {
             let hits: Vec<String> = hits.iter().map(|(what, n)| format!("{what} {n}")).collect();
             let _ = writeln!(text, "| {} | {times} | {} |", fault.name(), hits.join(", "));
         }
+        text + &self.found()
+    }
+
+    fn found(&self) -> String {
         let found = &self.findings;
         let lists = [
             ("lost", &found.lost),
             ("doubled", &found.doubled),
             ("doubled by what landed late under one-phase", &found.exceptions),
+            (
+                "objects that landed after their attempt was given up",
+                &found.late,
+            ),
             ("orphans", &found.orphans),
             ("illegal histories", &found.illegal),
             ("other ends than asked for", &found.unexpected),
         ];
-        text.push('\n');
+        let mut text = String::from("\n");
         for (what, list) in lists {
             let _ = writeln!(text, "{what}: {}", list.len());
             for line in list.iter().take(20) {
@@ -84,7 +92,7 @@ impl Report {
     }
 
     /// Each fault: how often, and what was hit in all.
-    pub fn faults(&self) -> BTreeMap<Fault, (u64, Hits)> {
+    fn injected(&self) -> BTreeMap<Fault, (u64, Hits)> {
         let mut faults: BTreeMap<Fault, (u64, Hits)> = BTreeMap::new();
         for line in &self.lines {
             let (times, hits) = faults.entry(line.fault).or_default();
@@ -96,8 +104,27 @@ impl Report {
         faults
     }
 
-    /// Whether nothing was found and nothing is left.
-    pub fn is_clean(&self) -> bool {
-        self.findings.is_clean() && self.left == 0 && self.parked == 0
+    /// What is wrong: what was found, what is left, and faults that hit nothing. Where there is something, the brokers'
+    /// logs are kept.
+    pub fn faults(&self) -> Vec<String> {
+        let mut faults = self.findings.faults();
+        if (self.left, self.parked) != (0, 0) {
+            faults.push(format!("{} messages are left, {} parked", self.left, self.parked));
+        }
+        for (fault, (_, hits)) in self.injected() {
+            if hits.values().sum::<u64>() == 0 {
+                faults.push(format!("{}: hit nothing", fault.name()));
+            }
+        }
+        for (n, log) in self.logs.iter().enumerate().filter(|_| !faults.is_empty()) {
+            let path = format!(
+                "{}/chaos-{}-{n}.log",
+                env!("CARGO_TARGET_TMPDIR"),
+                self.mode.keys().0
+            );
+            let kept = std::fs::write(&path, log).is_ok();
+            println!("a broker's log is kept as {path}: {kept}");
+        }
+        faults
     }
 }

@@ -1,6 +1,6 @@
 //! What this program is when it starts itself: an endpoint of AWS, or a broker that the shipped program can't be.
 
-use std::path::PathBuf;
+use std::path::Path;
 use std::process::ExitCode;
 use std::sync::Arc;
 use std::time::Duration;
@@ -27,7 +27,7 @@ pub fn play(arguments: &[String]) -> ExitCode {
     match arguments {
         [role] if role == "endpoints" => runtime.block_on(endpoints()),
         [role, config, ahead, bug] if role == "broker" => {
-            runtime.block_on(broker(&config.into(), ahead.parse().unwrap(), Bug::named(bug)))
+            runtime.block_on(broker(Path::new(config), ahead.parse().unwrap(), Bug::named(bug)))
         }
         other => panic!("no such role: {other:?}"),
     }
@@ -41,7 +41,7 @@ async fn endpoints() -> ExitCode {
 }
 
 /// `serve` with a wall clock that is `ahead` by so many seconds, and perhaps with a bug.
-async fn broker(config: &PathBuf, ahead: i64, bug: Option<Bug>) -> ExitCode {
+async fn broker(config: &Path, ahead: i64, bug: Option<Bug>) -> ExitCode {
     let config = check_config(config).unwrap_or_else(|faults| panic!("{faults}"));
     telemetry::init("info", telemetry::Format::Json).unwrap();
     let endpoints = Endpoints {

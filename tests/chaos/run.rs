@@ -6,12 +6,23 @@ use std::time::Duration;
 use serde_json::Value;
 
 use crate::audit::{Findings, Judge};
-use crate::cluster::ControlPlane;
+use crate::broker::Broker;
+use crate::cluster::{ControlPlane, Options};
 use crate::faults::Fault;
 use crate::load::Load;
 use crate::report::{Line, Report};
 use crate::seeded::Bug;
 use crate::world::{Mode, World};
+
+/// Two control planes with the `SparkApplication` CRD.
+pub async fn planes() -> [ControlPlane; 2] {
+    let plane = async || {
+        let plane = ControlPlane::start(Options::default()).await;
+        plane.apply_spark_crd().await;
+        plane
+    };
+    tokio::join!(plane(), plane()).into()
+}
 
 /// What is run.
 pub struct Plan {
@@ -25,11 +36,11 @@ pub struct Plan {
     pub bug: Option<Bug>,
 }
 
-/// Longer than anything takes that isn't stuck.
+/// Longer than anything takes that isn't stuck, and so much more for each job.
 const PATIENCE: Duration = Duration::from_secs(240);
+const PATIENCE_PER_JOB: Duration = Duration::from_millis(300);
 /// Longer than every settling time of the configuration.
-const SETTLED: Duration = Duration::from_secs(12);
-const POLL: Duration = Duration::from_secs(1);
+const SETTLED: Duration = Duration::from_secs(8);
 /// Before and after a fault.
 const BREATH: Duration = Duration::from_millis(500);
 
@@ -49,8 +60,8 @@ impl Plan {
             }
         }
         load.finish(&world).await;
-        let records = ended(&world, &load).await;
-        let findings = settled(&world, &load, &records, self.mode).await;
+        let records = self.ended(&world, &load).await;
+        let findings = self.settled(&world, &load, &records).await;
         let (left, parked) = world.messages().await;
         let book = world.audit.book();
         Report {
@@ -62,7 +73,7 @@ impl Plan {
             parked,
             records,
             book,
-            logs: world.brokers.iter().map(|broker| broker.log()).collect(),
+            logs: world.brokers.iter().map(Broker::log).collect(),
         }
     }
 }
@@ -80,52 +91,53 @@ async fn inject(fault: Fault, world: &mut World<'_>, load: &mut Load, jobs: usiz
     Line { fault, hits }
 }
 
-/// The records as soon as all submissions have ended, or when it has lasted too long.
-async fn ended(world: &World<'_>, load: &Load) -> BTreeMap<String, Value> {
-    let mut waited = Duration::ZERO;
-    loop {
-        let records = world.records().await;
-        let is_over = |id: &String| {
-            let state = records.get(id).and_then(|record| record["state"].as_str());
-            state.is_some_and(|state| ["SUCCEEDED", "FAILED", "CANCELLED", "REJECTED"].contains(&state))
-        };
-        let open = load.jobs.iter().filter(|job| !is_over(&job.id)).count();
-        let left = world.messages().await.0;
-        if (open == 0 && left == 0) || waited > PATIENCE {
-            return records;
-        }
-        if waited.as_secs() % 10 == 0 {
-            println!("{open} submissions are open, {left} messages are left");
-        }
-        tokio::time::sleep(POLL).await;
-        waited += POLL;
+impl Plan {
+    /// A look at all records takes the longer the more there are.
+    fn poll(&self) -> Duration {
+        Duration::from_millis(1_000 + self.jobs as u64)
     }
-}
 
-/// What is found once everything has settled.
-async fn settled(
-    world: &World<'_>,
-    load: &Load,
-    records: &BTreeMap<String, Value>,
-    mode: Mode,
-) -> Findings {
-    let installation = world.installation().await;
-    tokio::time::sleep(SETTLED).await;
-    let mut waited = Duration::ZERO;
-    loop {
-        let book = world.audit.book();
-        let judge = Judge {
-            audit: &world.audit,
-            book: &book,
-            installation: &installation,
-            records,
-            one_phase: mode == Mode::WaitOnePhase,
-        };
-        let findings = judge.findings(&load.jobs);
-        if findings.orphans.is_empty() || waited > PATIENCE / 4 {
-            return findings;
+    /// The records as soon as all submissions have ended, or when it has lasted too long.
+    async fn ended(&self, world: &World<'_>, load: &Load) -> BTreeMap<String, Value> {
+        let patience = PATIENCE + PATIENCE_PER_JOB * u32::try_from(self.jobs).unwrap_or(u32::MAX);
+        let mut waited = Duration::ZERO;
+        loop {
+            let records = world.records().await;
+            let is_over = |id: &String| {
+                let state = records.get(id).and_then(|record| record["state"].as_str());
+                state.is_some_and(|state| ["SUCCEEDED", "FAILED", "CANCELLED", "REJECTED"].contains(&state))
+            };
+            let open = load.jobs.iter().filter(|job| !is_over(&job.id)).count();
+            let left = world.messages().await.0;
+            if (open == 0 && left == 0) || waited > patience {
+                return records;
+            }
+            println!("{open} submissions are open, {left} messages are left");
+            tokio::time::sleep(self.poll()).await;
+            waited += self.poll();
         }
-        tokio::time::sleep(POLL).await;
-        waited += POLL;
+    }
+
+    /// What is found once everything has settled.
+    async fn settled(&self, world: &World<'_>, load: &Load, records: &BTreeMap<String, Value>) -> Findings {
+        let installation = world.installation().await;
+        tokio::time::sleep(SETTLED).await;
+        let mut waited = Duration::ZERO;
+        loop {
+            let book = world.audit.book();
+            let judge = Judge {
+                audit: &world.audit,
+                book: &book,
+                installation: &installation,
+                records,
+                one_phase: self.mode == Mode::WaitOnePhase,
+            };
+            let findings = judge.findings(&load.jobs);
+            if findings.orphans.is_empty() || waited > PATIENCE / 4 {
+                return findings;
+            }
+            tokio::time::sleep(self.poll()).await;
+            waited += self.poll();
+        }
     }
 }

@@ -208,10 +208,7 @@ impl Cluster for AdoptsAll {
 
     async fn create(&self, object: &Value, deadline: Duration) -> Result<ObjectState, CreateError> {
         let labels = serde_json::from_value(object["metadata"]["labels"].clone()).unwrap_or_default();
-        let name = object["metadata"]["name"]
-            .as_str()
-            .unwrap_or_default()
-            .to_owned();
+        let name = object["metadata"]["name"].as_str().unwrap_or_default().to_owned();
         self.wanted
             .lock()
             .unwrap()

@@ -41,6 +41,7 @@ impl Weather {
 struct Counts {
     made: AtomicU64,
     open: AtomicU64,
+    held: AtomicU64,
 }
 
 /// Between a client and a server; ends with its owner.
@@ -75,6 +76,11 @@ impl Wire {
         self.open()
     }
 
+    /// How many times something was held since this was last asked.
+    pub fn take_held(&self) -> u64 {
+        self.counts.held.swap(0, Ordering::Relaxed)
+    }
+
     /// How many connections are open.
     pub fn open(&self) -> u64 {
         self.counts.open.load(Ordering::Relaxed)
@@ -99,13 +105,19 @@ async fn accept(
         let (weather, counts) = (weather.clone(), Arc::clone(&counts));
         connections.spawn(async move {
             counts.open.fetch_add(1, Ordering::Relaxed);
-            carry(client, server, number, weather).await;
+            carry(client, server, number, weather, &counts.held).await;
             counts.open.fetch_sub(1, Ordering::Relaxed);
         });
     }
 }
 
-async fn carry(client: TcpStream, server: SocketAddr, number: u64, mut weather: watch::Receiver<Weather>) {
+async fn carry(
+    client: TcpStream,
+    server: SocketAddr,
+    number: u64,
+    mut weather: watch::Receiver<Weather>,
+    held: &AtomicU64,
+) {
     let Ok(server) = TcpStream::connect(server).await else {
         return;
     };
@@ -113,8 +125,8 @@ async fn carry(client: TcpStream, server: SocketAddr, number: u64, mut weather: 
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
     tokio::select! {
-        () = pump(from_client, to_server, number, weather.clone()) => {}
-        () = pump(from_server, to_client, number, weather.clone()) => {}
+        () = pump(from_client, to_server, number, weather.clone(), held) => {}
+        () = pump(from_server, to_client, number, weather.clone(), held) => {}
         _ = weather.wait_for(|now| *now == Weather::Cut) => {}
     }
 }
@@ -126,6 +138,7 @@ async fn pump(
     mut to: OwnedWriteHalf,
     number: u64,
     mut weather: watch::Receiver<Weather>,
+    count: &AtomicU64,
 ) {
     let mut buffer = vec![0; 16 * 1024];
     loop {
@@ -139,6 +152,7 @@ async fn pump(
             }
             continue;
         }
+        count.fetch_add(1, Ordering::Relaxed);
         let held = hold(&mut from, buffer[..n].to_vec(), number, &mut weather).await;
         for part in held {
             if to.write_all(&part).await.is_err() {

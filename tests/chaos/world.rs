@@ -59,7 +59,6 @@ pub struct World<'a> {
     pub brokers: Vec<Broker>,
     pub spark: Vec<Spark>,
     pub audit: Audit,
-    namespace: String,
     aws: Aws,
     queue: String,
     dead_letter_queue: String,
@@ -109,7 +108,6 @@ impl<'a> World<'a> {
             brokers,
             spark,
             audit,
-            namespace,
             aws,
             _endpoints: vec![sqs, dynamodb],
         };
@@ -200,7 +198,12 @@ impl<'a> World<'a> {
                 Err(_) => false,
             };
             eventually("an object is planted", there).await;
-            set_status(&api, &name, &json!({"applicationState": {"state": "COMPLETED"}, "driverInfo": {}})).await;
+            set_status(
+                &api,
+                &name,
+                &json!({"applicationState": {"state": "COMPLETED"}, "driverInfo": {}}),
+            )
+            .await;
         }
     }
 
@@ -212,7 +215,9 @@ impl<'a> World<'a> {
         while let Some(item) = pages.next().await {
             let item = AttributeValue::M(item.unwrap());
             let record = plain(&item);
-            let id = record["pk"].as_str().and_then(|pk| pk.strip_prefix("submission#"));
+            let id = record["pk"]
+                .as_str()
+                .and_then(|pk| pk.strip_prefix("submission#"));
             if let Some(id) = id {
                 records.insert(id.to_owned(), record);
             }
@@ -233,7 +238,9 @@ impl<'a> World<'a> {
                 .map(|(name, value)| (name.as_str().to_owned(), json!(value)))
                 .collect();
             let names = ["", "NotVisible", "Delayed"].map(|end| format!("ApproximateNumberOfMessages{end}"));
-            let figures = names.iter().filter_map(|name| told.get(name)?.as_str()?.parse::<u64>().ok());
+            let figures = names
+                .iter()
+                .filter_map(|name| told.get(name)?.as_str()?.parse::<u64>().ok());
             *count = figures.sum();
         }
         (counts[0], counts[1])

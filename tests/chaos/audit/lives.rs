@@ -98,7 +98,10 @@ impl Driver {
     }
 
     pub(super) fn see(&mut self, pod: &Pod, at: Moment) {
-        let containers = pod.status.iter().flat_map(|s| s.container_statuses.iter().flatten());
+        let containers = pod
+            .status
+            .iter()
+            .flat_map(|s| s.container_statuses.iter().flatten());
         for state in containers.filter_map(|container| container.state.as_ref()) {
             if state.running.is_some() {
                 self.started.get_or_insert(at);

@@ -60,11 +60,7 @@ impl Ruler {
                 && let Some(version) = version(map.metadata.resource_version.as_deref())
             {
                 let back = now();
-                self.0.lock().unwrap().push(Mark {
-                    version,
-                    sent,
-                    back,
-                });
+                self.0.lock().unwrap().push(Mark { version, sent, back });
             }
             tokio::time::sleep(DISTANCE).await;
         }

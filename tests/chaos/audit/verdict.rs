@@ -3,21 +3,26 @@
 use std::collections::BTreeMap;
 use std::time::Duration;
 
-use serde_json::Value;
+use serde_json::{Value, json};
 
 use super::lives::{Driver, Object};
 use super::{Audit, Book, walk};
 use crate::load::{Ends, Job};
 
-/// What the audit found; all lists but `exceptions` must be empty.
+/// Within this time what is delivered at once may land in any order.
+const AT_ONCE: Duration = Duration::from_secs(1);
+
+/// What the audit found; all lists but `exceptions` and `late` must be empty.
 #[derive(Debug, Default)]
 pub struct Findings {
     /// Accepted and not ended, or ended without what its end says having happened.
     pub lost: Vec<String>,
     /// Two released, unfinished objects or two started drivers of one submission, at an instant or one after the other.
     pub doubled: Vec<String>,
-    /// The same where one-phase can't exclude it: the object of an earlier attempt landed after that of a later one.
+    /// The same where one-phase can't exclude it: an object landed after its attempt was given up.
     pub exceptions: Vec<String>,
+    /// Objects that landed after their attempt was given up, released or not.
+    pub late: Vec<String>,
     /// Left over after everything has settled.
     pub orphans: Vec<String>,
     /// Histories that aren't legal walks.
@@ -27,19 +32,22 @@ pub struct Findings {
 }
 
 impl Findings {
-    /// Whether nothing is wrong.
-    pub fn is_clean(&self) -> bool {
+    /// Everything that is wrong.
+    pub fn faults(&self) -> Vec<String> {
         let Self {
             lost,
             doubled,
             exceptions: _,
+            late: _,
             orphans,
             illegal,
             unexpected,
         } = self;
         [lost, doubled, orphans, illegal, unexpected]
-            .iter()
-            .all(|list| list.is_empty())
+            .into_iter()
+            .flatten()
+            .cloned()
+            .collect()
     }
 }
 
@@ -82,6 +90,11 @@ impl Judge<'_> {
         }
         for (submission, alive) in &alive {
             self.doubles(submission, alive, &mut found);
+        }
+        for (uid, object) in self.objects() {
+            if self.is_late(object) {
+                found.late.push(format!("{} ({uid})", object.name));
+            }
         }
         for job in jobs {
             self.end(job, &mut found);
@@ -149,7 +162,13 @@ impl Judge<'_> {
                     "{submission}: {} {} and {} {}, {how}",
                     one.what, one.name, other.what, other.name
                 );
-                if self.one_phase && self.landed_late(one.object, other.object) {
+                let late = |uid: &str| {
+                    self.book
+                        .objects
+                        .get(uid)
+                        .is_some_and(|object| self.is_late(object))
+                };
+                if self.one_phase && (late(one.object) || late(other.object)) {
                     found.exceptions.push(text);
                 } else {
                     found.doubled.push(text);
@@ -158,18 +177,26 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether of two objects the one of the earlier attempt appeared after the other.
-    fn landed_late(&self, one: &str, other: &str) -> bool {
-        let (Some(one), Some(other)) = (self.book.objects.get(one), self.book.objects.get(other)) else {
+    /// Whether its attempt was given up, and it landed when that of a later one was there or about to be: what was held
+    /// on the way is delivered all at once.
+    fn is_late(&self, object: &Object) -> bool {
+        let Some(record) = self.records.get(&object.owner.submission) else {
             return false;
         };
-        let (earlier, later) = if one.owner.attempt < other.owner.attempt {
-            (one, other)
-        } else {
-            (other, one)
-        };
-        let span = |object: &Object| self.audit.span(object.cluster, object.created);
-        earlier.owner.attempt < later.owner.attempt && span(earlier).before > span(later).after
+        let mut transitions = record["history"].as_array().into_iter().flatten();
+        let given_up = transitions.any(|transition| {
+            (&transition["from"], &transition["to"]) == (&json!("DISPATCHING"), &json!("QUEUED"))
+                && transition["attempt"] == object.owner.attempt
+        });
+        let created = |object: &Object| self.audit.span(object.cluster, object.created);
+        let landed = created(object).before;
+        given_up
+            && self.objects().any(|(_, other)| {
+                other.owner.submission == object.owner.submission
+                    && other.owner.incarnation == object.owner.incarnation
+                    && other.owner.attempt > object.owner.attempt
+                    && landed + AT_ONCE > created(other).after
+            })
     }
 
     fn end(&self, job: &Job, found: &mut Findings) {
@@ -184,7 +211,9 @@ impl Judge<'_> {
             return;
         }
         if let Some(fault) = walk::fault(record) {
-            found.illegal.push(format!("{id}: {fault}: {:#}", record["history"]));
+            found
+                .illegal
+                .push(format!("{id}: {fault}: {:#}", record["history"]));
         }
         let reason = record["reason"].as_str().unwrap_or_default();
         let code = match (state, reason) {

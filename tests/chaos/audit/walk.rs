@@ -54,7 +54,9 @@ pub fn fault(record: &Value) -> Option<String> {
     }
     if record["state"] != state || record["attempt"] != attempt {
         let told = (&record["state"], &record["attempt"]);
-        return Some(format!("ends in {state}, attempt {attempt}, but it says {told:?}"));
+        return Some(format!(
+            "ends in {state}, attempt {attempt}, but it says {told:?}"
+        ));
     }
     None
 }

@@ -7,8 +7,8 @@ mod submit;
 
 use std::sync::Arc;
 
-use kube::Client;
 use kube::Api;
+use kube::Client;
 use kube::api::{DynamicObject, ListParams, Patch, PatchParams};
 use serde_json::json;
 use tokio::sync::mpsc;
@@ -70,7 +70,8 @@ impl Spark {
         let new = all.items.into_iter().filter(|object| raw(object).is_empty());
         let mut touched = 0;
         for object in new {
-            let patch = json!({"metadata": {"uid": object.metadata.uid, "annotations": {"touched-by": "somebody"}}});
+            let patch =
+                json!({"metadata": {"uid": object.metadata.uid, "annotations": {"touched-by": "somebody"}}});
             let name = object.metadata.name.unwrap_or_default();
             let done = api
                 .patch(&name, &PatchParams::default(), &Patch::Merge(patch))

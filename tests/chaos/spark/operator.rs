@@ -177,8 +177,7 @@ async fn submit(
                 next
             }
             Err(why) => {
-                let why =
-                    format!("failed to submit spark application: failed to run spark-submit: {why}");
+                let why = format!("failed to submit spark application: failed to run spark-submit: {why}");
                 status(&object, "SUBMISSION_FAILED", &why)
             }
         };
