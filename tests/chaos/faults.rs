@@ -18,6 +18,7 @@ pub enum Fault {
     KillApiServer,
     CutCluster,
     StallCluster,
+    SilenceCluster,
     DeliverLate,
     ThrottleStore,
     SwallowStore,
@@ -38,7 +39,7 @@ pub struct Injected {
 }
 
 impl Fault {
-    /// All of them, in the order in which a round injects them.
+    /// Those of a round, in its order.
     pub const ALL: [Self; 15] = [
         Self::KillActive,
         Self::ThrottleStore,
@@ -46,7 +47,6 @@ impl Fault {
         Self::UnanswerQueue,
         Self::CutCluster,
         Self::RepeatMessages,
-        Self::PauseActive,
         Self::UnanswerStore,
         Self::KillOperators,
         Self::StallCluster,
@@ -55,6 +55,8 @@ impl Fault {
         Self::SwallowStore,
         Self::CutActiveFromStore,
         Self::DeliverLate,
+        // Last: whoever takes over reads the whole backlog. Else what a pod took in whose clock is behind might wait.
+        Self::PauseActive,
     ];
 
     /// For people.
@@ -66,7 +68,8 @@ impl Fault {
             Self::KillApiServer => "API server killed (SIGKILL) and started again",
             Self::CutCluster => "connections to a cluster cut",
             Self::StallCluster => "connections to a cluster stalled",
-            Self::DeliverLate => "half of the connections to the clusters held, delivered late",
+            Self::SilenceCluster => "connections to a cluster stalled until its jobs are given up",
+            Self::DeliverLate => "every second create held on its way and delivered late",
             Self::ThrottleStore => "DynamoDB throttles 60 of 100",
             Self::SwallowStore => "DynamoDB times out, 40 of 100",
             Self::UnanswerStore => "DynamoDB carries out and doesn't answer, 40 of 100",
@@ -87,11 +90,11 @@ impl Fault {
             Self::ThrottleStore | Self::UnanswerStore | Self::UnanswerQueue | Self::RepeatMessages => {
                 Duration::from_secs(4)
             }
-            Self::StallCluster => Duration::from_secs(4),
-            Self::SwallowStore => Duration::from_secs(6),
+            Self::SwallowStore | Self::DeliverLate => Duration::from_secs(5),
             Self::PauseActive => LEASE * 2,
-            // Beyond `createSettle`, so that what was held is given up.
-            Self::DeliverLate => Duration::from_secs(8),
+            Self::StallCluster => Duration::from_secs(4),
+            // Beyond `failoverAfter` and the 20 s that a call may take: under `move` what is on its way is given up.
+            Self::SilenceCluster => Duration::from_secs(28),
         }
     }
 
@@ -121,7 +124,7 @@ impl Fault {
                 injected.hits.insert("connections".to_owned(), open);
                 world.planes[injected.cluster].stop_api_server();
             }
-            Self::CutCluster | Self::StallCluster => {
+            Self::CutCluster | Self::StallCluster | Self::SilenceCluster => {
                 let weather = if self == Self::CutCluster {
                     Weather::Cut
                 } else {
@@ -132,7 +135,7 @@ impl Fault {
             }
             Self::DeliverLate => {
                 let all = world.brokers.iter().flat_map(|broker| &broker.wires);
-                let hit = all.map(|wire| wire.set(Weather::HalfHeld)).sum();
+                let hit = all.map(|wire| wire.set(Weather::CreatesHeld)).sum();
                 injected.hits.insert("connections".to_owned(), hit);
             }
             Self::ThrottleStore => world.all(|broker| &broker.dynamodb, Ill::Throttled(60)),
@@ -178,7 +181,7 @@ impl Fault {
             Self::KillApiServer => {
                 world.planes[injected.cluster].start_api_server().await;
             }
-            Self::CutCluster | Self::StallCluster | Self::DeliverLate => {
+            Self::CutCluster | Self::StallCluster | Self::SilenceCluster | Self::DeliverLate => {
                 let all = world.brokers.iter().flat_map(|broker| &broker.wires);
                 let held: u64 = all
                     .map(|wire| {

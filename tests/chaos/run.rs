@@ -130,7 +130,7 @@ impl Plan {
                 book: &book,
                 installation: &installation,
                 records,
-                one_phase: self.mode == Mode::WaitOnePhase,
+                one_phase: self.mode.keys().1 == "one-phase",
             };
             let findings = judge.findings(&load.jobs);
             if findings.orphans.is_empty() || waited > PATIENCE / 4 {

@@ -14,6 +14,11 @@ use tokio::task::JoinSet;
 /// Between two parts of what was held: a request must be read before its sender is seen to have gone.
 const APART: Duration = Duration::from_millis(300);
 
+/// No other request is as large, and no create smaller.
+const CREATE: usize = 1_200;
+/// A TLS client says so much before its first request.
+const OPENING: u64 = 2;
+
 /// What the network does.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Weather {
@@ -21,25 +26,20 @@ pub enum Weather {
     Fair,
     /// Ends every connection, new ones too.
     Cut,
-    /// Carries nothing and ends nothing.
+    /// Carries nothing and ends nothing; connections can be opened.
     Stalled,
-    /// Holds what comes in by every second connection; the others are carried.
-    HalfHeld,
+    /// Holds every second of what is as large as a create; all else is carried.
+    CreatesHeld,
 }
 
-impl Weather {
-    fn carries(self, connection: u64) -> bool {
-        match self {
-            Self::Fair => true,
-            Self::Cut | Self::Stalled => false,
-            Self::HalfHeld => connection % 2 == 1,
-        }
-    }
+#[derive(Debug, Clone, Copy, PartialEq, Eq)]
+enum Way {
+    ToServer,
+    ToClient,
 }
 
 #[derive(Default)]
 struct Counts {
-    made: AtomicU64,
     open: AtomicU64,
     held: AtomicU64,
 }
@@ -101,11 +101,10 @@ async fn accept(
             tokio::time::sleep(APART).await;
             continue;
         };
-        let number = counts.made.fetch_add(1, Ordering::Relaxed);
         let (weather, counts) = (weather.clone(), Arc::clone(&counts));
         connections.spawn(async move {
             counts.open.fetch_add(1, Ordering::Relaxed);
-            carry(client, server, number, weather, &counts.held).await;
+            carry(client, server, weather, &counts.held).await;
             counts.open.fetch_sub(1, Ordering::Relaxed);
         });
     }
@@ -114,7 +113,6 @@ async fn accept(
 async fn carry(
     client: TcpStream,
     server: SocketAddr,
-    number: u64,
     mut weather: watch::Receiver<Weather>,
     held: &AtomicU64,
 ) {
@@ -124,62 +122,86 @@ async fn carry(
     let _ = (client.set_nodelay(true), server.set_nodelay(true));
     let (from_client, to_client) = client.into_split();
     let (from_server, to_server) = server.into_split();
+    let said = AtomicU64::new(0);
+    let pump = |way, weather| Pump {
+        way,
+        said: &said,
+        weather,
+        held,
+    };
     tokio::select! {
-        () = pump(from_client, to_server, number, weather.clone(), held) => {}
-        () = pump(from_server, to_client, number, weather.clone(), held) => {}
+        () = pump(Way::ToServer, weather.clone()).carry(from_client, to_server) => {}
+        () = pump(Way::ToClient, weather.clone()).carry(from_server, to_client) => {}
         _ = weather.wait_for(|now| *now == Weather::Cut) => {}
     }
 }
 
-/// Carries bytes one way. What comes while the weather doesn't carry is delivered when it does again, though its sender
-/// may have gone by then.
-async fn pump(
-    mut from: OwnedReadHalf,
-    mut to: OwnedWriteHalf,
-    number: u64,
-    mut weather: watch::Receiver<Weather>,
-    count: &AtomicU64,
-) {
-    let mut buffer = vec![0; 16 * 1024];
-    loop {
-        let Ok(n @ 1..) = from.read(&mut buffer).await else {
-            return;
-        };
-        let carried = weather.borrow().carries(number);
-        if carried {
-            if to.write_all(&buffer[..n]).await.is_err() {
-                return;
-            }
-            continue;
-        }
-        count.fetch_add(1, Ordering::Relaxed);
-        let held = hold(&mut from, buffer[..n].to_vec(), number, &mut weather).await;
-        for part in held {
-            if to.write_all(&part).await.is_err() {
-                return;
-            }
-            tokio::time::sleep(APART).await;
-        }
-    }
+/// One way of a connection.
+struct Pump<'a> {
+    way: Way,
+    /// How often the client has said something.
+    said: &'a AtomicU64,
+    weather: watch::Receiver<Weather>,
+    held: &'a AtomicU64,
 }
 
-/// Gathers what comes until the weather carries again.
-async fn hold(
-    from: &mut OwnedReadHalf,
-    first: Vec<u8>,
-    number: u64,
-    weather: &mut watch::Receiver<Weather>,
-) -> Vec<Vec<u8>> {
-    let mut parts = vec![first];
-    let mut buffer = vec![0; 16 * 1024];
-    let mut open = true;
-    loop {
-        tokio::select! {
-            _ = weather.wait_for(|now| now.carries(number)) => return parts,
-            read = from.read(&mut buffer), if open => match read {
-                Ok(n @ 1..) => parts.push(buffer[..n].to_vec()),
-                Ok(0) | Err(_) => open = false,
-            },
+impl Pump<'_> {
+    /// Carries bytes. What comes while the weather doesn't carry is delivered when it is fair again, though its sender
+    /// may have gone by then.
+    async fn carry(mut self, mut from: OwnedReadHalf, mut to: OwnedWriteHalf) {
+        let mut buffer = vec![0; 16 * 1024];
+        loop {
+            let Ok(n @ 1..) = from.read(&mut buffer).await else {
+                return;
+            };
+            if self.carries(n) {
+                if to.write_all(&buffer[..n]).await.is_err() {
+                    return;
+                }
+                continue;
+            }
+            self.held.fetch_add(1, Ordering::Relaxed);
+            for part in self.hold(&mut from, buffer[..n].to_vec()).await {
+                if to.write_all(&part).await.is_err() {
+                    return;
+                }
+                tokio::time::sleep(APART).await;
+            }
+        }
+    }
+
+    /// Whether what was read now, of so many bytes, is carried. The opening of a connection always is, so that requests
+    /// are sent whose fate is unclear.
+    fn carries(&self, bytes: usize) -> bool {
+        let said = match self.way {
+            Way::ToServer => self.said.fetch_add(1, Ordering::Relaxed) + 1,
+            Way::ToClient => self.said.load(Ordering::Relaxed),
+        };
+        let weather = *self.weather.borrow();
+        match weather {
+            Weather::Fair => true,
+            Weather::Cut => false,
+            Weather::Stalled => said <= OPENING,
+            Weather::CreatesHeld => {
+                let create = self.way == Way::ToServer && said > OPENING && bytes >= CREATE;
+                !create || rand::random::<bool>()
+            }
+        }
+    }
+
+    /// Gathers what comes until the weather is fair again.
+    async fn hold(&mut self, from: &mut OwnedReadHalf, first: Vec<u8>) -> Vec<Vec<u8>> {
+        let mut parts = vec![first];
+        let mut buffer = vec![0; 16 * 1024];
+        let mut open = true;
+        loop {
+            tokio::select! {
+                _ = self.weather.wait_for(|now| *now == Weather::Fair) => return parts,
+                read = from.read(&mut buffer), if open => match read {
+                    Ok(n @ 1..) => parts.push(buffer[..n].to_vec()),
+                    Ok(0) | Err(_) => open = false,
+                },
+            }
         }
     }
 }

@@ -29,6 +29,8 @@ pub enum Mode {
     WaitOnePhase,
     /// `onUnreachable: move`, `commit: two-phase`.
     MoveTwoPhase,
+    /// `onUnreachable: move`, `commit: one-phase`: what lands late may run for a moment.
+    MoveOnePhase,
 }
 
 impl Mode {
@@ -36,6 +38,7 @@ impl Mode {
         match self {
             Self::WaitOnePhase => "wait, one-phase",
             Self::MoveTwoPhase => "move, two-phase",
+            Self::MoveOnePhase => "move, one-phase",
         }
     }
 
@@ -44,6 +47,7 @@ impl Mode {
         match self {
             Self::WaitOnePhase => ("wait", "one-phase"),
             Self::MoveTwoPhase => ("move", "two-phase"),
+            Self::MoveOnePhase => ("move", "one-phase"),
         }
     }
 }
