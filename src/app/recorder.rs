@@ -9,8 +9,8 @@ use super::assembly::StartError;
 use crate::broker::scheduler::RecordCycle;
 use crate::routing::RecordedCycle;
 
-/// Writes cycles that had something to decide to the end of `path`. The scheduler waits for each write: for looking into, not for every day. The first
-/// write that fails is the last one, and is told in the log.
+/// Writes cycles that had something to decide to the end of `path`. The scheduler waits for each write: for looking
+/// into, not for every day. The first write that fails is the last one, and is told in the log.
 pub(super) fn recorder(path: &Path) -> Result<RecordCycle, StartError> {
     let file = File::options().create(true).append(true).open(path);
     let file = file.map_err(|error| {

@@ -1,5 +1,5 @@
-//! The orders in which one slot is found: by ID, by its place in its queue, by its time-out. Each is a pointer to the slot,
-//! so that an index costs little more than that.
+//! The orders in which one slot is found: by ID, by its place in its queue, by its time-out. Each is a pointer to the
+//! slot, so that an index costs little more than that.
 
 use std::borrow::Borrow;
 use std::cmp::{Ordering, Reverse};

@@ -115,8 +115,8 @@ impl Candidate {
         }
     }
 
-    /// Until when the scheduler before this one followed each cluster: to the end of its hold on the lease, where its last
-    /// word was that the cluster is well.
+    /// Until when the scheduler before this one followed each cluster: to the end of its hold on the lease, where its
+    /// last word was that the cluster is well.
     async fn followed(&self, held: Held, names: &[ClusterName]) -> HashMap<ClusterName, Timestamp> {
         let mut followed = HashMap::new();
         let clock = &self.hands.clock;

@@ -343,6 +343,18 @@ impl Attempt {
         self.memory.silent_since = None;
     }
 
+    /// A write of the record came to nothing known.
+    pub fn unwritten(&mut self, now: Duration) {
+        self.memory.unsure_write = true;
+        self.back_off(now);
+    }
+
+    /// The record stands as `record` says.
+    pub fn stands_as(&mut self, record: Record) {
+        self.memory.unsure_write = false;
+        self.record = record;
+    }
+
     /// The cluster gave no answer.
     pub fn unanswered(&mut self, now: Duration) {
         self.memory.silent_since.get_or_insert(now);

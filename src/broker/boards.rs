@@ -45,9 +45,10 @@ impl Boards {
         self.first = first;
     }
 
-    /// Up to `most` of those that wait in front.
+    /// Up to `most` of those that wait in front: the first of each queue, then the second of each.
     pub fn in_front(&self, most: usize) -> Vec<SubmissionId> {
-        self.first.values().flatten().take(most).cloned().collect()
+        let nth = |n| self.first.values().filter_map(move |ids| ids.get(n));
+        (0..HEADS).flat_map(nth).take(most).cloned().collect()
     }
 
     /// Why `id` waits, if a cycle said so.

@@ -136,8 +136,8 @@ impl Health {
         news
     }
 
-    /// `job` failed before its driver started. After too many in a row one job at a time is sent as a probe, until a driver
-    /// starts: a cluster that fails fast must not look empty. Whether it is so.
+    /// `job` failed before its driver started. After too many in a row one job at a time is sent as a probe, until a
+    /// driver starts: a cluster that fails fast must not look empty. Whether it is so.
     pub fn failed_before_start(&mut self, job: &SubmissionId, why: &str, now: Duration) -> bool {
         self.failed.retain(|failed| failed != job);
         self.failed.push(job.clone());

@@ -21,6 +21,8 @@ pub struct Memory {
     pub in_flight_at: Option<Duration>,
     /// When the object was first seen absent after that.
     pub absent_at: Option<Duration>,
+    /// A write of the record was sent whose outcome isn't known: it may stand already, or land later.
+    pub unsure_write: bool,
     /// Not to act before this time.
     pub pause_until: Option<Duration>,
     /// Consecutive failures of acts, for the back-off.

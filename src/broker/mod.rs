@@ -4,7 +4,7 @@ pub mod supervise;
 pub mod gate;
 pub mod lease;
 pub mod storing;
-pub mod memory;
+mod memory;
 mod sight;
 pub mod attempt;
 pub mod refusal;

@@ -1,7 +1,7 @@
 //! What the active scheduler knows, written down part by part for pods that don't schedule.
 //!
-//! A part is looked at every five seconds at most, and written where it has changed or its text is half a minute old. Large ones are
-//! written less often, so that no cluster costs much more than a kilobyte a second.
+//! A part is looked at every five seconds at most, and written where it has changed or its text is half a minute old.
+//! Large ones are written less often, so that no cluster costs much more than a kilobyte a second.
 
 use std::collections::HashMap;
 use std::hash::{DefaultHasher, Hash, Hasher};

@@ -100,9 +100,9 @@ pub(super) fn cluster_gone(rules: &Rules, record: &Record, at: Timestamp, messag
     }
 }
 
-/// Before any driver ran, time was up. An object that isn't picked up is its cluster's fault and doesn't count as a try; a
-/// driver that doesn't start does, unless its cluster fails each job so, and after the last try the attempt is stopped for
-/// good. To be withdrawn from a cluster that is being emptied doesn't count either.
+/// Before any driver ran, time was up. An object that isn't picked up is its cluster's fault and doesn't count as a
+/// try; a driver that doesn't start does, unless its cluster fails each job so, and after the last try the attempt is
+/// stopped for good. To be withdrawn from a cluster that is being emptied doesn't count either.
 pub(super) fn not_started(
     record: &Record,
     at: Timestamp,

@@ -200,7 +200,7 @@ impl Rules {
 fn restamped(record: &Record, at: Timestamp, epoch: Epoch) -> Step {
     match record.epoch {
         Some(stamped) if stamped > epoch => Step::Illegal,
-        Some(stamped) if stamped == epoch => Step::Ignored,
+        // In the own epoch, too: nothing that was written over the version before can land any more.
         Some(_) | None => {
             let mut next = touched(record, at);
             next.epoch = Some(epoch);

@@ -17,8 +17,8 @@ pub enum CreateError {
     /// No connection was made: surely nothing happened.
     #[error("no connection: {0}")]
     NotConnected(String),
-    /// The API server answered with a status of 400 to 499, or that it couldn't call a webhook (500). To the sole create of an attempt this says that nothing
-    /// happened; to a repeat it proves nothing.
+    /// The API server answered with a status of 400 to 499, or that it couldn't call a webhook (500). To the sole
+    /// create of an attempt this says that nothing happened; to a repeat it proves nothing.
     #[error("{status} {reason}: {message}")]
     Answered {
         /// The HTTP status.

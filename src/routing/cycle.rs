@@ -106,7 +106,8 @@ impl Router {
     }
 
     fn judge(&mut self, lane: &Lane<'_>, ready: Ready<'_>, place: &Place, now: Now) -> Verdict {
-        // Within a period nothing gets easier: what made one of a shape wait makes the next one wait.
+        // Within a period nothing gets easier: what made one of a shape wait makes the next one wait, unless a cluster
+        // that is kept free is kept for the one, or for one behind it.
         let period = (self.cycles, self.holds.ended);
         let known = self
             .memo
@@ -129,7 +130,9 @@ impl Router {
             now: now.mono,
         };
         let verdict = sight.judge(known, &candidate);
-        if let Verdict::Waits(wait, why) = &verdict {
+        if let Verdict::Waits(wait, why) = &verdict
+            && !self.holds.favour(&lane.queue.name, place)
+        {
             known.waits = Some((period, *wait, why.clone()));
         }
         verdict

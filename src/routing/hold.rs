@@ -56,6 +56,12 @@ impl Holds {
         (!before).then_some(&hold.place.2)
     }
 
+    /// Whether some cluster is kept for the submission at `place` of `queue`, or for one behind it there.
+    pub(super) fn favour(&self, queue: &QueueName, place: &Place) -> bool {
+        let mut holds = self.by_cluster.values();
+        holds.any(|hold| hold.queue == *queue && *place <= hold.place)
+    }
+
     /// For whom the cluster is kept, and since when others pass it.
     pub(super) fn on(&self, cluster: &ClusterName) -> Option<(&Hold, Option<Duration>)> {
         let hold = self.by_cluster.get(cluster)?;

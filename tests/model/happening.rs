@@ -10,7 +10,8 @@ use super::store::{self, Written};
 use super::world::{Answer, Ask, Broker, Call, World, wall};
 
 pub fn take_over(world: &mut World, b: usize) -> bool {
-    // By its own clock the term of the one before is over (see `lease.rs`): it begins nothing more. What it has begun goes on.
+    // By its own clock the term of the one before is over (see `lease.rs`): it begins nothing more. What it has begun
+    // goes on.
     if let Some(other) = world.holder {
         leave(world, other);
     }

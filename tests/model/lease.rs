@@ -1,5 +1,5 @@
-//! The lease as a model over the program's own `Keeper`: two pods whose clocks agree in pace alone, each of whose steps may
-//! come at any time, a store that applies writes late and whose replies get lost.
+//! The lease as a model over the program's own `Keeper`: two pods whose clocks agree in pace alone, each of whose steps
+//! may come at any time, a store that applies writes late and whose replies get lost.
 
 use std::time::Duration;
 

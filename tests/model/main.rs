@@ -1,6 +1,11 @@
 //! Lifecycle, lease and dispatch as a model over the program's own transition functions: every interleaving of a bound is
 //! visited. What is modelled, and what is assumed, stands in `docs/RELIABILITY.md`.
-#![allow(clippy::unwrap_used, clippy::disallowed_methods, missing_docs)]
+#![allow(
+    clippy::unwrap_used,
+    clippy::disallowed_methods,
+    missing_docs,
+    reason = "a test: a panic is its failure, and its clock is its own"
+)]
 
 mod cluster;
 mod dispatch;

@@ -98,6 +98,7 @@ fn forget_what_is_over(attempt: &mut Attempt, asked: Option<Duration>) {
     let (state, sight, memory) = (attempt.record.state, &mut attempt.sight, &mut attempt.memory);
     if state != State::Dispatching {
         (memory.own_intent, memory.creates, memory.create_error) = (false, 0, None);
+        memory.unsure_write = false;
         (memory.ambiguous_at, memory.absent_at, memory.silent_since) = (None, None, None);
         // What has had its time to land, and was looked for since, matters no more.
         let looked = sight.looked.unwrap_or(Duration::ZERO);
@@ -180,7 +181,7 @@ fn digest(attempt: &Attempt, asked: Option<Duration>) -> u64 {
     (
         memory.own_intent,
         memory.creates,
-        (memory.ambiguous_at, memory.in_flight_at),
+        (memory.ambiguous_at, memory.in_flight_at, memory.unsure_write),
         memory.absent_at,
     )
         .hash(&mut hasher);

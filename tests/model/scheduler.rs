@@ -45,7 +45,7 @@ pub fn read(model: &Dispatch, world: &mut World, b: usize) -> bool {
         Some(slot) if slot.busy || slot.mind.attempt.record.version >= record.version => return false,
         Some(slot) if slot.mind.attempt.record.incarnation == record.incarnation => {
             let mut attempt = (*slot.mind.attempt).clone();
-            attempt.record = record;
+            attempt.stands_as(record);
             slot.mind = Mind::with(attempt, None);
         }
         Some(_) => return false,
@@ -346,7 +346,8 @@ pub fn came_to(model: &Dispatch, world: &mut World, b: usize, ask: &Ask, answer:
         (None, Ask::Create { .. }) => {
             _ = attempt.create_came_to(asked, Err(CreateError::Ambiguous("lost".into())), NOW)
         }
-        (None, _) => attempt.back_off(NOW),
+        (None, Ask::Write { .. }) => attempt.unwritten(NOW),
+        (None, _) => attempt.unanswered(NOW),
     }
     slot.mind = Mind::new(attempt);
     world.brokers[b].slot = Some(slot);
@@ -378,7 +379,7 @@ fn wrote(model: &Dispatch, world: &mut World, b: usize, mut slot: Slot, written:
     if done && record.state == State::Queued && !record.cancel_requested {
         broker.entry = Some(stored);
     } else if done || continued {
-        attempt.record = (**record).clone();
+        attempt.stands_as((**record).clone());
         slot.mind = Mind::new(attempt);
         broker.slot = Some(slot);
     } else if record.epoch.is_some_and(|epoch| Some(epoch.0) > broker.epoch) {

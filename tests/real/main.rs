@@ -14,7 +14,7 @@ mod cluster;
 #[path = "../support/burst/mod.rs"]
 mod bursts;
 
-#[path = "../support/shapes.rs"]
+#[path = "../support/shapes/mod.rs"]
 mod table;
 
 #[allow(dead_code, reason = "the port's suite uses more of it")]

@@ -1,7 +1,7 @@
 //! A TCP proxy between the broker and an AWS endpoint: counts the operations that pass, by the item they are for where
 //! they name one, and cuts, stalls or throttles on demand. It listens on loopback and ends with its owner.
 
-#![allow(dead_code)]
+#![allow(dead_code, reason = "not every suite uses every fault")]
 
 use std::collections::BTreeMap;
 use std::net::SocketAddr;

@@ -2,8 +2,8 @@
 //!
 //! A session lists and watches everything; the first failure of any part ends it as a whole, is told as `Unreachable`,
 //! and after a pause the next session begins with full lists. So after each gap stands a `Listed`, and nothing is told
-//! from a half-working set of watches. The server ends each watch after some seconds, and it is resumed: a connection that
-//! died silently shows when that doesn't happen.
+//! from a half-working set of watches. The server ends each watch after some seconds, and it is resumed: a connection
+//! that died silently shows when that doesn't happen.
 
 use std::time::Duration;
 

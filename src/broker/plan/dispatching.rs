@@ -62,7 +62,8 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     }
 }
 
-/// It isn't known whether a create went through: ask for the object, and create again by the same name while it is absent.
+/// It isn't known whether a create went through: ask for the object, and create again by the same name while it is
+/// absent.
 fn unresolved(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     let memory = &attempt.memory;
     if let Some(act) = given_up(attempt, at) {

@@ -115,6 +115,10 @@ pub fn plan(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
         State::Dispatching | State::Retrying | State::Cancelling if record.epoch != Some(at.epoch) => {
             take(record, at, Happening::Restamped { epoch: at.epoch }).unwrap_or(Act::Forget)
         }
+        // Before anything is created: what was written may say otherwise, or still land. This write fails, or fences it.
+        State::Dispatching if attempt.memory.unsure_write => {
+            take(record, at, Happening::Restamped { epoch: at.epoch }).unwrap_or(Act::Forget)
+        }
         State::Dispatching => dispatching::next(attempt, at),
         State::Submitted | State::Held | State::Running => following::next(attempt, at),
         State::Retrying | State::Cancelling => stopping::next(attempt, at),

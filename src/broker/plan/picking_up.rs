@@ -1,5 +1,5 @@
-//! From SUBMITTED to a running driver: `timeouts.pickup` until the operator takes the object up, `timeouts.start` from the
-//! sight of the driver until it runs (the design's §8 and §10).
+//! From SUBMITTED to a running driver: `timeouts.pickup` until the operator takes the object up, `timeouts.start` from
+//! the sight of the driver until it runs (the design's §8 and §10).
 
 use std::time::Duration;
 

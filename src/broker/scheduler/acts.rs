@@ -149,7 +149,7 @@ impl Scheduler {
             Outcome::Written(Ok(Write::Stale(stored))) => self.overtaken(id, stored.map(|r| *r)),
             Outcome::Written(Err(error)) => {
                 tracing::warn!(submission.id = %id, %error, "a record can't be written");
-                slot.attempt.back_off(now);
+                slot.attempt.unwritten(now);
             }
             Outcome::Created(sent, result) => self.created(id, sent, result),
             Outcome::Looked(asked, Ok(object)) => {
@@ -239,7 +239,7 @@ impl Scheduler {
             submission.id = %id, state = %record.state, cluster.name = record.cluster.as_ref().map(ClusterName::as_str),
             attempt = record.attempt.0, reason = record.verdict.reason.map(Reason::as_str), "moved"
         );
-        slot.attempt.record = record.clone();
+        slot.attempt.stands_as(record.clone());
         self.given_up(&record);
         self.start_told(id, &before);
         self.probe_went_on(id);
@@ -289,7 +289,7 @@ impl Scheduler {
             && stored.cluster == known.record.cluster
             && stored.epoch == known.record.epoch;
         if same && stored.state.is_live() {
-            known.record = stored;
+            known.stands_as(stored);
             return;
         }
         self.forget(id);

@@ -245,7 +245,7 @@ impl Scheduler {
         match self.live.get_mut(&id) {
             Some(slot) if slot.busy || slot.attempt.record.version >= record.version => {}
             Some(slot) if slot.attempt.record.incarnation == record.incarnation => {
-                slot.attempt.record = record;
+                slot.attempt.stands_as(record);
                 self.dirty.insert(id);
             }
             Some(_) => {}

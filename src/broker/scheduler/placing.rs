@@ -109,8 +109,8 @@ impl Scheduler {
         }
     }
 
-    /// Looks whether those that have waited in front since the last look still do: another pod may have cancelled one, which is told to nobody and
-    /// which no write of ours meets while it can't be placed.
+    /// Looks whether those that have waited in front since the last look still do: another pod may have cancelled one,
+    /// which is told to nobody and which no write of ours meets while it can't be placed.
     pub(super) fn check_heads(&mut self, now: Duration) {
         if now < self.heads_due {
             return;

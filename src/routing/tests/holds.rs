@@ -7,7 +7,8 @@ use crate::submission::Reason;
 
 const PATIENCE: Duration = Duration::from_secs(60);
 
-/// Clusters `names` of one node of 8 cores, each full with jobs that end one after another, and endless small ones behind.
+/// Clusters `names` of one node of 8 cores, each full with jobs that end one after another, and endless small ones
+/// behind.
 fn full(names: &[&str], queues: &[&str]) -> World {
     let patient = queues
         .iter()
@@ -93,4 +94,21 @@ fn a_hold_ends_with_its_holder_or_its_cluster() {
     assert!(world.placed().is_empty(), "held");
     assert!(world.backlog.remove(&id("whole")));
     assert_eq!(ids(&world.placed()), ["next"]);
+}
+
+#[test]
+fn one_behind_the_holder_is_told_of_the_hold_though_it_is_of_the_same_shape() {
+    let mut world = full(&["a"], &["dev", "small"]);
+    world.submit("run", "small", job(1, 1));
+    world.cycle();
+    world.submit("whole", "dev", job(1, 7));
+    world.submit("whole-2", "dev", job(1, 7));
+    world.cycle();
+    world.mono = PATIENCE;
+    world.nodes("a", &[node("n1", 8, 8)]);
+    world.cycle();
+    let cycle = world.cycle();
+    let told = |name: &str| cycle.waiting.iter().find(|w| w.id == id(name)).unwrap().message();
+    assert_ne!(told("whole"), told("whole-2"));
+    assert_eq!(told("whole-2"), "a: kept free for whole, which has waited longer");
 }

@@ -138,3 +138,32 @@ fn the_next_attempt_goes_to_another_cluster_if_one_fits() {
     world.router.prefer_another(&id, cluster_name("a"));
     assert_eq!(world.placed()[0].1, "a", "there is no other");
 }
+
+#[test]
+fn a_placement_tells_what_its_policy_compared() {
+    let mut world = World::new(vec![queue("dev", 1)], vec![cluster("a", 1), cluster("b", 3)]);
+    world.nodes("a", &[node("n1", 8, 8)]);
+    world.mono = std::time::Duration::from_secs(3);
+    world.nodes("b", &[node("n1", 16, 16)]);
+    for n in 0..2 {
+        world.submit(&format!("job-{n}"), "dev", job(1, 2));
+    }
+    world.mono = std::time::Duration::from_secs(5);
+    let cycle = world.cycle();
+    let placement = &cycle.placements[1].placement;
+    assert_eq!(
+        (placement.cluster.as_str(), placement.view_age_ms),
+        ("b", Some(2000))
+    );
+    assert_eq!(placement.others["a"], "has room; weighted chose b");
+    let [b, a] = placement.candidates.as_slice() else {
+        panic!("{placement:?}");
+    };
+    assert_eq!((b.cluster.as_str(), b.weight, b.placed, b.live), ("b", 3, 1, 1));
+    assert_eq!(b.free.as_ref().map(|free| free.cpu.0), Some(13_000));
+    assert_eq!(b.capacity.as_ref().map(|all| all.cpu.0), Some(16_000));
+    assert_eq!(
+        (a.cluster.as_str(), a.placed, a.view_age_ms),
+        ("a", 0, Some(5000))
+    );
+}

@@ -1,8 +1,8 @@
 //! A stand-in for the Spark operator: moves applications through the operator's raw states by a script of the test's,
 //! with driver pods of the operator's shape. It needs nothing but an API server and costs no JVM.
 //!
-//! It is for what the real operator can't be made to do on demand: states out of order, stalls, lies; and for many jobs at
-//! once. Where KWOK runs, which plays the driver pods as well, a script must leave them to it ([`runs_pods`]).
+//! It is for what the real operator can't be made to do on demand: states out of order, stalls, lies; and for many jobs
+//! at once. Where KWOK runs, which plays the driver pods as well, a script must leave them to it ([`runs_pods`]).
 
 use std::sync::Arc;
 use std::time::Duration;

@@ -297,3 +297,18 @@ fn a_taken_name_is_given_up_only_once_no_create_may_land_any_more() {
     told.later(2).look(Some(earlier));
     assert_eq!(told.write(), State::Queued, "at once");
 }
+
+/// A write that gave the attempt up may stand, its reply lost: nothing is created before that is known.
+#[test]
+fn after_a_write_without_an_answer_the_record_is_stamped_before_anything_is_created() {
+    let mut world = World::own();
+    world.attempt.unwritten(world.now);
+    world.later(2);
+    let version = world.attempt.record.version;
+    let Act::Write(next) = world.plan() else {
+        panic!("{:?}", world.plan());
+    };
+    assert_eq!((next.state, next.version), (State::Dispatching, version.next()));
+    world.attempt.stands_as(*next);
+    assert_eq!(world.plan(), Act::Create);
+}

@@ -1,6 +1,6 @@
 //! Every shape of a driver, read from its JSON as the API server gives it, planned and stepped to the record it must lead to.
 
-#[path = "../../../../tests/support/shapes.rs"]
+#[path = "../../../../tests/support/shapes/mod.rs"]
 mod table;
 
 use serde_json::{Value, json};
