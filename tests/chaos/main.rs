@@ -2,8 +2,9 @@
 //! operator each, load before, during and after every fault; and an audit from outside, which is itself proven by two
 //! bugs that it must find.
 //!
-//! `cargo test --test chaos` runs it with 300 submissions in each mode, `cargo bench --bench chaos` with 10,000. It
-//! starts itself for the processes that the shipped program can't be, hence a `main` of its own.
+//! `cargo test --test chaos` runs it with 300 submissions in each mode; with `-- --jobs 10000` it has so many, and
+//! `under_wait` or `under_move` runs one mode alone. It starts itself for the processes that the shipped program can't
+//! be, hence a `main` of its own.
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at a fault")]
 
@@ -34,6 +35,11 @@ use run::{Plan, planes};
 use seeded::Bug;
 use world::Mode;
 
+/// Submissions in each mode, where nobody says how many.
+const JOBS: usize = 300;
+/// How often each fault is injected into a run of more than these.
+const ROUNDS: usize = 4;
+
 const TESTS: [&str; 3] = [
     "under_wait_and_one_phase_chaos_loses_doubles_and_leaves_nothing",
     "under_move_and_two_phase_chaos_loses_doubles_and_leaves_nothing",
@@ -57,7 +63,10 @@ fn main() -> ExitCode {
 }
 
 async fn tests(arguments: &[String]) -> ExitCode {
-    let words: Vec<&String> = arguments.iter().filter(|word| !word.starts_with('-')).collect();
+    let told = arguments.iter().position(|word| word == "--jobs");
+    let jobs = told.map_or(JOBS, |at| arguments[at + 1].parse().unwrap());
+    let is_name = |word: &&String| !word.starts_with('-') && word.parse::<usize>().is_err();
+    let words: Vec<&String> = arguments.iter().filter(is_name).collect();
     let wanted = |name: &str| words.is_empty() || words.iter().any(|word| name.contains(word.as_str()));
     let both = planes().await;
     let both = [&both[0], &both[1]];
@@ -65,8 +74,8 @@ async fn tests(arguments: &[String]) -> ExitCode {
     for (n, name) in TESTS.into_iter().enumerate().filter(|(_, name)| wanted(name)) {
         println!("test {name} ...");
         let faults = match n {
-            0 => whole(Mode::WaitOnePhase, both).await,
-            1 => whole(Mode::MoveTwoPhase, both).await,
+            0 => whole(Mode::WaitOnePhase, jobs, both).await,
+            1 => whole(Mode::MoveTwoPhase, jobs, both).await,
             _ => {
                 let (proven, late) = tokio::join!(proven(both), late(both));
                 [proven, late].concat()
@@ -83,13 +92,16 @@ async fn tests(arguments: &[String]) -> ExitCode {
 }
 
 /// All faults, in one mode; what is wrong.
-async fn whole(mode: Mode, planes: [&ControlPlane; 2]) -> Vec<String> {
+async fn whole(mode: Mode, jobs: usize, planes: [&ControlPlane; 2]) -> Vec<String> {
     let plan = Plan {
         mode,
         brokers: 3,
-        jobs: 300,
+        jobs,
         faults: Fault::ALL.to_vec(),
-        jobs_per_fault: 20,
+        jobs_per_fault: match jobs {
+            JOBS => JOBS / Fault::ALL.len(),
+            more => more.div_ceil(ROUNDS * Fault::ALL.len()),
+        },
         bug: None,
     };
     let report = plan.run(planes).await;

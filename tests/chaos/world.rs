@@ -23,6 +23,7 @@ use crate::seeded::Bug;
 use crate::spark::Spark;
 
 /// How the clusters are used.
+#[expect(clippy::enum_variant_names, reason = "each names both keys")]
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum Mode {
     /// `onUnreachable: wait`, `commit: one-phase`.
