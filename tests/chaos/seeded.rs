@@ -196,6 +196,8 @@ fn adopted_event(event: ClusterEvent, wanted: &Wanted) -> ClusterEvent {
         other @ (ClusterEvent::Driver(_)
         | ClusterEvent::DriverGone(_)
         | ClusterEvent::Capacity(_)
+        | ClusterEvent::Pools(_)
+        | ClusterEvent::Unread(..)
         | ClusterEvent::Unreachable(_)) => other,
     }
 }
