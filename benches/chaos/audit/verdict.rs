@@ -19,7 +19,8 @@ pub struct Findings {
     pub lost: Vec<String>,
     /// Two released, unfinished objects or two started drivers of one submission, at an instant or one after the other.
     pub doubled: Vec<String>,
-    /// The same where one-phase can't exclude it: an object landed after its attempt was given up.
+    /// The same where one-phase can't exclude it: an object landed after its attempt was given up, or, under `move`, stood
+    /// on a cluster that was silent for too long.
     pub exceptions: Vec<String>,
     /// Objects that landed after their attempt was given up, released or not.
     pub late: Vec<String>,
@@ -59,6 +60,8 @@ pub struct Judge<'a> {
     pub records: &'a BTreeMap<String, Value>,
     /// Whether an object that lands late may run for a moment.
     pub one_phase: bool,
+    /// Whether attempts on a silent cluster are given up.
+    pub moves: bool,
 }
 
 /// A time in which something of a submission was surely alive.
@@ -162,13 +165,11 @@ impl Judge<'_> {
                     "{submission}: {} {} and {} {}, {how}",
                     one.what, one.name, other.what, other.name
                 );
-                let late = |uid: &str| {
-                    self.book
-                        .objects
-                        .get(uid)
-                        .is_some_and(|object| self.is_late(object))
+                let excused = |uid: &str| {
+                    let object = self.book.objects.get(uid);
+                    object.is_some_and(|o| self.is_late(o) || self.moves && self.was_given_up(o))
                 };
-                if self.one_phase && (late(one.object) || late(other.object)) {
+                if self.one_phase && (excused(one.object) || excused(other.object)) {
                     found.exceptions.push(text);
                 } else {
                     found.doubled.push(text);
@@ -177,20 +178,24 @@ impl Judge<'_> {
         }
     }
 
-    /// Whether its attempt was given up, and it landed when that of a later one was there or about to be: what was held
-    /// on the way is delivered all at once.
-    fn is_late(&self, object: &Object) -> bool {
+    /// Whether its attempt was given up before it was known to stand.
+    fn was_given_up(&self, object: &Object) -> bool {
         let Some(record) = self.records.get(&object.owner.submission) else {
             return false;
         };
         let mut transitions = record["history"].as_array().into_iter().flatten();
-        let given_up = transitions.any(|transition| {
+        transitions.any(|transition| {
             (&transition["from"], &transition["to"]) == (&json!("DISPATCHING"), &json!("QUEUED"))
                 && transition["attempt"] == object.owner.attempt
-        });
+        })
+    }
+
+    /// Whether its attempt was given up, and it landed when that of a later one was there or about to be: what was held
+    /// on the way is delivered all at once.
+    fn is_late(&self, object: &Object) -> bool {
         let created = |object: &Object| self.audit.span(object.cluster, object.created);
         let landed = created(object).before;
-        given_up
+        self.was_given_up(object)
             && self.objects().any(|(_, other)| {
                 other.owner.submission == object.owner.submission
                     && other.owner.incarnation == object.owner.incarnation
@@ -237,7 +242,11 @@ impl Judge<'_> {
             Ends::Badly => (state, reason) == ("FAILED", "ApplicationFailed"),
             Ends::Cancelled => state == "CANCELLED",
             Ends::CancelledOrWell => state == "CANCELLED" || state == "SUCCEEDED",
-            Ends::NameTaken => (state, reason) == ("FAILED", "NameTaken"),
+            // Only the first attempt's name is taken: one that was moved before that was seen goes well.
+            Ends::NameTaken => {
+                (state, reason) == ("FAILED", "NameTaken")
+                    || (state == "SUCCEEDED" && record["attempt"].as_u64() > Some(1))
+            }
         };
         if !expected {
             let told = (&record["reason"], &record["message"]);

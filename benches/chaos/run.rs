@@ -131,6 +131,7 @@ impl Plan {
                 installation: &installation,
                 records,
                 one_phase: self.mode.keys().1 == "one-phase",
+                moves: self.mode.keys().0 == "move",
             };
             let findings = judge.findings(&load.jobs);
             if findings.orphans.is_empty() || waited > PATIENCE / 4 {
