@@ -8,7 +8,7 @@ use std::time::Duration;
 use jiff::{SignedDuration, Timestamp};
 use spark_broker::adapters::aws::{Aws, Endpoints};
 use spark_broker::adapters::embedded::{Embedded, Options};
-use spark_broker::app::{Installation, Places, assemble, check_config};
+use spark_broker::app::{Installation, Lasting, Places, assemble, check_config};
 use spark_broker::model::{Clock, SystemClock};
 use spark_broker::telemetry;
 use tokio_util::sync::CancellationToken;
@@ -56,6 +56,7 @@ async fn broker(config: &Path, ahead: i64, bug: Option<Bug>) -> ExitCode {
         installation: Installation::Refuse,
         data_dir: None,
         record_cycles: None,
+        lasting: Lasting::default(),
     };
     let mut parts = assemble(&config, &aws, places)
         .await
