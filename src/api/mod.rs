@@ -18,13 +18,15 @@ mod tests;
 mod waiting;
 mod wishes;
 
-use std::future::Future;
 use std::io;
+use std::net::SocketAddr;
 use std::sync::Arc;
+use std::time::Duration;
 
 use axum::extract::DefaultBodyLimit;
 use axum::middleware;
-use tokio::net::TcpListener;
+use axum::serve::Listener;
+use tokio::net::{TcpListener, TcpStream};
 use tokio_util::sync::CancellationToken;
 use utoipa::OpenApi;
 use utoipa_axum::router::OpenApiRouter;
@@ -123,13 +125,41 @@ pub fn router(deps: Api) -> axum::Router {
         .with_state(deps)
 }
 
-/// Serves `router` until `shutdown` resolves and the requests under way are answered.
-pub async fn serve(
+/// From the last accepted connection to the end of those that have sent nothing: what a caller has just written is read.
+const LINGER: Duration = Duration::from_millis(100);
+
+/// Serves `router` until `stop` and until the requests under way are answered.
+pub async fn serve(listener: TcpListener, router: axum::Router, stop: CancellationToken) -> io::Result<()> {
+    let open = Open {
+        listener,
+        stop: stop.clone(),
+    };
+    let shutdown = async move {
+        stop.cancelled().await;
+        tokio::time::sleep(LINGER).await;
+    };
+    axum::serve(open, router).with_graceful_shutdown(shutdown).await
+}
+
+/// A listener that accepts until `stop`; who calls later is for another that shares the socket.
+struct Open {
     listener: TcpListener,
-    router: axum::Router,
-    shutdown: impl Future<Output = ()> + Send + 'static,
-) -> io::Result<()> {
-    axum::serve(listener, router)
-        .with_graceful_shutdown(shutdown)
-        .await
+    stop: CancellationToken,
+}
+
+impl Listener for Open {
+    type Io = TcpStream;
+    type Addr = SocketAddr;
+
+    async fn accept(&mut self) -> (TcpStream, SocketAddr) {
+        let accepted = Listener::accept(&mut self.listener);
+        match self.stop.run_until_cancelled(accepted).await {
+            Some(accepted) => accepted,
+            None => std::future::pending().await,
+        }
+    }
+
+    fn local_addr(&self) -> io::Result<SocketAddr> {
+        self.listener.local_addr()
+    }
 }

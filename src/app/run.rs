@@ -231,7 +231,7 @@ impl Parts {
             stopping: stop.clone(),
         });
         for (name, listener, router) in [("api", self.api, router), ("health", self.health, health)] {
-            let stopped = stop.clone().cancelled_owned();
+            let stopped = stop.clone();
             tasks.start(Kind::Essential, name, async move {
                 if let Err(error) = api::serve(listener, router, stopped).await {
                     tracing::error!(%error, "an HTTP server ended");
