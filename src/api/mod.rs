@@ -92,6 +92,7 @@ fn routes() -> OpenApiRouter<Api> {
     OpenApiRouter::with_openapi(Document::openapi())
         .routes(routes!(submissions::submit, list::list))
         .routes(routes!(submissions::status, submissions::cancel))
+        .routes(routes!(submissions::confirm_lost))
         .routes(routes!(submissions::history))
         .routes(routes!(submissions::placement))
         .routes(routes!(cancellations::cancel_many))

@@ -11,7 +11,7 @@ use serde::{Deserialize, Serialize};
 use crate::error::{Class, Classify, Violation};
 use crate::model::SubmissionId;
 use crate::ports;
-use crate::submission::Reason;
+use crate::submission::{Reason, Record};
 
 /// When a caller may ask again where the store doesn't say.
 const RETRY_AFTER_DEFAULT: Duration = Duration::from_secs(5);
@@ -83,6 +83,20 @@ impl Problem {
                 "unknown-submission",
                 format!("no submission has the ID {id}"),
             )
+        }
+    }
+
+    /// A person's word on a driver of which there is no doubt.
+    pub fn not_in_doubt(record: &Record) -> Self {
+        let (state, reason) = (record.state, record.verdict.reason);
+        let reason = reason.map_or(String::new(), |reason| format!(" with reason {reason}"));
+        let detail = format!(
+            "it is {state}{reason}; only a submission that hasn't ended and whose status gives the reason NodeLost, since \
+             its driver doesn't go, can be confirmed lost"
+        );
+        Self {
+            submission_id: Some(record.id.clone()),
+            ..Self::new(StatusCode::CONFLICT, "not-in-doubt", detail)
         }
     }
 }

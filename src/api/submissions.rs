@@ -1,4 +1,4 @@
-//! One submission: submit, look up, cancel.
+//! One submission: submit, look up, cancel, give up for lost.
 
 use std::time::Duration;
 
@@ -10,6 +10,7 @@ use axum::http::StatusCode;
 use axum::http::header::LOCATION;
 use axum::response::{IntoResponse, Response};
 
+use super::fields::Fields;
 use super::problem::Problem;
 use super::query::{Id, Parameters, submission_id};
 use super::waiting::{Until, WAIT_MAX};
@@ -17,7 +18,7 @@ use super::{Api, problem};
 use crate::error::Violation;
 use crate::lookup::{History, PlacementView, Status};
 use crate::model::SubmissionId;
-use crate::ports::service::{Cancelled, Submitted};
+use crate::ports::service::{Cancelled, Confirmed, Submitted};
 use crate::submission::{Reason, Record};
 
 /// Submit a job spec. It is stored before the answer is sent.
@@ -164,6 +165,42 @@ pub(super) async fn cancel(
         Cancelled::Unknown => return Err(Problem::unknown_submission(&id)),
     };
     Ok((code, Json(api.status_of(&record).await)).into_response())
+}
+
+/// Say that the node of a submission's driver is gone: for one whose driver doesn't go (reason `NodeLost` while it hasn't
+/// ended). Its attempt then ends without a proof. Body: `reason`, and optionally `author`.
+#[utoipa::path(
+    post, path = "/v1/submissions/{id}/confirm-lost",
+    params(("id" = String, Path, description = "The submission ID")),
+    request_body(content = serde_json::Value, description = "`{\"reason\": …, \"author\": …}`", content_type = "application/json"),
+    responses(
+        (status = 202, description = "The word stands; the scheduler ends the attempt", body = Status),
+        (status = 400, description = "Invalid, with every violation", body = problem::Problem, content_type = "application/problem+json"),
+        (status = 404, description = "An ID nobody knows", body = problem::Problem, content_type = "application/problem+json"),
+        (status = 409, description = "Its driver is in no such doubt", body = problem::Problem, content_type = "application/problem+json"),
+        (status = 503, description = "The store is away", body = problem::Problem, content_type = "application/problem+json"),
+    )
+)]
+pub(super) async fn confirm_lost(
+    State(api): State<Api>,
+    Id(id): Id,
+    parameters: Parameters,
+    body: Result<Bytes, BytesRejection>,
+) -> Result<Response, Problem> {
+    let id = submission_id(&id)?;
+    parameters.finish()?;
+    let mut fields = Fields::of(body, r#"{"reason": "its machine was removed"}"#, api.clock.now())?;
+    let (reason, author) = (fields.reason(), fields.author(&api.auth));
+    fields.finish()?;
+    let why = author.map_or(reason.clone(), |author| format!("{reason} ({author})"));
+    match api.service.confirm_lost(&id, &why).await? {
+        Confirmed::Taken(record) => {
+            tracing::warn!(submission.id = %id, why, "its driver's node is gone, says a person");
+            Ok((StatusCode::ACCEPTED, Json(api.status_of(&record).await)).into_response())
+        }
+        Confirmed::NotInDoubt(record) => Err(Problem::not_in_doubt(&record)),
+        Confirmed::Unknown => Err(Problem::unknown_submission(&id)),
+    }
 }
 
 /// Every transition of a submission.

@@ -207,14 +207,6 @@ impl Attempt {
             self.memory.unwatched = false;
         }
         self.memory.no_pods_since = None;
-        if self
-            .sight
-            .driver
-            .as_ref()
-            .is_none_or(|seen| seen.uid != driver.uid)
-        {
-            self.memory.driver_since = Some(now);
-        }
         self.sight.driver_gone = false;
         self.sight.driver_at = Some(now);
         self.sight.driver = Some(driver);

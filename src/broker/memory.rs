@@ -31,8 +31,6 @@ pub struct Memory {
     pub silent_since: Option<Duration>,
     /// Since when no pod of the attempt has been seen, once its object was gone.
     pub no_pods_since: Option<Duration>,
-    /// Since when the driver has been seen, whatever it did.
-    pub driver_since: Option<Duration>,
     /// When the deletion of the object was last asked for.
     pub delete_sent: Option<Duration>,
     /// When the release of the object was last asked for.

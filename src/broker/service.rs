@@ -15,7 +15,7 @@ use crate::error::{Class, Classify, Violation};
 use crate::message;
 use crate::model::SubmissionId;
 use crate::ports::Error;
-use crate::ports::service::{Answered, Cancelled, Readiness, Service, Submitted};
+use crate::ports::service::{Answered, Cancelled, Confirmed, Readiness, Service, Submitted};
 use crate::submission::{BacklogEntry, Reason, State};
 use crate::telemetry::{Metrics, Outcome};
 
@@ -118,6 +118,10 @@ impl Service for Broker {
             drop(self.arrivals.try_send(Input::Records(vec![(**record).clone()])));
         }
         Ok(cancelled)
+    }
+
+    async fn confirm_lost(&self, id: &SubmissionId, why: &str) -> Result<Confirmed, Error> {
+        self.records.confirm_lost(id, why).await
     }
 
     fn readiness(&self) -> Readiness {

@@ -7,7 +7,7 @@ use jiff::Timestamp;
 use crate::lifecycle::{Event, Happening, Rules, Step};
 use crate::model::{Clock, Domain, SubmissionId};
 use crate::ports::Error;
-use crate::ports::service::Cancelled;
+use crate::ports::service::{Cancelled, Confirmed};
 use crate::ports::store::{Create, Store, Write};
 use crate::submission::{Arrival, Change, HISTORY_MAX, Record, RecordKey, State, arrive};
 
@@ -110,6 +110,28 @@ impl Records {
                 }
                 Write::Done(record) => return Ok(Cancelled::Requested(record)),
                 Write::Stale(_) => {}
+            }
+        }
+    }
+
+    /// Takes a person's word that the node of its driver is gone.
+    pub async fn confirm_lost(&self, id: &SubmissionId, why: &str) -> Result<Confirmed, Error> {
+        loop {
+            let now = self.clock.now();
+            let known = |record: &Record| !record.is_expired(now) && !record.is_tombstone();
+            let Some(record) = self.store.get(id).await?.filter(known) else {
+                return Ok(Confirmed::Unknown);
+            };
+            let happening = Happening::LossSaid { why: why.to_owned() };
+            let next = match self.rules.step(&record, &Event { at: now, happening }) {
+                Step::Next(next) => next,
+                Step::Ignored => return Ok(Confirmed::Taken(Box::new(record))),
+                Step::Illegal => return Ok(Confirmed::NotInDoubt(Box::new(record))),
+            };
+            let change = Change::between(&record, &next, self.store.shards());
+            let key = RecordKey::from(&record);
+            if let Write::Done(record) = self.store.update(&key, &change, None).await? {
+                return Ok(Confirmed::Taken(record));
             }
         }
     }

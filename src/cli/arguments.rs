@@ -5,7 +5,7 @@ use std::path::PathBuf;
 use clap::{Args, Parser, Subcommand, ValueEnum};
 
 use super::cancel::Cancel;
-use super::clusters::{Clusters, Listing};
+use super::clusters::{Clusters, Listing, Why};
 use crate::app::{DevOptions, Installation, ServeOptions};
 use crate::model::{QueueName, SubmissionId};
 use crate::telemetry::Format;
@@ -70,6 +70,8 @@ pub enum Command {
     List(List),
     /// Ask for the end of a submission, or of all of a queue, label, application name, cluster or state
     Cancel(Cancel),
+    /// Say that the node of a submission's driver is gone, where its status says NodeLost and its driver doesn't go
+    ConfirmLost(LostSubmission),
     /// Tell where a job would go now, and why not elsewhere; submits nothing
     Explain(Explain),
     /// Clusters: list, close, empty or give up one
@@ -86,6 +88,19 @@ pub enum Command {
     Openapi,
     /// Print the JSON Schema of the configuration
     ConfigSchema,
+}
+
+/// Options of `confirm-lost`.
+#[derive(Debug, Args)]
+pub struct LostSubmission {
+    /// The submission ID
+    pub id: SubmissionId,
+    /// Why.
+    #[command(flatten)]
+    pub why: Why,
+    /// The API.
+    #[command(flatten)]
+    pub api: ApiOptions,
 }
 
 /// Options of `serve`.

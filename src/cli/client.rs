@@ -158,6 +158,12 @@ impl Client {
         )
     }
 
+    /// Says that the node of its driver is gone.
+    pub fn confirm_lost(&self, id: &SubmissionId, body: &Value) -> Result<Status, Failure> {
+        let path = format!("/v1/submissions/{id}/confirm-lost");
+        self.call(Method::POST, &path, body.to_string().as_bytes(), Duration::ZERO)
+    }
+
     /// Cancels all that `body` selects, or counts them.
     pub fn cancel_many(&self, body: &Value) -> Result<Cancellations, Failure> {
         let body = body.to_string();

@@ -160,8 +160,13 @@ pub(super) fn queues(arguments: &Listing, out: &mut dyn Write) -> Result<Exit, F
     Ok(Exit::Done)
 }
 
-fn body(why: &Why) -> serde_json::Value {
-    json!({"reason": why.reason, "author": why.author})
+/// What says so in a request.
+pub(super) fn body(why: &Why) -> serde_json::Value {
+    let mut body = json!({"reason": why.reason});
+    if let Some(author) = &why.author {
+        body["author"] = json!(author);
+    }
+    body
 }
 
 fn wished(

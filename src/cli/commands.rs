@@ -4,11 +4,11 @@ use std::io::{self, Write};
 
 use serde::Serialize;
 
-use super::arguments::{List, Output, Status as StatusArguments};
+use super::arguments::{List, LostSubmission, Output, Status as StatusArguments};
 use super::client::{Client, Failure};
 use super::exit::Exit;
 use super::view::View;
-use super::{follow, table};
+use super::{clusters, follow, table};
 use crate::lookup::{Listing, Status};
 
 /// The largest page that the API gives.
@@ -31,6 +31,13 @@ pub(super) fn status(arguments: &StatusArguments, out: &mut dyn Write) -> Result
     };
     show(&status, output, out)?;
     Ok(Exit::of_state(status.state))
+}
+
+pub(super) fn confirm_lost(arguments: &LostSubmission, out: &mut dyn Write) -> Result<Exit, Failure> {
+    let body = clusters::body(&arguments.why);
+    let status = Client::new(&arguments.api)?.confirm_lost(&arguments.id, &body)?;
+    show(&status, arguments.api.output, out)?;
+    Ok(Exit::Done)
 }
 
 pub(super) fn list(arguments: &List, out: &mut dyn Write) -> Result<Exit, Failure> {

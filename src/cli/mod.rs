@@ -45,6 +45,7 @@ pub fn run(cli: Cli) -> ExitCode {
         Command::List(list) => answered(|out| commands::list(&list, out)),
         Command::Explain(arguments) => answered(|out| explain::explain(&arguments, out)),
         Command::Cancel(cancel) => answered(|out| cancel::cancel(&cancel, out)),
+        Command::ConfirmLost(arguments) => answered(|out| commands::confirm_lost(&arguments, out)),
         Command::Clusters(clusters) => answered(|out| clusters::clusters(&clusters, out)),
         Command::Queues(queues) => answered(|out| clusters::queues(&queues, out)),
         Command::CheckConfig { config } => answered(|out| offline::check_config(&config, out)),

@@ -70,6 +70,7 @@ fn run(arguments: &[&str]) -> (String, Result<Exit, Failure>) {
         Command::List(list) => commands::list(&list, &mut out),
         Command::Explain(arguments) => super::explain::explain(&arguments, &mut out),
         Command::Cancel(cancel) => super::cancel::cancel(&cancel, &mut out),
+        Command::ConfirmLost(lost) => commands::confirm_lost(&lost, &mut out),
         Command::Clusters(wished) => super::clusters::clusters(&wished, &mut out),
         Command::Queues(queues) => super::clusters::queues(&queues, &mut out),
         Command::CheckConfig { config } => offline::check_config(&config, &mut out),

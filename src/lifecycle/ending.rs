@@ -83,12 +83,18 @@ pub(super) fn again_uncounted(record: &Record, at: Timestamp, cause: Reason, mes
     Step::Next(Box::new(moved(&uncounted, at, to, Some(cause), message)))
 }
 
-/// Its cluster is gone for good with all that ran there, says a person. Whether a driver had started there can't be known
-/// any more, so only a job whose `retry.on` names `Lost` is run again.
-pub(super) fn cluster_gone(rules: &Rules, record: &Record, at: Timestamp, message: &str) -> Step {
+/// Its cluster or its driver's node is gone for good, says a person. Whether a driver had started there can't be known any
+/// more, so only a job whose `retry.on` names `reason` is run again.
+pub(super) fn loss_confirmed(
+    rules: &Rules,
+    record: &Record,
+    at: Timestamp,
+    reason: Reason,
+    message: &str,
+) -> Step {
     match record.state {
         State::Dispatching | State::Submitted | State::Held | State::Running => {
-            fail(rules, record, at, Reason::Lost, message, true)
+            fail(rules, record, at, reason, message, true)
         }
         State::Queued
         | State::Retrying

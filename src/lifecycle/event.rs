@@ -63,15 +63,24 @@ pub enum Happening {
     Observed(Box<Observation>),
     /// The object is gone and nobody saw its end, by the proof of the design's §10.
     Lost,
-    /// A person confirmed that the cluster, which can't be reached, is gone for good with all that ran there.
-    ClusterGone {
+    /// A person confirmed that nothing of the attempt is left, though no proof can be had: `Lost` where the whole cluster
+    /// is gone for good, `NodeLost` where the driver's node is.
+    LossConfirmed {
+        /// Which.
+        reason: Reason,
         /// For people.
         message: String,
     },
-    /// The object is missing together with too many others of its cluster to be called lost; or isn't any more.
+    /// What became of the attempt can't be told without a person: `LostUnconfirmed` where its object is missing together
+    /// with too many others of its cluster, `NodeLost` where its driver doesn't go; or it can be told again.
     Doubted {
-        /// For people; absent where the doubt is over.
-        message: Option<String>,
+        /// Which, and the sentence for people; absent where the doubt is over.
+        doubt: Option<(Reason, String)>,
+    },
+    /// A person says that the driver's node is gone, of an attempt whose driver doesn't go.
+    LossSaid {
+        /// Why, and who says so.
+        why: String,
     },
     /// Somebody asked for the end.
     CancelRequested,

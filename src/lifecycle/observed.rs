@@ -178,7 +178,7 @@ fn waited_enough(limit: std::time::Duration, ended: &DriverEnd, at: Timestamp) -
 fn end_sentence(driver: &Driver, ended: &DriverEnd) -> String {
     let word = ended.word.as_deref().unwrap_or("no reason given");
     let stop = match driver.stop {
-        Some(DriverStop::Deleting) => "; its pod was being deleted",
+        Some(DriverStop::Deleting { .. }) => "; its pod was being deleted",
         Some(DriverStop::Disrupted) | None => "",
     };
     match ended.exit_code {

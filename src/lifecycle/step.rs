@@ -62,8 +62,11 @@ impl Rules {
             Happening::Refused { .. } | Happening::Created { .. } => Step::Illegal,
             Happening::Observed(observation) => observed::observe(self, record, observation, at),
             Happening::Lost => self.lost(record, at),
-            Happening::ClusterGone { message } => ending::cluster_gone(self, record, at, message),
-            Happening::Doubted { message } => doubt::doubted(record, at, message.as_deref()),
+            Happening::LossConfirmed { reason, message } => {
+                ending::loss_confirmed(self, record, at, *reason, message)
+            }
+            Happening::Doubted { doubt } => doubt::doubted(record, at, doubt.as_ref()),
+            Happening::LossSaid { why } => doubt::loss_said(record, at, why),
             Happening::CancelRequested => self.cancel_requested(record, at),
             Happening::Stopped { reason, message } => stopped(record, at, *reason, message),
             Happening::NotStarted {
@@ -289,6 +292,7 @@ fn requeued(
     next.submitted_at = None;
     next.started_at = None;
     next.finished_at = None;
+    next.loss_said = None;
     if record.state == State::Retrying {
         // It has been on a cluster: the queue time-out, which counts from acceptance, has done its work.
         next.queue_timeout_at = None;

@@ -59,6 +59,17 @@ pub enum Cancelled {
     Unknown,
 }
 
+/// What came of a person's word that a driver's node is gone.
+#[derive(Debug, Clone, PartialEq)]
+pub enum Confirmed {
+    /// The word is written; the scheduler ends the attempt.
+    Taken(Box<Record>),
+    /// There is no doubt about its driver that a person could end.
+    NotInDoubt(Box<Record>),
+    /// Nobody knows the ID.
+    Unknown,
+}
+
 /// Whether this pod can do its work, and why not: one sentence for each thing that is missing.
 #[derive(Debug, Clone, PartialEq, Eq, Default)]
 pub struct Readiness {
@@ -78,6 +89,9 @@ pub trait Service: Send + Sync {
 
     /// Asks for the end of a submission.
     async fn cancel(&self, id: &SubmissionId) -> Result<Cancelled, Error>;
+
+    /// Takes a person's word that the node of a driver that doesn't go is gone; `why` also says whose word it is.
+    async fn confirm_lost(&self, id: &SubmissionId, why: &str) -> Result<Confirmed, Error>;
 
     /// Whether the store, the queues and the lease have been seen.
     fn readiness(&self) -> Readiness;

@@ -66,8 +66,8 @@ impl IndexKeys {
     }
 
     fn has_wish(record: &Record) -> bool {
-        let open_cancel = record.cancel_requested && !record.state.is_terminal();
-        open_cancel || !record.abandoned.is_empty()
+        let is_asked = record.cancel_requested || record.loss_said.is_some();
+        is_asked && !record.state.is_terminal() || !record.abandoned.is_empty()
     }
 }
 

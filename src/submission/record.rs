@@ -134,6 +134,9 @@ pub struct Record {
     /// Whether somebody asked for its end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancel_requested: bool,
+    /// Why a person says that its driver's node is gone, and who, where its driver doesn't go.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub loss_said: Option<String>,
     /// The submission that this one repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rerun_of: Option<SubmissionId>,
@@ -336,6 +339,7 @@ impl Record {
             not_before: None,
             queue_timeout_at: None,
             cancel_requested: false,
+            loss_said: None,
             rerun_of: None,
             violations: Vec::new(),
             expires_at: None,

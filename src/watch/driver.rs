@@ -32,6 +32,8 @@ pub struct Driver {
     pub phase: DriverPhase,
     /// Why it is being stopped from outside, if it is.
     pub stop: Option<DriverStop>,
+    /// When the pod was made, by its API server's clock.
+    pub created_at: Option<Timestamp>,
 }
 
 impl Driver {
@@ -86,7 +88,10 @@ pub struct DriverEnd {
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]
 pub enum DriverStop {
     /// It has a deletion time stamp.
-    Deleting,
+    Deleting {
+        /// When its grace is over, by its API server's clock: it should be gone by then.
+        due: Timestamp,
+    },
     /// It carries the condition `DisruptionTarget`.
     Disrupted,
 }
@@ -109,6 +114,7 @@ pub fn read_driver(pod: &Pod) -> Option<Driver> {
         spark_application_id: labels.get("spark-app-selector").cloned(),
         phase: phase(pod),
         stop: stop(pod),
+        created_at: meta.creation_timestamp.as_ref().map(|time| time.0),
     })
 }
 
@@ -119,8 +125,8 @@ fn owning_object(pod: &Pod) -> Option<ObjectUid> {
 }
 
 fn stop(pod: &Pod) -> Option<DriverStop> {
-    if pod.metadata.deletion_timestamp.is_some() {
-        return Some(DriverStop::Deleting);
+    if let Some(due) = &pod.metadata.deletion_timestamp {
+        return Some(DriverStop::Deleting { due: due.0 });
     }
     disruption(pod).map(|_| DriverStop::Disrupted)
 }

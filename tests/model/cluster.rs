@@ -295,6 +295,7 @@ pub fn driver(pod: &Pod) -> Driver {
             Phase::Failed => ended(false),
         },
         stop: None,
+        created_at: None,
     }
 }
 

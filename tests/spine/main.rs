@@ -8,6 +8,7 @@ mod calls;
 mod clocks;
 mod contention;
 mod cycles;
+mod drain;
 mod kwok;
 mod provisionable;
 mod shares;

@@ -180,6 +180,14 @@ impl Application {
             spark_application_id: Some(self.spark_id()),
             phase,
             stop: None,
+            created_at: match &self.stage {
+                Stage::Pending { since } => Some(*since),
+                Stage::New { .. }
+                | Stage::Suspended
+                | Stage::Starting { .. }
+                | Stage::Running { .. }
+                | Stage::Ended { .. } => None,
+            },
         })
     }
 

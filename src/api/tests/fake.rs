@@ -8,12 +8,12 @@ use jiff::Timestamp;
 
 use crate::model::{ClusterName, Domain, Epoch, InstallationId, QueueName, SubmissionId, Version};
 use crate::ports::Error;
-use crate::ports::service::{Answered, Cancelled, Readiness, Service, Submitted};
+use crate::ports::service::{Answered, Cancelled, Confirmed, Readiness, Service, Submitted};
 use crate::ports::store::{
     ClusterBoard, ClusterWish, ClusterWishes, Coordination, Create, Lease, LeaseWrite, OutlookOf, Page,
     QueueBoard, Store, WishKind, Write,
 };
-use crate::submission::{BacklogEntry, Change, NewRecord, Record, RecordKey, SpecTexts, State};
+use crate::submission::{BacklogEntry, Change, NewRecord, Reason, Record, RecordKey, SpecTexts, State};
 
 /// Entries of a page of the index: few, so that tests turn pages.
 const PAGE: usize = 3;
@@ -332,6 +332,19 @@ impl Service for Fake {
             return Ok(Cancelled::Done(Box::new(record.clone())));
         }
         Ok(Cancelled::Requested(Box::new(record.clone())))
+    }
+    /// Does what a broker does.
+    async fn confirm_lost(&self, id: &SubmissionId, why: &str) -> Result<Confirmed, Error> {
+        self.up()?;
+        let mut records = self.records.lock().unwrap();
+        let Some(record) = records.get_mut(id) else {
+            return Ok(Confirmed::Unknown);
+        };
+        if record.verdict.reason != Some(Reason::NodeLost) {
+            return Ok(Confirmed::NotInDoubt(Box::new(record.clone())));
+        }
+        record.loss_said = Some(why.to_owned());
+        Ok(Confirmed::Taken(Box::new(record.clone())))
     }
     fn readiness(&self) -> Readiness {
         Readiness {

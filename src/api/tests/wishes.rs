@@ -1,4 +1,4 @@
-//! What people wish of clusters.
+//! What people wish of clusters, and of submissions whose driver doesn't go.
 
 use super::*;
 
@@ -88,4 +88,34 @@ async fn every_fault_of_a_wish_is_told_at_once() {
             .unwrap()
             .ends_with(":unknown-cluster")
     );
+}
+
+#[tokio::test]
+async fn a_submission_is_given_up_only_where_its_driver_is_in_doubt() {
+    let fake = shared();
+    let mut stuck = record("stuck", "2026-11-23T11:00:00Z");
+    stuck.state = crate::submission::State::Running;
+    stuck.verdict.reason = Some(crate::submission::Reason::NodeLost);
+    let mut runs = record("runs", "2026-11-23T11:00:00Z");
+    runs.state = crate::submission::State::Running;
+    let records = [stuck, runs].map(|record| (record.id.clone(), record));
+    fake.records.lock().unwrap().extend(records);
+    let say = async |id: &str, body: Value| {
+        let path = format!("/v1/submissions/{id}/confirm-lost");
+        call(&fake, "POST", &path, body.to_string()).await
+    };
+    let word = json!({"reason": "burnt", "author": "ann"});
+    let taken = say("stuck", word.clone()).await;
+    assert_eq!(taken.status, StatusCode::ACCEPTED, "{}", taken.body);
+    let id = "stuck".parse().unwrap();
+    let said = fake.records.lock().unwrap()[&id].loss_said.clone();
+    assert_eq!(said.as_deref(), Some("burnt (ann)"));
+    let refused = say("runs", word.clone()).await;
+    assert_eq!(refused.status, StatusCode::CONFLICT);
+    let detail = refused.body["detail"].as_str().unwrap();
+    assert!(detail.starts_with("it is RUNNING"), "{detail}");
+    assert_eq!(say("nobody", word).await.status, StatusCode::NOT_FOUND);
+    let wrong = say("stuck", json!({"why": "burnt"})).await;
+    assert_eq!(wrong.status, StatusCode::BAD_REQUEST);
+    assert_eq!(wrong.body["violations"].as_array().unwrap().len(), 2);
 }

@@ -7,11 +7,14 @@ use jiff::SignedDuration;
 use super::{Act, Circumstances, picking_up, take, wished};
 use crate::broker::attempt::Attempt;
 use crate::lifecycle::{Happening, is_spent};
+use crate::model::timestamp_text;
 use crate::submission::{RawState, Reason, Record, State};
-use crate::watch::{DriverPhase, DriverSight, Observation};
+use crate::watch::{Driver, DriverPhase, DriverSight, DriverStop, Observation};
 
 /// A release that shows no effect is sent again after this.
 const RELEASE_AGAIN: Duration = Duration::from_secs(10);
+/// How long a driver may stand beyond its grace before its node is in doubt.
+const OVERDUE: Duration = Duration::from_secs(300);
 
 pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     let record = &attempt.record;
@@ -54,6 +57,12 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
             .filter(|over| matches!(over, Act::Write(_) | Act::ListPods))
             .unwrap_or(act);
     }
+    wait_or_end(attempt, at, &seen)
+}
+
+/// What follows where nothing that was seen moves the record.
+fn wait_or_end(attempt: &Attempt, at: &Circumstances<'_>, seen: &Observation) -> Act {
+    let record = &attempt.record;
     let failed = seen
         .object
         .as_ref()
@@ -62,7 +71,45 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
         (Some(_), DriverSight::Unseen) if failed || is_found_anew(attempt) => Act::ListPods,
         (None, DriverSight::Unseen | DriverSight::Absent) => missing(attempt, at, &seen.driver),
         (Some(_), DriverSight::Seen(driver)) if driver.has_ended() => rerun_or_end(attempt, at),
-        (Some(_) | None, _) => picking_up::timed_out(attempt, at).unwrap_or_else(|| run_timeout(record, at)),
+        (Some(_) | None, DriverSight::Seen(driver)) => {
+            let over = picking_up::timed_out(attempt, at).unwrap_or_else(|| run_timeout(record, at));
+            match overdue(record, driver, at) {
+                Some(told) => sooner(told, over),
+                None => over,
+            }
+        }
+        (Some(_), _) => picking_up::timed_out(attempt, at).unwrap_or_else(|| run_timeout(record, at)),
+    }
+}
+
+/// A driver that should have gone: its kubelet, which would end it, is silent, and its node may be gone or cut off. It is
+/// told; only the end of the pod or a person's word ends the attempt (the design's §10, "Retry by cause"). `None` where
+/// nothing is to be told of it.
+fn overdue(record: &Record, driver: &Driver, at: &Circumstances<'_>) -> Option<Act> {
+    let Some(DriverStop::Deleting { due }) = driver.stop else {
+        return None;
+    };
+    let since = Duration::try_from(at.wall.duration_since(due)).unwrap_or(Duration::ZERO);
+    if since < OVERDUE {
+        return Some(Act::Wait(at.now + (OVERDUE - since)));
+    }
+    let message = format!(
+        "its driver {} should have gone at {}, but its node says nothing of it: the job ends once the pod has gone or a \
+         person says `spark-broker confirm-lost {}`",
+        driver.pod,
+        timestamp_text(due),
+        record.id
+    );
+    let doubt = Some((Reason::NodeLost, message));
+    take(record, at, Happening::Doubted { doubt })
+}
+
+/// Of two acts the one to be done first; to rest is to wait for ever.
+fn sooner(one: Act, other: Act) -> Act {
+    match (one, other) {
+        (Act::Wait(one), Act::Wait(other)) => Act::Wait(one.min(other)),
+        (Act::Wait(until), Act::Rest) | (Act::Rest, Act::Wait(until)) => Act::Wait(until),
+        (Act::Wait(_) | Act::Rest, act) | (act, _) => act,
     }
 }
 
@@ -150,11 +197,7 @@ fn missing(attempt: &Attempt, at: &Circumstances<'_>, driver: &DriverSight) -> A
 fn rerun_or_end(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     let due = attempt.sight.driver_at.unwrap_or(at.now) + at.rules.pickup_of(&attempt.record);
     let due = due.max(at.now + Duration::from_secs(1));
-    match run_timeout(&attempt.record, at) {
-        Act::Wait(until) => Act::Wait(until.min(due)),
-        Act::Rest => Act::Wait(due),
-        act => act,
-    }
+    sooner(run_timeout(&attempt.record, at), Act::Wait(due))
 }
 
 fn run_timeout(record: &Record, at: &Circumstances<'_>) -> Act {

@@ -1,7 +1,9 @@
 //! From SUBMITTED to a running driver: `timeouts.pickup` until the operator takes the object up, `timeouts.start` from
-//! the sight of the driver until it runs (the design's §8 and §10).
+//! the driver pod's creation until it runs (the design's §8 and §10).
 
 use std::time::Duration;
+
+use jiff::Timestamp;
 
 use super::{Act, Circumstances, take};
 use crate::broker::attempt::Attempt;
@@ -40,8 +42,7 @@ pub(super) fn timed_out(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act
 fn pickup(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     let record = &attempt.record;
     let limit = at.rules.pickup_of(record);
-    let since = record.submitted_at.unwrap_or(record.updated_at);
-    let waited = at.wall.duration_since(since).try_into().unwrap_or(Duration::ZERO);
+    let waited = since(at, record.submitted_at.unwrap_or(record.updated_at));
     if waited < limit {
         return Act::Wait(at.now + (limit - waited));
     }
@@ -77,12 +78,12 @@ fn start(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
         return None;
     };
     let limit = Duration::from_secs(attempt.record.timeouts.start?);
-    let since = attempt.memory.driver_since?;
-    if at.now < since + limit {
-        return Some(Act::Wait(since + limit));
+    let waited = since(at, driver.created_at?);
+    if waited < limit {
+        return Some(Act::Wait(at.now + (limit - waited)));
     }
     let why = why.as_deref().unwrap_or("its cluster tells no reason");
-    let message = format!("the driver hasn't started for {} s: {why}", limit.as_secs());
+    let message = format!("the driver hasn't started for {} s: {why}", waited.as_secs());
     Some(not_started(attempt, at, Reason::StartTimeout, message))
 }
 
@@ -140,6 +141,11 @@ fn is_before_the_start(reason: Reason) -> bool {
         Reason::NoCapacity,
     ]
     .contains(&reason)
+}
+
+/// How long ago `then` was; zero for what lies ahead.
+fn since(at: &Circumstances<'_>, then: Timestamp) -> Duration {
+    at.wall.duration_since(then).try_into().unwrap_or(Duration::ZERO)
 }
 
 fn cluster(record: &Record) -> &str {

@@ -44,9 +44,17 @@ pub struct Emptied {
 
 /// By a person's word the attempt is over, wherever it stands; `None` where nobody said so.
 pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
+    let record = &attempt.record;
+    if !record.state.is_live() {
+        return None;
+    }
+    if let Some(why) = &record.loss_said {
+        let message = format!("the driver's node is gone, as a person confirmed: {why}");
+        return Some(gone(attempt, at, Reason::NodeLost, &message));
+    }
     match &at.wished.loss {
-        Loss::Gone(message) if attempt.record.state.is_live() => Some(gone(attempt, at, message)),
-        Loss::Gone(_) | Loss::Proven | Loss::Doubted(_) => None,
+        Loss::Gone(message) => Some(gone(attempt, at, Reason::Lost, message)),
+        Loss::Proven | Loss::Doubted(_) => None,
     }
 }
 
@@ -57,7 +65,7 @@ pub(super) fn doubt_is_over(attempt: &Attempt, at: &Circumstances<'_>) -> Option
     if !in_doubt || attempt.sight.object.is_none() {
         return None;
     }
-    take(record, at, Happening::Doubted { message: None })
+    take(record, at, Happening::Doubted { doubt: None })
 }
 
 /// At a drain's deadline: what never started is withdrawn, to run elsewhere; the rest is left or cancelled, as told.
@@ -71,7 +79,7 @@ fn observed(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
 }
 
 /// By a person's word the attempt is over; what was seen of its end before counts.
-fn gone(attempt: &Attempt, at: &Circumstances<'_>, message: &str) -> Act {
+fn gone(attempt: &Attempt, at: &Circumstances<'_>, reason: Reason, message: &str) -> Act {
     let record = &attempt.record;
     if let Some(act) = observed(attempt, at) {
         return act;
@@ -85,7 +93,7 @@ fn gone(attempt: &Attempt, at: &Circumstances<'_>, message: &str) -> Act {
         return stopping::over(record, at);
     }
     let message = message.to_owned();
-    take(record, at, Happening::ClusterGone { message }).unwrap_or(Act::Rest)
+    take(record, at, Happening::LossConfirmed { reason, message }).unwrap_or(Act::Rest)
 }
 
 /// The object is missing for good, by the proof of the design's §10.
@@ -93,8 +101,8 @@ pub(super) fn lost(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     let Loss::Doubted(message) = &at.wished.loss else {
         return take(&attempt.record, at, Happening::Lost).unwrap_or(Act::Rest);
     };
-    let message = Some(message.clone());
-    take(&attempt.record, at, Happening::Doubted { message }).unwrap_or(Act::Wait(at.now + DOUBT_AGAIN))
+    let doubt = Some((Reason::LostUnconfirmed, message.clone()));
+    take(&attempt.record, at, Happening::Doubted { doubt }).unwrap_or(Act::Wait(at.now + DOUBT_AGAIN))
 }
 
 fn empty(attempt: &Attempt, at: &Circumstances<'_>, emptied: &Emptied) -> Option<Act> {

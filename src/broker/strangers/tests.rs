@@ -64,6 +64,7 @@ fn driver() -> Driver {
         spark_application_id: None,
         phase: DriverPhase::Running { since: None },
         stop: None,
+        created_at: None,
     }
 }
 

@@ -60,6 +60,7 @@ fn a_wish_without_a_reason_is_wrong_usage() {
     for wrong in [
         &["clusters", "cordon", "a"][..],
         &["clusters", "confirm-lost", "a"],
+        &["confirm-lost", "job-1"],
         &["clusters", "drain", "a", "--reason", "r"],
         &[
             "clusters",
@@ -102,4 +103,29 @@ fn clusters_and_queues_are_listed() {
         (asked[0].0.as_str(), asked[2].0.as_str()),
         ("GET /v1/clusters", "GET /v1/queues")
     );
+}
+
+#[test]
+fn a_word_on_a_driver_that_does_not_go_is_sent_or_refused_with_the_reason() {
+    let refused = (409, problem("not-in-doubt", "it is RUNNING"));
+    let api = Told::to(vec![(202, status("RUNNING")), refused]);
+    let line = [
+        "confirm-lost",
+        "job-1",
+        "--reason",
+        "burnt",
+        "--author",
+        "ann",
+        "--api",
+        &api.url,
+    ];
+    let (out, result) = run(&line);
+    assert_eq!(code(&result), 0);
+    assert!(out.contains("RUNNING"), "{out}");
+    let (_, result) = run(&line);
+    assert_eq!(code(&result), 1);
+    assert!(result.unwrap_err().to_string().contains("it is RUNNING"));
+    let sent = r#"{"reason":"burnt","author":"ann"}"#;
+    let place = "POST /v1/submissions/job-1/confirm-lost";
+    assert_eq!(api.asked(), vec![(place.to_owned(), sent.to_owned()); 2]);
 }

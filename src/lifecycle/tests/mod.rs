@@ -97,6 +97,7 @@ fn driver(phase: DriverPhase) -> Driver {
         spark_application_id: None,
         phase,
         stop: None,
+        created_at: None,
     }
 }
 
@@ -313,7 +314,7 @@ fn a_full_quota_is_no_excuse_once_a_driver_may_have_run() {
 #[test]
 fn a_stop_by_suspension_holds_the_record_and_a_resumption_lets_it_run_on() {
     let mut stopped = driver(ended(143, Reason::ApplicationFailed));
-    stopped.stop = Some(DriverStop::Deleting);
+    stopped.stop = Some(DriverStop::Deleting { due: at(40) });
     let running = next(&submitted(), raw("RUNNING"));
     let held = next(
         &running,

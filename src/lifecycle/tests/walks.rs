@@ -29,13 +29,15 @@ fn every_happening() -> Vec<Happening> {
         },
         Happening::Created { uid: uid() },
         Happening::Lost,
-        Happening::ClusterGone {
+        Happening::LossConfirmed {
+            reason: Reason::Lost,
             message: String::new(),
         },
         Happening::Doubted {
-            message: Some("m".into()),
+            doubt: Some((Reason::LostUnconfirmed, "m".into())),
         },
-        Happening::Doubted { message: None },
+        Happening::Doubted { doubt: None },
+        Happening::LossSaid { why: "m".into() },
         Happening::CancelRequested,
         Happening::Stopped {
             reason: Reason::Cancelled,

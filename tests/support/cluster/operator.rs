@@ -153,7 +153,10 @@ impl Operator {
     }
 
     fn command(&self, part: &str, kubeconfig: &PathBuf, health: u16) -> Command {
-        let mut command = Command::new(binary(Tool::SparkOperator));
+        // Its spark-submits, a JVM each, would take the cores of a small machine from API server and broker, which in
+        // earnest have their own.
+        let mut command = Command::new("nice");
+        command.args(["-n", "10"]).arg(binary(Tool::SparkOperator));
         command.args([part, "start", "--kubeconfig"]).arg(kubeconfig);
         command.args(["--namespaces", &self.options.namespaces.join(",")]);
         command.args(["--health-probe-bind-address", &format!("127.0.0.1:{health}")]);

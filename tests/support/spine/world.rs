@@ -236,6 +236,20 @@ impl Broker {
         serde_json::from_str(&body.await.unwrap().unwrap()).unwrap()
     }
 
+    /// Calls its API; null has no body.
+    pub async fn call(&self, method: &'static str, path: &str, body: &serde_json::Value) {
+        let url = format!("http://{}{path}", self.api);
+        let body = if body.is_null() {
+            String::new()
+        } else {
+            body.to_string()
+        };
+        let request = ureq::http::Request::builder().method(method).uri(&url);
+        let request = request.body(body).unwrap();
+        let called = tokio::task::spawn_blocking(move || ureq::run(request).unwrap().status());
+        assert!(called.await.unwrap().is_success(), "{method} {url}");
+    }
+
     /// Waits until every cluster would take `job`.
     pub async fn all_take(&self, job: &Job) {
         let (url, spec) = (format!("http://{}/v1/explain", self.api), job.spec().to_string());

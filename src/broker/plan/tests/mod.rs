@@ -207,6 +207,7 @@ fn ended_driver(code: i32) -> Driver {
             finished_at: None,
         }),
         stop: None,
+        created_at: Some(wall()),
     }
 }
 

@@ -3,6 +3,7 @@
 use super::*;
 use crate::broker::plan::{Emptied, Loss};
 use crate::ports::store::DrainThen;
+use crate::watch::DriverStop;
 
 fn gone() -> Wished {
     Wished {
@@ -191,7 +192,7 @@ fn a_driver_stopped_on_a_drained_cluster_is_looked_up_first() {
     let mut world = running();
     world.wished = emptied(DrainThen::Leave);
     let mut stopped = ended_driver(143);
-    stopped.stop = Some(crate::watch::DriverStop::Deleting);
+    stopped.stop = Some(DriverStop::Deleting { due: wall() });
     world.attempt.saw_driver(stopped, world.now);
     assert_eq!(world.plan(), Act::Look);
 }
@@ -208,4 +209,82 @@ fn a_foreign_object_under_the_name_is_never_deleted() {
     world.attempt.looked(Some(foreign), world.now, world.now);
     assert_eq!(world.attempt.sight.second.object, None);
     assert_eq!(world.plan(), Act::ListPods, "ours is gone");
+}
+
+/// A driver that was told to go at `wall()` and still runs.
+fn stuck() -> Driver {
+    Driver {
+        phase: DriverPhase::Running { since: None },
+        stop: Some(DriverStop::Deleting { due: wall() }),
+        ..ended_driver(0)
+    }
+}
+
+/// A job whose driver doesn't go; after five minutes its record says so.
+fn in_doubt() -> World {
+    let mut world = running();
+    world.attempt.saw_driver(stuck(), world.now);
+    assert_eq!(world.plan(), Act::Wait(T0 + Duration::from_secs(300)));
+    world.later(300);
+    assert_eq!(world.write(), State::Running);
+    let verdict = &world.attempt.record.verdict;
+    assert_eq!(verdict.reason, Some(Reason::NodeLost));
+    let message = verdict.message.as_deref().unwrap();
+    assert!(message.contains("spark-broker confirm-lost job-1"), "{message}");
+    assert_eq!(world.plan(), Act::Rest, "written once");
+    world.later(100_000);
+    assert_eq!(world.plan(), Act::Rest, "for ever");
+    world
+}
+
+fn say_lost(world: &mut World) {
+    let event = Event {
+        at: wall(),
+        happening: Happening::LossSaid { why: "burnt".into() },
+    };
+    let Step::Next(next) = Rules::default().step(&world.attempt.record, &event) else {
+        panic!("a doubt can be ended")
+    };
+    world.attempt.record = *next;
+}
+
+#[test]
+fn a_driver_that_does_not_go_is_told_and_over_by_a_persons_word_alone() {
+    let mut world = in_doubt();
+    say_lost(&mut world);
+    assert_eq!(world.write(), State::Failed, "it may have run");
+    let record = &world.attempt.record;
+    assert_eq!(record.verdict.reason, Some(Reason::NodeLost));
+    assert!(record.verdict.message.as_deref().unwrap().contains("burnt"));
+}
+
+#[test]
+fn what_a_person_gave_up_runs_again_where_its_policy_names_it() {
+    let mut world = in_doubt();
+    world.attempt.record.retry.on = vec![Reason::NodeLost];
+    say_lost(&mut world);
+    assert_eq!(world.write(), State::Retrying);
+    // The driver still stands there: nobody waits for it.
+    assert_eq!(world.write(), State::Queued);
+    assert_eq!(world.attempt.record.loss_said, None, "said of that attempt alone");
+}
+
+#[test]
+fn a_driver_that_goes_late_ends_the_doubt_by_its_own_end() {
+    let mut world = in_doubt();
+    let mut ended = ended_driver(0);
+    ended.stop = Some(DriverStop::Deleting { due: wall() });
+    world.attempt.saw_driver(ended, world.now);
+    assert_eq!(world.write(), State::Succeeded);
+}
+
+#[test]
+fn without_a_doubt_nobodys_word_ends_a_job() {
+    let world = running();
+    let event = Event {
+        at: wall(),
+        happening: Happening::LossSaid { why: "burnt".into() },
+    };
+    let step = Rules::default().step(&world.attempt.record, &event);
+    assert!(matches!(step, Step::Illegal), "{step:?}");
 }
