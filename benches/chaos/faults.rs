@@ -125,10 +125,11 @@ impl Fault {
                 world.planes[injected.cluster].stop_api_server();
             }
             Self::CutCluster | Self::StallCluster | Self::SilenceCluster => {
-                let weather = if self == Self::CutCluster {
-                    Weather::Cut
-                } else {
-                    Weather::Stalled
+                let weather = match self {
+                    Self::CutCluster => Weather::Cut,
+                    Self::StallCluster => Weather::Stalled,
+                    // Else whether anything was on its way would be chance.
+                    _ => Weather::StalledByCreate,
                 };
                 let hit = wires(world, injected.cluster).map(|wire| wire.set(weather)).sum();
                 injected.hits.insert("connections".to_owned(), hit);

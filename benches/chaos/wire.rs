@@ -2,7 +2,7 @@
 
 use std::net::{Ipv4Addr, SocketAddr};
 use std::sync::Arc;
-use std::sync::atomic::{AtomicU64, Ordering};
+use std::sync::atomic::{AtomicBool, AtomicU64, Ordering};
 use std::time::Duration;
 
 use tokio::io::{AsyncReadExt, AsyncWriteExt};
@@ -28,6 +28,8 @@ pub enum Weather {
     Cut,
     /// Carries nothing and ends nothing; connections can be opened.
     Stalled,
+    /// The same, but from the next create on, which is the first that isn't carried.
+    StalledByCreate,
     /// Holds every second of what is as large as a create; all else is carried.
     CreatesHeld,
 }
@@ -42,6 +44,8 @@ enum Way {
 struct Counts {
     open: AtomicU64,
     held: AtomicU64,
+    /// A create has come since the weather changed.
+    create_came: AtomicBool,
 }
 
 /// Between a client and a server; ends with its owner.
@@ -72,6 +76,7 @@ impl Wire {
 
     /// The weather from now on; how many connections it hits.
     pub fn set(&self, weather: Weather) -> u64 {
+        self.counts.create_came.store(false, Ordering::Relaxed);
         self.weather.send_replace(weather);
         self.open()
     }
@@ -104,7 +109,7 @@ async fn accept(
         let (weather, counts) = (weather.clone(), Arc::clone(&counts));
         connections.spawn(async move {
             counts.open.fetch_add(1, Ordering::Relaxed);
-            carry(client, server, weather, &counts.held).await;
+            carry(client, server, weather, &counts).await;
             counts.open.fetch_sub(1, Ordering::Relaxed);
         });
     }
@@ -114,7 +119,7 @@ async fn carry(
     client: TcpStream,
     server: SocketAddr,
     mut weather: watch::Receiver<Weather>,
-    held: &AtomicU64,
+    counts: &Counts,
 ) {
     let Ok(server) = TcpStream::connect(server).await else {
         return;
@@ -127,7 +132,7 @@ async fn carry(
         way,
         said: &said,
         weather,
-        held,
+        counts,
     };
     tokio::select! {
         () = pump(Way::ToServer, weather.clone()).carry(from_client, to_server) => {}
@@ -142,7 +147,7 @@ struct Pump<'a> {
     /// How often the client has said something.
     said: &'a AtomicU64,
     weather: watch::Receiver<Weather>,
-    held: &'a AtomicU64,
+    counts: &'a Counts,
 }
 
 impl Pump<'_> {
@@ -160,7 +165,7 @@ impl Pump<'_> {
                 }
                 continue;
             }
-            self.held.fetch_add(1, Ordering::Relaxed);
+            self.counts.held.fetch_add(1, Ordering::Relaxed);
             for part in self.hold(&mut from, buffer[..n].to_vec()).await {
                 if to.write_all(&part).await.is_err() {
                     return;
@@ -177,15 +182,18 @@ impl Pump<'_> {
             Way::ToServer => self.said.fetch_add(1, Ordering::Relaxed) + 1,
             Way::ToClient => self.said.load(Ordering::Relaxed),
         };
+        let create = self.way == Way::ToServer && said > OPENING && bytes >= CREATE;
         let weather = *self.weather.borrow();
         match weather {
             Weather::Fair => true,
             Weather::Cut => false,
             Weather::Stalled => said <= OPENING,
-            Weather::CreatesHeld => {
-                let create = self.way == Way::ToServer && said > OPENING && bytes >= CREATE;
-                !create || rand::random::<bool>()
+            Weather::StalledByCreate => {
+                let came = &self.counts.create_came;
+                let stalled = came.fetch_or(create, Ordering::Relaxed) || create;
+                !stalled || said <= OPENING
             }
+            Weather::CreatesHeld => !create || rand::random::<bool>(),
         }
     }
 
