@@ -73,6 +73,10 @@ impl Report {
             ("doubled", &found.doubled),
             ("doubled by what landed late under one-phase", &found.exceptions),
             (
+                "cancelled while the operator submitted them again, whose driver came back for a moment",
+                &found.resubmitted,
+            ),
+            (
                 "objects that landed after their attempt was given up",
                 &found.late,
             ),

@@ -12,7 +12,7 @@ use crate::load::{Ends, Job};
 /// Within this time what is delivered at once may land in any order.
 const AT_ONCE: Duration = Duration::from_secs(1);
 
-/// What the audit found; all lists but `exceptions` and `late` must be empty.
+/// What the audit found; all lists but `exceptions`, `resubmitted` and `late` must be empty.
 #[derive(Debug, Default)]
 pub struct Findings {
     /// Accepted and not ended, or ended without what its end says having happened.
@@ -22,6 +22,9 @@ pub struct Findings {
     /// The same where one-phase can't exclude it: an object landed after its attempt was given up, or, under `move`, stood
     /// on a cluster that was silent for too long.
     pub exceptions: Vec<String>,
+    /// Cancelled ones whose driver was taken away before its end and then made again, for a moment, by the operator that was
+    /// in the middle of submitting the object a second time: nobody but the operator can stop its spark-submit.
+    pub resubmitted: Vec<String>,
     /// Objects that landed after their attempt was given up, released or not.
     pub late: Vec<String>,
     /// Left over after everything has settled.
@@ -39,6 +42,7 @@ impl Findings {
             lost,
             doubled,
             exceptions: _,
+            resubmitted: _,
             late: _,
             orphans,
             illegal,
@@ -72,6 +76,20 @@ struct Alive<'a> {
     name: &'a str,
     from: Duration,
     to: Duration,
+    /// Whether it was taken away before its end.
+    taken: bool,
+}
+
+impl Alive<'_> {
+    fn told(&self) -> String {
+        let (from, to) = (self.from.as_secs_f64(), self.to.as_secs_f64());
+        let how = if self.taken {
+            ", taken away before its end"
+        } else {
+            ""
+        };
+        format!("{} {} ({from:.1} s to {to:.1} s{how})", self.what, self.name)
+    }
 }
 
 impl Judge<'_> {
@@ -126,6 +144,7 @@ impl Judge<'_> {
             name: &object.name,
             from: span(object.released?).before,
             to: ends.map(|end| span(end).after).min().unwrap_or(Duration::MAX),
+            taken: object.terminal.is_none() && object.gone.is_some(),
         })
     }
 
@@ -141,6 +160,7 @@ impl Judge<'_> {
             name: &driver.name,
             from: span(driver.started?).before,
             to: ends.map(|end| span(end).after).min().unwrap_or(Duration::MAX),
+            taken: driver.ended.is_none() && driver.gone.is_some(),
         })
     }
 
@@ -161,15 +181,19 @@ impl Judge<'_> {
                 } else {
                     "one after the other".to_owned()
                 };
-                let text = format!(
-                    "{submission}: {} {} and {} {}, {how}",
-                    one.what, one.name, other.what, other.name
-                );
+                let text = format!("{submission}: {} and {}, {how}", one.told(), other.told());
                 let excused = |uid: &str| {
                     let object = self.book.objects.get(uid);
                     object.is_some_and(|o| self.is_late(o) || self.moves && self.was_given_up(o))
                 };
-                if self.one_phase && (excused(one.object) || excused(other.object)) {
+                let first = if one.from < other.from { one } else { other };
+                let cancelled = self
+                    .records
+                    .get(submission)
+                    .is_some_and(|record| record["state"] == "CANCELLED");
+                if !at_once && cancelled && one.object == other.object && first.taken {
+                    found.resubmitted.push(text);
+                } else if self.one_phase && (excused(one.object) || excused(other.object)) {
                     found.exceptions.push(text);
                 } else {
                     found.doubled.push(text);
