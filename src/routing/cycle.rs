@@ -109,10 +109,10 @@ impl Router {
         // Within a period nothing gets easier: what made one of a shape wait makes the next one wait, unless a cluster
         // that is kept free is kept for the one, or for one behind it.
         let period = (self.cycles, self.holds.ended);
-        let known = self
+        let mut known = self
             .memo
             .of(ready.shape(), lane.index, &lane.queue.name, &self.views);
-        if let Some((then, wait, why)) = &known.waits
+        if let Some((then, wait, why)) = &known.permit.waits
             && *then == period
         {
             return Verdict::Waits(*wait, why.clone());
@@ -129,11 +129,11 @@ impl Router {
             view_limit: self.settings.view_limit,
             now: now.mono,
         };
-        let verdict = sight.judge(known, &candidate);
+        let verdict = sight.judge(&mut known, &candidate);
         if let Verdict::Waits(wait, why) = &verdict
             && !self.holds.favour(&lane.queue.name, place)
         {
-            known.waits = Some((period, *wait, why.clone()));
+            known.permit.waits = Some((period, *wait, why.clone()));
         }
         verdict
     }

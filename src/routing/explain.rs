@@ -3,7 +3,7 @@
 use std::sync::Arc;
 
 use super::judge::{Candidate, Passes, Sight, Verdict};
-use super::memo::Known;
+use super::memo::{Fits, Known, Permit};
 use super::outcome::Why;
 use super::place::has_room;
 use super::view::View;
@@ -15,10 +15,13 @@ impl Router {
     /// Where `entry` would go now if it were its turn, by the functions that place; changes nothing.
     pub fn explain(&self, entry: &BacklogEntry, now: Now) -> Explanation {
         let shape = Arc::new(Shape::from(entry));
-        let mut known = Known::new(&shape, &entry.queue, &self.views);
+        let mut known = Known {
+            permit: &mut Permit::new(&shape, &entry.queue, &self.views),
+            fits: &mut Fits::new(&shape, &self.views),
+        };
         let Some(queue) = self.queue(&entry.queue) else {
             let why = Why::unknown_queue(&entry.queue);
-            return self.held_up(Reason::QueueUnknown, why, None, &known.allowed, now);
+            return self.held_up(Reason::QueueUnknown, why, None, &known.permit.allowed, now);
         };
         let candidate = Candidate {
             queue,
@@ -34,7 +37,9 @@ impl Router {
         };
         match sight.judge(&mut known, &candidate) {
             Verdict::Passes(passes) => self.would_go(queue, entry, &known, passes, now),
-            Verdict::Waits(wait, why) => self.held_up(wait.reason(), why, Some(queue), &known.allowed, now),
+            Verdict::Waits(wait, why) => {
+                self.held_up(wait.reason(), why, Some(queue), &known.permit.allowed, now)
+            }
         }
     }
 
@@ -42,11 +47,11 @@ impl Router {
         &self,
         queue: &QueueSettings,
         entry: &BacklogEntry,
-        known: &Known,
+        known: &Known<'_>,
         passes: Passes,
         now: Now,
     ) -> Explanation {
-        let need = &known.total;
+        let need = &known.fits.total;
         let chosen = self.pick(queue, &passes, need, &entry.id);
         let chosen_view = chosen.and_then(|chosen| self.views.get(chosen));
         let why = Arc::new(Why {

@@ -89,8 +89,8 @@ impl Passes {
 
 impl Sight<'_> {
     /// Where the candidate may go now.
-    pub(super) fn judge(&self, known: &mut Known, candidate: &Candidate<'_>) -> Verdict {
-        if let Some((wait, general)) = queue_limit(candidate.queue, candidate.usage, &known.total) {
+    pub(super) fn judge(&self, known: &mut Known<'_>, candidate: &Candidate<'_>) -> Verdict {
+        if let Some((wait, general)) = queue_limit(candidate.queue, candidate.usage, &known.fits.total) {
             let refusals = Vec::new();
             return Verdict::Waits(wait, Arc::new(Why { general, refusals }));
         }
@@ -112,7 +112,7 @@ impl Sight<'_> {
             return Verdict::Waits(wait, Arc::new(Why { general, refusals }));
         }
         Verdict::Passes(Passes {
-            allowed: known.allowed.clone(),
+            allowed: known.permit.allowed.clone(),
             open,
             refusals,
         })
@@ -121,24 +121,25 @@ impl Sight<'_> {
     /// One cluster's answer; none from one that isn't configured any more.
     fn ask(
         &self,
-        known: &mut Known,
+        known: &mut Known<'_>,
         candidate: &Candidate<'_>,
         place: usize,
         view: &View,
     ) -> Option<Result<Option<u32>, Cause>> {
         let settings = view.settings.as_deref()?;
-        if let Some(cause) = known.forbidden.get(place)? {
+        if let Some(cause) = known.permit.forbidden.get(place)? {
             return Some(Err(cause.clone()));
         }
         let shape = candidate.shape;
         let closed = known
+            .fits
             .too_small(place, view, shape)
             .map(Cause::TooSmall)
             .or_else(|| filter::open(view, settings, self.view_limit, self.now))
             .or_else(|| self.held(candidate, view));
         Some(match closed {
             Some(cause) => Err(cause),
-            None => known.fits(place, view, shape).map_err(Cause::NoRoom),
+            None => known.fits.now(place, view, shape).map_err(Cause::NoRoom),
         })
     }
 

@@ -18,22 +18,36 @@ const MOST: usize = 20_000;
 
 /// Everything remembered. Forgotten whole when the settings change.
 #[derive(Debug, Default)]
-pub(super) struct Memo(HashMap<(usize, usize), Known>);
+pub(super) struct Memo {
+    rooms: HashMap<usize, Fits>,
+    permits: HashMap<(usize, usize), Permit>,
+}
 
 /// What is known of one shape in one queue.
+pub(super) struct Known<'a> {
+    pub(super) permit: &'a mut Permit,
+    pub(super) fits: &'a mut Fits,
+}
+
+/// Where one of a shape in a queue may go at all.
 #[derive(Debug)]
-pub(super) struct Known {
-    /// Keeps the address, which is the key, from being used again; not the shape.
-    _address: Weak<Shape>,
-    /// The demand altogether.
-    pub(super) total: Resources,
+pub(super) struct Permit {
     /// Cluster by cluster why it may never go there.
     pub(super) forbidden: Vec<Option<Cause>>,
     /// The clusters where it may.
     pub(super) allowed: Vec<usize>,
-    fits: Vec<Fit>,
     /// Why one of this shape waited, and in which period: nothing is better for the next one in that.
     pub(super) waits: Option<((u64, u64), Wait, Arc<Why>)>,
+}
+
+/// Which clusters have room for a shape, whatever its queue.
+#[derive(Debug)]
+pub(super) struct Fits {
+    /// Keeps the address, which is the key, from being used again; not the shape.
+    _address: Weak<Shape>,
+    /// The demand altogether.
+    pub(super) total: Resources,
+    clusters: Vec<Fit>,
 }
 
 #[derive(Debug, Clone, Default)]
@@ -52,23 +66,32 @@ impl Memo {
         line: usize,
         queue: &QueueName,
         views: &[View],
-    ) -> &mut Known {
-        if self.0.len() >= MOST {
-            self.0.clear();
+    ) -> Known<'_> {
+        if self.permits.len() >= MOST {
+            self.clear();
         }
-        self.0
-            .entry((Arc::as_ptr(shape).addr(), line))
-            .or_insert_with(|| Known::new(shape, queue, views))
+        let address = Arc::as_ptr(shape).addr();
+        Known {
+            permit: self
+                .permits
+                .entry((address, line))
+                .or_insert_with(|| Permit::new(shape, queue, views)),
+            fits: self
+                .rooms
+                .entry(address)
+                .or_insert_with(|| Fits::new(shape, views)),
+        }
     }
 
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
-        self.0.clear();
+        self.permits.clear();
+        self.rooms.clear();
     }
 }
 
-impl Known {
-    pub(super) fn new(shape: &Arc<Shape>, queue: &QueueName, views: &[View]) -> Self {
+impl Permit {
+    pub(super) fn new(shape: &Shape, queue: &QueueName, views: &[View]) -> Self {
         let forbidden: Vec<Option<Cause>> = views
             .iter()
             .map(|view| filter::allowed(view.settings.as_deref(), queue, shape))
@@ -79,12 +102,19 @@ impl Known {
             .map(|(i, _)| i)
             .collect();
         Self {
-            _address: Arc::downgrade(shape),
-            total: shape.demand.total(),
-            fits: vec![Fit::default(); forbidden.len()],
             forbidden,
             allowed,
             waits: None,
+        }
+    }
+}
+
+impl Fits {
+    pub(super) fn new(shape: &Arc<Shape>, views: &[View]) -> Self {
+        Self {
+            _address: Arc::downgrade(shape),
+            total: shape.demand.total(),
+            clusters: vec![Fit::default(); views.len()],
         }
     }
 
@@ -93,7 +123,7 @@ impl Known {
         if !view.measures_room() {
             return None;
         }
-        let fit = self.fits.get_mut(place)?;
+        let fit = self.clusters.get_mut(place)?;
         if let Some((state, known)) = &fit.empty
             && *state == view.reshaped
         {
@@ -105,7 +135,7 @@ impl Known {
     }
 
     /// Why the cluster has no room for it now, or the room for its driver.
-    pub(super) fn fits(
+    pub(super) fn now(
         &mut self,
         place: usize,
         view: &View,
@@ -114,7 +144,7 @@ impl Known {
         if !view.measures_room() {
             return Ok(None);
         }
-        let Some(fit) = self.fits.get_mut(place) else {
+        let Some(fit) = self.clusters.get_mut(place) else {
             return Ok(None);
         };
         if let Some((state, known)) = &fit.shortage

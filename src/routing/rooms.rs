@@ -10,7 +10,7 @@ use std::sync::Arc;
 use serde::{Deserialize, Serialize};
 
 use super::Shortage;
-use crate::model::{Bar, Constraints, Demand, NodeTraits, Resources};
+use crate::model::{Bar, Constraints, Demand, Millicores, NodeTraits, Resources};
 
 /// Nodes by how they are taken: real ones first, the one with the most free CPU first.
 type Rank = (bool, u64, u64, Reverse<u32>);
@@ -213,17 +213,15 @@ impl Rooms {
         let need = u64::from(demand.executors);
         let mut executors: u64 = 0;
         let mut driver: Option<(u64, u32)> = None;
-        for (.., Reverse(index)) in self.ranked.iter().rev() {
-            let Some(room) = self.rooms.get(*index as usize) else {
-                continue;
-            };
+        let least = demand.driver.cpu.min(demand.executor.cpu);
+        for (index, room) in self.with_cpu(least) {
             let here = room.times(&demand.executor, &demand.executor_constraints);
             executors = executors.saturating_add(here);
             if room.times(&demand.driver, &demand.driver_constraints) > 0 {
                 let beside = times(&demand.executor, &room.free.minus(&demand.driver));
                 let cost = here - beside.min(here);
                 if driver.is_none_or(|(least, _)| cost < least) {
-                    driver = Some((cost, *index));
+                    driver = Some((cost, index));
                 }
             }
             if let Some((cost, index)) = driver
@@ -233,6 +231,17 @@ impl Rooms {
             }
         }
         Err(self.shortage(demand, driver.map(|(cost, _)| executors - cost), executors))
+    }
+
+    /// The rooms with so much CPU or more, as they are taken: the others hold no pod that asks for it.
+    fn with_cpu(&self, least: Millicores) -> impl Iterator<Item = (u32, &Room)> {
+        let of = move |real: bool| {
+            let from: Rank = (real, least.0, 0, Reverse(u32::MAX));
+            let to: Rank = (real, u64::MAX, u64::MAX, Reverse(0));
+            self.ranked.range(from..=to).rev()
+        };
+        let ranked = of(true).chain(of(false));
+        ranked.filter_map(|(.., Reverse(index))| Some((*index, self.rooms.get(*index as usize)?)))
     }
 
     fn shortage(&self, demand: &Demand, beside_driver: Option<u64>, executors: u64) -> Shortage {
@@ -295,10 +304,7 @@ impl Rooms {
     fn spread(&mut self, need: &Resources, constraints: &Constraints, count: u32, places: &mut Places) {
         // The emptiest `count` rooms are enough: no other is reached.
         let mut candidates: Vec<(u32, Resources, u64)> = self
-            .ranked
-            .iter()
-            .rev()
-            .filter_map(|(.., Reverse(index))| Some((*index, self.rooms.get(*index as usize)?)))
+            .with_cpu(need.cpu)
             .filter(|(_, room)| room.times(need, constraints) > 0)
             .take(count as usize)
             .map(|(index, room)| (index, room.free.clone(), 0))
