@@ -128,6 +128,7 @@ impl Router {
             holds: &self.holds,
             view_limit: self.settings.view_limit,
             now: now.mono,
+            period,
         };
         let verdict = sight.judge(&mut known, &candidate);
         if let Verdict::Waits(wait, why) = &verdict

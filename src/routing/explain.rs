@@ -34,6 +34,7 @@ impl Router {
             holds: &self.holds,
             view_limit: self.settings.view_limit,
             now: now.mono,
+            period: (self.cycles, self.holds.ended),
         };
         match sight.judge(&mut known, &candidate) {
             Verdict::Passes(passes) => self.would_go(queue, entry, &known, passes, now),

@@ -43,6 +43,11 @@ impl Holds {
         }
     }
 
+    /// Whether no cluster is kept for anybody.
+    pub(super) fn is_empty(&self) -> bool {
+        self.by_cluster.is_empty()
+    }
+
     /// For whom the cluster is kept, where that keeps a submission at `place` of `queue` away: not the holder, and not
     /// those before it in its queue.
     pub(super) fn against(

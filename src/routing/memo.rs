@@ -6,7 +6,7 @@
 use std::collections::HashMap;
 use std::sync::{Arc, Weak};
 
-use super::judge::Wait;
+use super::judge::{Period, Wait};
 use super::outcome::Why;
 use super::view::View;
 use super::{Cause, Shortage, filter};
@@ -37,7 +37,7 @@ pub(super) struct Permit {
     /// The clusters where it may.
     pub(super) allowed: Vec<usize>,
     /// Why one of this shape waited, and in which period: nothing is better for the next one in that.
-    pub(super) waits: Option<((u64, u64), Wait, Arc<Why>)>,
+    pub(super) waits: Option<(Period, Wait, Arc<Why>)>,
 }
 
 /// Which clusters have room for a shape, whatever its queue.
@@ -47,6 +47,8 @@ pub(super) struct Fits {
     _address: Weak<Shape>,
     /// The demand altogether.
     pub(super) total: Resources,
+    /// Why one of this shape waited in any queue, where queues make no difference.
+    pub(super) waits: Option<(Period, Wait, Arc<Why>)>,
     clusters: Vec<Fit>,
 }
 
@@ -114,6 +116,7 @@ impl Fits {
         Self {
             _address: Arc::downgrade(shape),
             total: shape.demand.total(),
+            waits: None,
             clusters: vec![Fit::default(); views.len()],
         }
     }
