@@ -91,8 +91,8 @@ impl Problem {
         let (state, reason) = (record.state, record.verdict.reason);
         let reason = reason.map_or(String::new(), |reason| format!(" with reason {reason}"));
         let detail = format!(
-            "it is {state}{reason}; only a submission that hasn't ended and whose status gives the reason NodeLost, since \
-             its driver doesn't go, can be confirmed lost"
+            "it is {state}{reason}; only a submission whose driver was told to go and doesn't, which its message then says, \
+             can be confirmed lost"
         );
         Self {
             submission_id: Some(record.id.clone()),

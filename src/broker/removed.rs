@@ -84,7 +84,8 @@ impl Sections {
             }
         }
         removed.sections.extend(self.configured.clone());
-        if stored.as_ref() != Some(&removed.sections) {
+        // What can't be read isn't written over.
+        if stored.is_some_and(|stored| stored != removed.sections) {
             let sections = &removed.sections;
             insistently(|| coordination.write_cluster_sections(domain, sections, epoch)).await;
         }

@@ -125,8 +125,10 @@ impl Records {
             let happening = Happening::LossSaid { why: why.to_owned() };
             let next = match self.rules.step(&record, &Event { at: now, happening }) {
                 Step::Next(next) => next,
-                Step::Ignored => return Ok(Confirmed::Taken(Box::new(record))),
-                Step::Illegal => return Ok(Confirmed::NotInDoubt(Box::new(record))),
+                Step::Ignored if !record.state.is_terminal() => {
+                    return Ok(Confirmed::Taken(Box::new(record)));
+                }
+                Step::Ignored | Step::Illegal => return Ok(Confirmed::NotInDoubt(Box::new(record))),
             };
             let change = Change::between(&record, &next, self.store.shards());
             let key = RecordKey::from(&record);

@@ -7,41 +7,76 @@ use jiff::Timestamp;
 use super::event::Step;
 use super::sentence::sentence;
 use super::step::touched;
-use crate::submission::{Reason, Record, State, Verdict};
+use crate::model::ObjectUid;
+use crate::submission::{Overdue, Reason, Record, State, Verdict};
 
-/// The doubt begins, or is over.
-pub(super) fn doubted(record: &Record, at: Timestamp, doubt: Option<&(Reason, String)>) -> Step {
+/// The doubt about a missing object begins with `message`, or is over.
+pub(super) fn doubted(record: &Record, at: Timestamp, message: Option<&str>) -> Step {
     if !record.state.is_followed() {
         return Step::Illegal;
     }
-    if is_in_doubt(record) == doubt.is_some() {
+    let in_doubt = record.verdict.reason == Some(Reason::LostUnconfirmed);
+    if in_doubt == message.is_some() {
         return Step::Ignored;
     }
     let mut next = touched(record, at);
+    next.verdict = verdict(
+        record,
+        at,
+        message.map(|message| (Reason::LostUnconfirmed, message)),
+    );
+    Step::Next(Box::new(next))
+}
+
+/// The driver doesn't go, or that is over. A record whose attempt is being stopped keeps its reason, which decides its end.
+pub(super) fn overdue(record: &Record, at: Timestamp, driver: Option<&(ObjectUid, String)>) -> Step {
+    let stops = matches!(record.state, State::Retrying | State::Cancelling);
+    if !stops && !record.state.is_followed() {
+        return Step::Illegal;
+    }
+    let known = record.overdue.as_ref().map(|overdue| &overdue.driver);
+    if known == driver.map(|(uid, _)| uid) {
+        return Step::Ignored;
+    }
+    let mut next = touched(record, at);
+    next.overdue = driver.map(|(uid, _)| Overdue {
+        driver: uid.clone(),
+        lost: None,
+    });
+    let told = driver.map(|(_, message)| message.as_str());
+    if !stops {
+        next.verdict = verdict(record, at, told.map(|message| (Reason::NodeLost, message)));
+    } else if let Some(told) = told {
+        let before = record.verdict.message.as_deref().unwrap_or("being stopped");
+        next.verdict.message = Some(sentence(&format!("{before}; {told}")).0);
+    }
+    Step::Next(Box::new(next))
+}
+
+/// A person's word on the driver that doesn't go.
+pub(super) fn loss_said(record: &Record, at: Timestamp, why: &str) -> Step {
+    let Some(overdue) = &record.overdue else {
+        return Step::Illegal;
+    };
+    if overdue.lost.is_some() {
+        return Step::Ignored;
+    }
+    let mut next = touched(record, at);
+    next.overdue = Some(Overdue {
+        lost: Some(why.to_owned()),
+        ..overdue.clone()
+    });
+    Step::Next(Box::new(next))
+}
+
+/// Of a doubt, or of a record about which there is none.
+fn verdict(record: &Record, at: Timestamp, doubt: Option<(Reason, &str)>) -> Verdict {
     let before = || (record.state == State::Held).then_some(Reason::Suspended);
-    let reason = doubt.map(|(reason, _)| *reason).or_else(before);
-    next.verdict = Verdict {
+    let reason = doubt.map(|(reason, _)| reason).or_else(before);
+    Verdict {
         reason,
         message: doubt.map(|(_, text)| sentence(text).0),
         message_detail: None,
         reason_at: reason.map(|_| at),
-    };
-    Step::Next(Box::new(next))
-}
-
-/// A person's word, where there is a doubt about its driver's node.
-pub(super) fn loss_said(record: &Record, at: Timestamp, why: &str) -> Step {
-    if !record.state.is_followed() || record.verdict.reason != Some(Reason::NodeLost) {
-        return Step::Illegal;
     }
-    if record.loss_said.is_some() {
-        return Step::Ignored;
-    }
-    let mut next = touched(record, at);
-    next.loss_said = Some(why.to_owned());
-    Step::Next(Box::new(next))
-}
-
-fn is_in_doubt(record: &Record) -> bool {
-    [Some(Reason::LostUnconfirmed), Some(Reason::NodeLost)].contains(&record.verdict.reason)
 }

@@ -71,13 +71,17 @@ pub enum Happening {
         /// For people.
         message: String,
     },
-    /// What became of the attempt can't be told without a person: `LostUnconfirmed` where its object is missing together
-    /// with too many others of its cluster, `NodeLost` where its driver doesn't go; or it can be told again.
+    /// The object is missing together with too many others of its cluster to be called lost; or isn't any more.
     Doubted {
-        /// Which, and the sentence for people; absent where the doubt is over.
-        doubt: Option<(Reason, String)>,
+        /// For people; absent where the doubt is over.
+        message: Option<String>,
     },
-    /// A person says that the driver's node is gone, of an attempt whose driver doesn't go.
+    /// The driver was told to go and doesn't; or it is another one, or has gone.
+    Overdue {
+        /// Its UID, and the sentence for people; absent where that is over.
+        driver: Option<(ObjectUid, String)>,
+    },
+    /// A person says that the node of the driver that doesn't go is gone.
     LossSaid {
         /// Why, and who says so.
         why: String,

@@ -65,7 +65,8 @@ impl Rules {
             Happening::LossConfirmed { reason, message } => {
                 ending::loss_confirmed(self, record, at, *reason, message)
             }
-            Happening::Doubted { doubt } => doubt::doubted(record, at, doubt.as_ref()),
+            Happening::Doubted { message } => doubt::doubted(record, at, message.as_deref()),
+            Happening::Overdue { driver } => doubt::overdue(record, at, driver.as_ref()),
             Happening::LossSaid { why } => doubt::loss_said(record, at, why),
             Happening::CancelRequested => self.cancel_requested(record, at),
             Happening::Stopped { reason, message } => stopped(record, at, *reason, message),
@@ -292,7 +293,6 @@ fn requeued(
     next.submitted_at = None;
     next.started_at = None;
     next.finished_at = None;
-    next.loss_said = None;
     if record.state == State::Retrying {
         // It has been on a cluster: the queue time-out, which counts from acceptance, has done its work.
         next.queue_timeout_at = None;
@@ -321,6 +321,9 @@ pub(super) fn moved(
     let (message, message_detail) = sentence(message);
     let message = (!message.is_empty()).then_some(message);
     next.state = to;
+    // A person's word holds until what they spoke of is over.
+    let stops = matches!(to, State::Retrying | State::Cancelling);
+    next.overdue = next.overdue.filter(|overdue| stops && overdue.lost.is_some());
     next.verdict = Verdict {
         reason,
         message: message.clone(),

@@ -66,7 +66,11 @@ impl IndexKeys {
     }
 
     fn has_wish(record: &Record) -> bool {
-        let is_asked = record.cancel_requested || record.loss_said.is_some();
+        let is_lost = record
+            .overdue
+            .as_ref()
+            .is_some_and(|overdue| overdue.lost.is_some());
+        let is_asked = record.cancel_requested || is_lost;
         is_asked && !record.state.is_terminal() || !record.abandoned.is_empty()
     }
 }

@@ -14,7 +14,7 @@ pub use attributes::{
 pub use entry::BacklogEntry;
 pub use placement::{Candidate, Placement};
 pub use record::{
-    Abandoned, HISTORY_MAX, NewRecord, Record, RestartPolicy, RetryPolicy, SpecTexts, Timeouts, Transition,
-    Verdict,
+    Abandoned, HISTORY_MAX, NewRecord, Overdue, Record, RestartPolicy, RetryPolicy, SpecTexts, Timeouts,
+    Transition, Verdict,
 };
 pub use state::{RawState, Reason, State};

@@ -134,9 +134,9 @@ pub struct Record {
     /// Whether somebody asked for its end.
     #[serde(default, skip_serializing_if = "std::ops::Not::not")]
     pub cancel_requested: bool,
-    /// Why a person says that its driver's node is gone, and who, where its driver doesn't go.
+    /// The driver that was told to go and doesn't.
     #[serde(default, skip_serializing_if = "Option::is_none")]
-    pub loss_said: Option<String>,
+    pub overdue: Option<Overdue>,
     /// The submission that this one repeats.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub rerun_of: Option<SubmissionId>,
@@ -176,6 +176,16 @@ pub struct Verdict {
     /// Since when.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub reason_at: Option<Timestamp>,
+}
+
+/// A driver that was told to go and doesn't.
+#[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize)]
+pub struct Overdue {
+    /// The UID of its pod.
+    pub driver: ObjectUid,
+    /// Why a person says that its node is gone, and who.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub lost: Option<String>,
 }
 
 /// Time-outs in seconds; absent: none.
@@ -339,7 +349,7 @@ impl Record {
             not_before: None,
             queue_timeout_at: None,
             cancel_requested: false,
-            loss_said: None,
+            overdue: None,
             rerun_of: None,
             violations: Vec::new(),
             expires_at: None,

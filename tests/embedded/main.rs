@@ -3,6 +3,7 @@
 
 #![allow(clippy::unwrap_used, reason = "a test may stop at a fault")]
 
+mod confirmed;
 mod coordination;
 mod costs;
 mod endpoints;

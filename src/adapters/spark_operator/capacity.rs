@@ -25,6 +25,8 @@ struct Counted {
 #[derive(Debug)]
 pub(super) struct Capacity {
     installation: InstallationId,
+    /// Of our objects here: those of another namespace are another cluster's.
+    namespace: String,
     /// Ready, schedulable nodes and what they have for pods.
     nodes: BTreeMap<String, (Resources, Arc<NodeTraits>)>,
     /// By namespace and name.
@@ -37,9 +39,10 @@ pub(super) struct Capacity {
 }
 
 impl Capacity {
-    pub(super) fn new(installation: InstallationId) -> Self {
+    pub(super) fn new(installation: InstallationId, namespace: &str) -> Self {
         Self {
             installation,
+            namespace: namespace.to_owned(),
             nodes: BTreeMap::new(),
             pods: HashMap::new(),
             requested: BTreeMap::new(),
@@ -148,8 +151,9 @@ impl Capacity {
 
     fn object_of(&self, pod: &Pod) -> Option<String> {
         let labels = pod.metadata.labels.as_ref()?;
-        let ours = labels.get(marks::INSTALLATION)? == self.installation.as_str();
-        ours.then(|| labels.get("sparkoperator.k8s.io/app-name").cloned())?
+        let is_ours = labels.get(marks::INSTALLATION)? == self.installation.as_str();
+        let is_here = pod.metadata.namespace.as_ref() == Some(&self.namespace);
+        (is_ours && is_here).then(|| labels.get("sparkoperator.k8s.io/app-name").cloned())?
     }
 }
 

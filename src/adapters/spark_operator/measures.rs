@@ -31,12 +31,12 @@ pub(super) struct Measures {
 }
 
 impl Measures {
-    pub(super) fn new(installation: InstallationId, sources: &Sources) -> Self {
+    pub(super) fn new(installation: InstallationId, namespace: &str, sources: &Sources) -> Self {
         let lists = [sources.nodes, sources.quota, sources.sees_our_pods()];
         Self {
             nodes: sources.nodes,
             quota: sources.quota,
-            capacity: Capacity::new(installation),
+            capacity: Capacity::new(installation, namespace),
             quotas: Quotas::default(),
             listing: lists.into_iter().map(u8::from).sum(),
             dirty: true,

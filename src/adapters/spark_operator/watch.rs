@@ -103,7 +103,11 @@ async fn session(
         Err(error) => return End::Failed(error.to_string()),
     };
     let mut streams = streams(cluster, client);
-    let mut view = View::new(Measures::new(cluster.installation.clone(), &cluster.sources));
+    let mut view = View::new(Measures::new(
+        cluster.installation.clone(),
+        &cluster.namespace,
+        &cluster.sources,
+    ));
     let mut polls = tokio::time::interval(YUNIKORN_EVERY);
     polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut asked = FuturesUnordered::new();

@@ -13,7 +13,7 @@ use crate::ports::store::{
     ClusterBoard, ClusterWish, ClusterWishes, Coordination, Create, Lease, LeaseWrite, OutlookOf, Page,
     QueueBoard, Store, WishKind, Write,
 };
-use crate::submission::{BacklogEntry, Change, NewRecord, Reason, Record, RecordKey, SpecTexts, State};
+use crate::submission::{BacklogEntry, Change, NewRecord, Record, RecordKey, SpecTexts, State};
 
 /// Entries of a page of the index: few, so that tests turn pages.
 const PAGE: usize = 3;
@@ -340,10 +340,10 @@ impl Service for Fake {
         let Some(record) = records.get_mut(id) else {
             return Ok(Confirmed::Unknown);
         };
-        if record.verdict.reason != Some(Reason::NodeLost) {
+        let Some(overdue) = &mut record.overdue else {
             return Ok(Confirmed::NotInDoubt(Box::new(record.clone())));
-        }
-        record.loss_said = Some(why.to_owned());
+        };
+        overdue.lost = Some(why.to_owned());
         Ok(Confirmed::Taken(Box::new(record.clone())))
     }
     fn readiness(&self) -> Readiness {

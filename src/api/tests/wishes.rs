@@ -95,7 +95,10 @@ async fn a_submission_is_given_up_only_where_its_driver_is_in_doubt() {
     let fake = shared();
     let mut stuck = record("stuck", "2026-11-23T11:00:00Z");
     stuck.state = crate::submission::State::Running;
-    stuck.verdict.reason = Some(crate::submission::Reason::NodeLost);
+    stuck.overdue = Some(crate::submission::Overdue {
+        driver: "pod-1".parse().unwrap(),
+        lost: None,
+    });
     let mut runs = record("runs", "2026-11-23T11:00:00Z");
     runs.state = crate::submission::State::Running;
     let records = [stuck, runs].map(|record| (record.id.clone(), record));
@@ -108,8 +111,8 @@ async fn a_submission_is_given_up_only_where_its_driver_is_in_doubt() {
     let taken = say("stuck", word.clone()).await;
     assert_eq!(taken.status, StatusCode::ACCEPTED, "{}", taken.body);
     let id = "stuck".parse().unwrap();
-    let said = fake.records.lock().unwrap()[&id].loss_said.clone();
-    assert_eq!(said.as_deref(), Some("burnt (ann)"));
+    let said = fake.records.lock().unwrap()[&id].overdue.clone().unwrap();
+    assert_eq!(said.lost.as_deref(), Some("burnt (ann)"));
     let refused = say("runs", word.clone()).await;
     assert_eq!(refused.status, StatusCode::CONFLICT);
     let detail = refused.body["detail"].as_str().unwrap();

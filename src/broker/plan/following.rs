@@ -4,17 +4,14 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{Act, Circumstances, picking_up, take, wished};
+use super::{Act, Circumstances, overdue, picking_up, take, wished};
 use crate::broker::attempt::Attempt;
 use crate::lifecycle::{Happening, is_spent};
-use crate::model::timestamp_text;
 use crate::submission::{RawState, Reason, Record, State};
-use crate::watch::{Driver, DriverPhase, DriverSight, DriverStop, Observation};
+use crate::watch::{DriverPhase, DriverSight, Observation};
 
 /// A release that shows no effect is sent again after this.
 const RELEASE_AGAIN: Duration = Duration::from_secs(10);
-/// How long a driver may stand beyond its grace before its node is in doubt.
-const OVERDUE: Duration = Duration::from_secs(300);
 
 pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     let record = &attempt.record;
@@ -47,6 +44,9 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     if !at.in_sight {
         return Act::Rest;
     }
+    if let Some(act) = overdue::told(attempt, at) {
+        return act;
+    }
     if let Some(act) = wished::emptied(attempt, at) {
         return act;
     }
@@ -71,37 +71,11 @@ fn wait_or_end(attempt: &Attempt, at: &Circumstances<'_>, seen: &Observation) ->
         (Some(_), DriverSight::Unseen) if failed || is_found_anew(attempt) => Act::ListPods,
         (None, DriverSight::Unseen | DriverSight::Absent) => missing(attempt, at, &seen.driver),
         (Some(_), DriverSight::Seen(driver)) if driver.has_ended() => rerun_or_end(attempt, at),
-        (Some(_) | None, DriverSight::Seen(driver)) => {
+        (Some(_) | None, _) => {
             let over = picking_up::timed_out(attempt, at).unwrap_or_else(|| run_timeout(record, at));
-            match overdue(record, driver, at) {
-                Some(told) => sooner(told, over),
-                None => over,
-            }
+            sooner(over, overdue::tells_at(attempt, at).map_or(Act::Rest, Act::Wait))
         }
-        (Some(_), _) => picking_up::timed_out(attempt, at).unwrap_or_else(|| run_timeout(record, at)),
     }
-}
-
-/// A driver that should have gone: its kubelet, which would end it, is silent, and its node may be gone or cut off. It is
-/// told; only the end of the pod or a person's word ends the attempt (the design's §10, "Retry by cause"). `None` where
-/// nothing is to be told of it.
-fn overdue(record: &Record, driver: &Driver, at: &Circumstances<'_>) -> Option<Act> {
-    let Some(DriverStop::Deleting { due }) = driver.stop else {
-        return None;
-    };
-    let since = Duration::try_from(at.wall.duration_since(due)).unwrap_or(Duration::ZERO);
-    if since < OVERDUE {
-        return Some(Act::Wait(at.now + (OVERDUE - since)));
-    }
-    let message = format!(
-        "its driver {} should have gone at {}, but its node says nothing of it: the job ends once the pod has gone or a \
-         person says `spark-broker confirm-lost {}`",
-        driver.pod,
-        timestamp_text(due),
-        record.id
-    );
-    let doubt = Some((Reason::NodeLost, message));
-    take(record, at, Happening::Doubted { doubt })
 }
 
 /// Of two acts the one to be done first; to rest is to wait for ever.

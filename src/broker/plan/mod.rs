@@ -3,6 +3,7 @@
 
 mod dispatching;
 mod following;
+mod overdue;
 mod picking_up;
 mod stopping;
 mod wished;
@@ -99,6 +100,16 @@ pub struct Circumstances<'a> {
     pub fails_all: bool,
     /// A random number of 0 to 1, for jitter.
     pub jitter: f64,
+}
+
+impl Circumstances<'_> {
+    /// How long ago `then` was, by the wall clock; zero for what lies ahead.
+    fn since(&self, then: Timestamp) -> Duration {
+        self.wall
+            .duration_since(then)
+            .try_into()
+            .unwrap_or(Duration::ZERO)
+    }
 }
 
 /// The next act.

@@ -3,8 +3,6 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
-
 use super::{Act, Circumstances, take};
 use crate::broker::attempt::Attempt;
 use crate::lifecycle::Happening;
@@ -42,7 +40,7 @@ pub(super) fn timed_out(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act
 fn pickup(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     let record = &attempt.record;
     let limit = at.rules.pickup_of(record);
-    let waited = since(at, record.submitted_at.unwrap_or(record.updated_at));
+    let waited = at.since(record.submitted_at.unwrap_or(record.updated_at));
     if waited < limit {
         return Act::Wait(at.now + (limit - waited));
     }
@@ -78,7 +76,7 @@ fn start(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
         return None;
     };
     let limit = Duration::from_secs(attempt.record.timeouts.start?);
-    let waited = since(at, driver.created_at?);
+    let waited = at.since(driver.created_at?);
     if waited < limit {
         return Some(Act::Wait(at.now + (limit - waited)));
     }
@@ -141,11 +139,6 @@ fn is_before_the_start(reason: Reason) -> bool {
         Reason::NoCapacity,
     ]
     .contains(&reason)
-}
-
-/// How long ago `then` was; zero for what lies ahead.
-fn since(at: &Circumstances<'_>, then: Timestamp) -> Duration {
-    at.wall.duration_since(then).try_into().unwrap_or(Duration::ZERO)
 }
 
 fn cluster(record: &Record) -> &str {

@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::{SignedDuration, Timestamp};
 
-use super::{Act, Circumstances, backoff_secs, picking_up, take};
+use super::{Act, Circumstances, backoff_secs, overdue, picking_up, take};
 use crate::broker::attempt::Attempt;
 use crate::lifecycle::Happening;
 use crate::model::ObjectUid;
@@ -39,6 +39,9 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     }
     if !at.in_sight {
         return Act::Rest;
+    }
+    if let Some(act) = overdue::told(attempt, at) {
+        return act;
     }
     if let Some(second) = &attempt.sight.second.object {
         return delete(attempt, second, at);

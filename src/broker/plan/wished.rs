@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use super::{Act, Circumstances, picking_up, stopping, take};
+use super::{Act, Circumstances, overdue, picking_up, stopping, take};
 use crate::broker::attempt::Attempt;
 use crate::lifecycle::Happening;
 use crate::ports::store::DrainThen;
@@ -48,8 +48,7 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
     if !record.state.is_live() {
         return None;
     }
-    if let Some(why) = &record.loss_said {
-        let message = format!("the driver's node is gone, as a person confirmed: {why}");
+    if let Some(message) = overdue::said(attempt, at) {
         return Some(gone(attempt, at, Reason::NodeLost, &message));
     }
     match &at.wished.loss {
@@ -65,7 +64,7 @@ pub(super) fn doubt_is_over(attempt: &Attempt, at: &Circumstances<'_>) -> Option
     if !in_doubt || attempt.sight.object.is_none() {
         return None;
     }
-    take(record, at, Happening::Doubted { doubt: None })
+    take(record, at, Happening::Doubted { message: None })
 }
 
 /// At a drain's deadline: what never started is withdrawn, to run elsewhere; the rest is left or cancelled, as told.
@@ -101,8 +100,8 @@ pub(super) fn lost(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     let Loss::Doubted(message) = &at.wished.loss else {
         return take(&attempt.record, at, Happening::Lost).unwrap_or(Act::Rest);
     };
-    let doubt = Some((Reason::LostUnconfirmed, message.clone()));
-    take(&attempt.record, at, Happening::Doubted { doubt }).unwrap_or(Act::Wait(at.now + DOUBT_AGAIN))
+    let message = Some(message.clone());
+    take(&attempt.record, at, Happening::Doubted { message }).unwrap_or(Act::Wait(at.now + DOUBT_AGAIN))
 }
 
 fn empty(attempt: &Attempt, at: &Circumstances<'_>, emptied: &Emptied) -> Option<Act> {

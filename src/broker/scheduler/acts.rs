@@ -253,12 +253,7 @@ impl Scheduler {
             }
             State::Queued => {
                 let entry = BacklogEntry::from(record);
-                self.unname(&before);
-                self.live.remove(id);
-                self.router.released(id);
-                if let Some(cluster) = before.cluster {
-                    self.router.prefer_another(id, cluster);
-                }
+                self.waits_again(id, before);
                 self.backlog.insert(&entry);
                 self.cycle_due = true;
             }
@@ -272,6 +267,23 @@ impl Scheduler {
             | State::Running
             | State::Retrying
             | State::Cancelling => {}
+        }
+    }
+
+    /// The attempt of `before` is over, and the submission waits for its next one.
+    fn waits_again(&mut self, id: &SubmissionId, before: Record) {
+        self.unname(&before);
+        let left = self.live.remove(id);
+        self.router.released(id);
+        if let Some(cluster) = before.cluster.clone() {
+            self.router.prefer_another(id, cluster);
+        }
+        // By a person's word alone it is over: what stands there is to be removed.
+        if let Some(slot) = left.filter(|_| before.overdue.is_some()) {
+            self.hand_over(Attempt {
+                record: before,
+                ..slot.attempt
+            });
         }
     }
 

@@ -34,9 +34,13 @@ fn every_happening() -> Vec<Happening> {
             message: String::new(),
         },
         Happening::Doubted {
-            doubt: Some((Reason::LostUnconfirmed, "m".into())),
+            message: Some("m".into()),
         },
-        Happening::Doubted { doubt: None },
+        Happening::Doubted { message: None },
+        Happening::Overdue {
+            driver: Some((uid(), "m".into())),
+        },
+        Happening::Overdue { driver: None },
         Happening::LossSaid { why: "m".into() },
         Happening::CancelRequested,
         Happening::Stopped {

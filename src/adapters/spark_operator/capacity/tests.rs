@@ -33,7 +33,7 @@ fn pod(name: &str, node: Option<&str>, phase: &str, app: Option<&str>) -> Pod {
 }
 
 fn capacity() -> Capacity {
-    let mut capacity = Capacity::new(OURS.parse().unwrap());
+    let mut capacity = Capacity::new(OURS.parse().unwrap(), "jobs");
     capacity.node(&node("n1", json!({}), "True"));
     capacity
 }
@@ -55,6 +55,17 @@ fn a_pod_counts_from_its_binding_until_its_end() {
     assert_eq!(cpu_requested(&capacity), 0);
     capacity.pod_gone(&pod("a", Some("n1"), "Succeeded", None));
     assert_eq!(cpu_requested(&capacity), 0);
+}
+
+/// Two clusters of ours may be namespaces of one: each is told of its own pods, and all of them take room.
+#[test]
+fn pods_of_ours_in_another_namespace_take_room_but_are_not_told_as_ours() {
+    let mut capacity = capacity();
+    let mut elsewhere = pod("d", Some("n1"), "Running", Some("sb-x-a1"));
+    elsewhere.metadata.namespace = Some("others".into());
+    capacity.pod(&elsewhere);
+    assert_eq!(cpu_requested(&capacity), 1000);
+    assert!(capacity.bound().is_empty() && capacity.made().is_empty());
 }
 
 #[test]

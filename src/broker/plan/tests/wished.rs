@@ -266,7 +266,7 @@ fn what_a_person_gave_up_runs_again_where_its_policy_names_it() {
     assert_eq!(world.write(), State::Retrying);
     // The driver still stands there: nobody waits for it.
     assert_eq!(world.write(), State::Queued);
-    assert_eq!(world.attempt.record.loss_said, None, "said of that attempt alone");
+    assert_eq!(world.attempt.record.overdue, None, "said of that attempt alone");
 }
 
 #[test]
@@ -276,6 +276,46 @@ fn a_driver_that_goes_late_ends_the_doubt_by_its_own_end() {
     ended.stop = Some(DriverStop::Deleting { due: wall() });
     world.attempt.saw_driver(ended, world.now);
     assert_eq!(world.write(), State::Succeeded);
+}
+
+/// The word is about the driver that was told: not about one that runs by now, and not where nobody can look.
+#[test]
+fn a_word_ends_nothing_out_of_sight_or_once_another_driver_runs() {
+    let mut world = in_doubt();
+    say_lost(&mut world);
+    world.in_sight = false;
+    assert_eq!(world.plan(), Act::Rest, "its driver may have ended meanwhile");
+    world.in_sight = true;
+    let other = Driver {
+        uid: "pod-2".parse().unwrap(),
+        phase: DriverPhase::Running { since: None },
+        ..ended_driver(0)
+    };
+    world.attempt.record.restart_policy = crate::submission::RestartPolicy::OnFailure(3);
+    world.attempt.driver_went(&stuck());
+    world.attempt.saw_driver(other, world.now);
+    while world.attempt.record.overdue.is_some() {
+        assert_eq!(world.write(), State::Running);
+    }
+    assert_eq!(world.attempt.record.verdict.reason, None);
+    assert_eq!(world.plan(), Act::Rest, "the other one runs on");
+}
+
+#[test]
+fn what_is_being_stopped_says_that_its_driver_does_not_go_and_is_over_by_a_persons_word() {
+    let mut world = running();
+    world.attempt.record.cancel_requested = true;
+    assert_eq!(world.write(), State::Cancelling);
+    world.attempt.saw_driver(stuck(), world.now);
+    world.later(300);
+    assert_eq!(world.write(), State::Cancelling);
+    let verdict = &world.attempt.record.verdict;
+    assert_eq!(verdict.reason, Some(Reason::Cancelled));
+    let message = verdict.message.as_deref().unwrap();
+    assert!(message.contains("cancelled on request; its driver"), "{message}");
+    assert!(!matches!(world.plan(), Act::Write(_)), "told once");
+    say_lost(&mut world);
+    assert_eq!(world.write(), State::Cancelled);
 }
 
 #[test]
