@@ -232,7 +232,7 @@ impl<'a> Bed<'a> {
     /// The status of a submission as soon as it `holds`.
     pub async fn until(&self, id: &str, what: &str, holds: impl Fn(&Value) -> bool) -> Value {
         let mut last = None;
-        for _ in 0..2_400 {
+        for _ in 0..4_800 {
             if let Some(status) = self.get(&format!("/v1/submissions/{id}")).await {
                 if holds(&status) {
                     return status;

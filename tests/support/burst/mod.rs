@@ -93,7 +93,13 @@ async fn cluster() -> (ControlPlane, Operator) {
             .add_node(&Node::new(&format!("node-{n}"), "32", "128Gi"))
             .await;
     }
-    let operator = Operator::start(&plane, OperatorOptions::of(NAMESPACE)).await;
+    // Its spark-submits, a JVM each, would take the cores of a small machine from API server and broker, which in earnest
+    // have their own.
+    let options = OperatorOptions {
+        niceness: 10,
+        ..OperatorOptions::of(NAMESPACE)
+    };
+    let operator = Operator::start(&plane, options).await;
     for object in rights(NAMESPACE, User::Broker) {
         plane.apply(&object, Some(NAMESPACE)).await;
     }

@@ -34,6 +34,8 @@ pub struct OperatorOptions {
     pub webhook: Option<WebhookOptions>,
     /// More arguments of `controller start`.
     pub arguments: Vec<String>,
+    /// How far its processes yield the cores to others, from 0 to 19, as `nice` counts.
+    pub niceness: u8,
 }
 
 impl OperatorOptions {
@@ -153,10 +155,9 @@ impl Operator {
     }
 
     fn command(&self, part: &str, kubeconfig: &PathBuf, health: u16) -> Command {
-        // Its spark-submits, a JVM each, would take the cores of a small machine from API server and broker, which in
-        // earnest have their own.
         let mut command = Command::new("nice");
-        command.args(["-n", "10"]).arg(binary(Tool::SparkOperator));
+        command.args(["-n", &self.options.niceness.to_string()]);
+        command.arg(binary(Tool::SparkOperator));
         command.args([part, "start", "--kubeconfig"]).arg(kubeconfig);
         command.args(["--namespaces", &self.options.namespaces.join(",")]);
         command.args(["--health-probe-bind-address", &format!("127.0.0.1:{health}")]);
