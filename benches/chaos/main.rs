@@ -41,7 +41,7 @@ const JOBS: usize = 300;
 const ROUNDS: usize = 4;
 
 /// How often brokers that skip the intent are killed again where nothing came of it.
-const TRIES: usize = 3;
+const TRIES: usize = 6;
 
 const TESTS: [&str; 3] = [
     "under_wait_and_one_phase_chaos_loses_doubles_and_leaves_nothing",
