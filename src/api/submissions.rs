@@ -167,8 +167,8 @@ pub(super) async fn cancel(
     Ok((code, Json(api.status_of(&record).await)).into_response())
 }
 
-/// Say that the node of a submission's driver is gone: for one whose driver doesn't go (reason `NodeLost` while it hasn't
-/// ended). Its attempt then ends without a proof. Body: `reason`, and optionally `author`.
+/// Say that the node of a submission's driver is gone: for one whose driver was told to go and doesn't, as its message then
+/// says. Its attempt is then over without a proof. Body: `reason`, and optionally `author`.
 #[utoipa::path(
     post, path = "/v1/submissions/{id}/confirm-lost",
     params(("id" = String, Path, description = "The submission ID")),

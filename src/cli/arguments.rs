@@ -70,7 +70,7 @@ pub enum Command {
     List(List),
     /// Ask for the end of a submission, or of all of a queue, label, application name, cluster or state
     Cancel(Cancel),
-    /// Say that the node of a submission's driver is gone, where its status says NodeLost and its driver doesn't go
+    /// Say that the node of a submission's driver is gone, where its status says that the driver doesn't go
     ConfirmLost(LostSubmission),
     /// Tell where a job would go now, and why not elsewhere; submits nothing
     Explain(Explain),

@@ -28,7 +28,7 @@ pub(super) fn doubted(record: &Record, at: Timestamp, message: Option<&str>) -> 
     Step::Next(Box::new(next))
 }
 
-/// The driver doesn't go, or that is over. A record whose attempt is being stopped keeps its reason, which decides its end.
+/// The driver doesn't go, or that is over. A record whose attempt is being stopped keeps its verdict, which decides its end.
 pub(super) fn overdue(record: &Record, at: Timestamp, driver: Option<&(ObjectUid, String)>) -> Step {
     let stops = matches!(record.state, State::Retrying | State::Cancelling);
     if !stops && !record.state.is_followed() {
@@ -39,16 +39,14 @@ pub(super) fn overdue(record: &Record, at: Timestamp, driver: Option<&(ObjectUid
         return Step::Ignored;
     }
     let mut next = touched(record, at);
-    next.overdue = driver.map(|(uid, _)| Overdue {
+    next.overdue = driver.map(|(uid, message)| Overdue {
         driver: uid.clone(),
+        message: sentence(message).0,
         lost: None,
     });
-    let told = driver.map(|(_, message)| message.as_str());
     if !stops {
-        next.verdict = verdict(record, at, told.map(|message| (Reason::NodeLost, message)));
-    } else if let Some(told) = told {
-        let before = record.verdict.message.as_deref().unwrap_or("being stopped");
-        next.verdict.message = Some(sentence(&format!("{before}; {told}")).0);
+        let doubt = driver.map(|(_, message)| (Reason::NodeLost, message.as_str()));
+        next.verdict = verdict(record, at, doubt);
     }
     Step::Next(Box::new(next))
 }

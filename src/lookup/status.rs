@@ -180,6 +180,10 @@ impl Status {
             violations: record.violations.clone(),
             links: Links::of(&record.id),
         };
+        if let (State::Retrying | State::Cancelling, Some(overdue)) = (record.state, &record.overdue) {
+            let stopped = status.message.map_or(String::new(), |why| format!("{why}; "));
+            status.message = Some(format!("{stopped}{}", overdue.message));
+        }
         if let (State::Queued, Some(waiting)) = (record.state, waiting) {
             status.reason = Some(waiting.reason);
             status.message = Some(waiting.message);

@@ -183,6 +183,8 @@ pub struct Verdict {
 pub struct Overdue {
     /// The UID of its pod.
     pub driver: ObjectUid,
+    /// For people: one sentence, at most 512 characters.
+    pub message: String,
     /// Why a person says that its node is gone, and who.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub lost: Option<String>,

@@ -24,6 +24,7 @@ async fn a_word_is_written_where_a_driver_does_not_go_and_refused_elsewhere() {
     let mut stuck = in_state("stuck", State::Running);
     stuck.overdue = Some(Overdue {
         driver: "pod-1".parse().unwrap(),
+        message: "its driver doesn't go".into(),
         lost: None,
     });
     for record in [

@@ -11,6 +11,7 @@ mod clock;
 mod clusters;
 mod coordination;
 mod fault;
+mod overdue;
 mod queue;
 mod recovery;
 mod removed;

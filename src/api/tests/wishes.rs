@@ -97,16 +97,26 @@ async fn a_submission_is_given_up_only_where_its_driver_is_in_doubt() {
     stuck.state = crate::submission::State::Running;
     stuck.overdue = Some(crate::submission::Overdue {
         driver: "pod-1".parse().unwrap(),
+        message: "its driver doesn't go".into(),
         lost: None,
     });
+    let mut stops = stuck.clone();
+    stops.id = "stops".parse().unwrap();
+    stops.state = crate::submission::State::Cancelling;
+    stops.verdict.message = Some("cancelled on request".into());
     let mut runs = record("runs", "2026-11-23T11:00:00Z");
     runs.state = crate::submission::State::Running;
-    let records = [stuck, runs].map(|record| (record.id.clone(), record));
+    let records = [stuck, stops, runs].map(|record| (record.id.clone(), record));
     fake.records.lock().unwrap().extend(records);
     let say = async |id: &str, body: Value| {
         let path = format!("/v1/submissions/{id}/confirm-lost");
         call(&fake, "POST", &path, body.to_string()).await
     };
+    let told = get(&fake, "/v1/submissions/stops").await;
+    assert_eq!(
+        told.body["message"],
+        "cancelled on request; its driver doesn't go"
+    );
     let word = json!({"reason": "burnt", "author": "ann"});
     let taken = say("stuck", word.clone()).await;
     assert_eq!(taken.status, StatusCode::ACCEPTED, "{}", taken.body);

@@ -309,10 +309,10 @@ fn what_is_being_stopped_says_that_its_driver_does_not_go_and_is_over_by_a_perso
     world.attempt.saw_driver(stuck(), world.now);
     world.later(300);
     assert_eq!(world.write(), State::Cancelling);
-    let verdict = &world.attempt.record.verdict;
-    assert_eq!(verdict.reason, Some(Reason::Cancelled));
-    let message = verdict.message.as_deref().unwrap();
-    assert!(message.contains("cancelled on request; its driver"), "{message}");
+    let record = &world.attempt.record;
+    assert_eq!(record.verdict.reason, Some(Reason::Cancelled));
+    let message = &record.overdue.as_ref().unwrap().message;
+    assert!(message.contains("spark-broker confirm-lost job-1"), "{message}");
     assert!(!matches!(world.plan(), Act::Write(_)), "told once");
     say_lost(&mut world);
     assert_eq!(world.write(), State::Cancelled);
