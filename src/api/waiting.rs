@@ -77,8 +77,8 @@ impl Api {
         Status::of(record, board.and_then(|board| waiting_reason(record, &board)))
     }
 
-    /// The status of a record that isn't QUEUED: one that lives on a cluster which left the configuration stands still,
-    /// unless the active scheduler says that it follows that cluster.
+    /// The status of a record that isn't QUEUED. Where this pod's configuration doesn't name its cluster, the active
+    /// scheduler's word counts: its own may name it, or it follows what lives on one that was taken out.
     pub(super) async fn followed(&self, record: &Record) -> Status {
         let mut status = Status::of(record, None);
         let gone = record
@@ -90,13 +90,19 @@ impl Api {
             let board = board
                 .inspect_err(|error| tracing::debug!(%error, "a cluster's board can't be read"))
                 .unwrap_or(None);
-            if board.is_some_and(|board| board.removed) {
-                return status;
-            }
+            let message = match board {
+                None => format!(
+                    "cluster {name} isn't in the configuration: until it is again, nobody follows this submission"
+                ),
+                Some(board) if board.removed && !board.healthy => format!(
+                    "cluster {name} isn't in the configuration any more and doesn't answer: {}; if it is gone for good: \
+                     `spark-broker clusters confirm-lost {name}`",
+                    board.message.as_deref().unwrap_or("not listed yet")
+                ),
+                Some(_) => return status,
+            };
             status.reason = Some(Reason::ClusterUnhealthy);
-            status.message = Some(format!(
-                "cluster {name} isn't in the configuration: until it is again, nobody follows this submission"
-            ));
+            status.message = Some(message);
             status.reason_at = None;
         }
         status

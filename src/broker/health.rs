@@ -44,14 +44,6 @@ enum Doubt {
 }
 
 impl Health {
-    /// The health of a cluster that can't be connected.
-    pub fn never(why: &str) -> Self {
-        Self {
-            why_not: Some(why.to_owned()),
-            ..Self::default()
-        }
-    }
-
     /// The watch has listed everything and goes on.
     pub fn in_sight(&mut self) {
         self.listed = true;

@@ -10,6 +10,7 @@ pub mod attempt;
 pub mod refusal;
 pub mod plan;
 pub mod hands;
+pub mod unconnected;
 pub mod removed;
 pub mod health;
 pub mod strangers;

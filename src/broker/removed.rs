@@ -8,6 +8,7 @@ use std::time::Duration;
 use tokio_util::sync::CancellationToken;
 
 use super::hands::{Hands, MakeObject};
+use super::unconnected::Unconnected;
 use crate::error::{Class, Classify};
 use crate::model::{ClusterName, Domain, Epoch};
 use crate::ports::Error;
@@ -28,6 +29,18 @@ pub struct Reconnected {
     pub moves: bool,
 }
 
+impl Reconnected {
+    /// One that can't be connected: it never answers, and nothing is sent there.
+    fn never(why: &str) -> Self {
+        let message = why.to_owned();
+        Self {
+            cluster: Arc::new(Unconnected::new(why)),
+            make_object: Arc::new(move |_, _| Err(message.clone())),
+            moves: false,
+        }
+    }
+}
+
 /// Connects a cluster by the section that it had, or says why that can't be done.
 pub type Reconnect = Arc<dyn Fn(&str) -> Result<Reconnected, String> + Send + Sync>;
 
@@ -46,8 +59,6 @@ pub struct Removed {
     /// All sections that are in the store.
     sections: BTreeMap<ClusterName, String>,
     followed: BTreeMap<ClusterName, Followed>,
-    /// Those that can't be connected, and why.
-    pub lost: BTreeMap<ClusterName, String>,
 }
 
 struct Followed {
@@ -79,7 +90,9 @@ impl Sections {
                 }
                 Err(why) => {
                     tracing::error!(cluster.name = %name, why, "a cluster that left the configuration can't be connected");
-                    removed.lost.insert(name.clone(), why);
+                    removed
+                        .followed
+                        .insert(name.clone(), Followed::of(Reconnected::never(&why)));
                 }
             }
         }
@@ -127,7 +140,7 @@ impl Followed {
 }
 
 impl Removed {
-    /// Those that are followed.
+    /// Those that are followed, as far as they can be.
     pub fn names(&self) -> impl Iterator<Item = &ClusterName> {
         self.followed.keys()
     }

@@ -97,23 +97,38 @@ impl Coordination for MemoryStore {
         self.faults.around("sections.write", write).await
     }
 
-    async fn cluster_wishes(&self, _: &Domain, _: &ClusterName) -> Result<ClusterWishes, Error> {
-        let read = async { Ok(ClusterWishes::default()) };
+    async fn cluster_wishes(&self, _: &Domain, name: &ClusterName) -> Result<ClusterWishes, Error> {
+        let read = async {
+            let lost_confirmed = self.lock().confirmed_lost.get(name).cloned();
+            Ok(ClusterWishes {
+                lost_confirmed,
+                ..ClusterWishes::default()
+            })
+        };
         self.faults.around("wishes.read", read).await
     }
 
-    async fn set_cluster_wish(&self, _: &Domain, _: &ClusterName, _: &ClusterWish) -> Result<(), Error> {
-        unreachable!("nobody wishes anything here")
+    async fn set_cluster_wish(
+        &self,
+        _: &Domain,
+        name: &ClusterName,
+        wish: &ClusterWish,
+    ) -> Result<(), Error> {
+        let ClusterWish::LostConfirmed(wish) = wish else {
+            unreachable!("nobody closes anything here")
+        };
+        self.lock().confirmed_lost.insert(name.clone(), wish.clone());
+        Ok(())
     }
 
     async fn remove_cluster_wish(
         &self,
         _: &Domain,
-        _: &ClusterName,
+        name: &ClusterName,
         _: WishKind,
         _: Option<Timestamp>,
     ) -> Result<bool, Error> {
-        unreachable!("nobody wishes anything here")
+        Ok(self.lock().confirmed_lost.remove(name).is_some())
     }
 
     async fn write_queue(

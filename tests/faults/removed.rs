@@ -7,12 +7,13 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use spark_broker::adapters::simulated::SimulatedCluster;
-use spark_broker::app::{Installation, Lasting, Places, Ports, put_together};
+use spark_broker::app::{Installation, Lasting, Places, Ports, StartError, put_together};
 use spark_broker::config::Config;
 use spark_broker::model::{Clock, InstallationId};
 use spark_broker::ports::cluster::Cluster;
 use spark_broker::ports::queue::SubmissionQueue;
-use spark_broker::submission::{Record, State};
+use spark_broker::ports::store::{ClusterWish, Coordination, LostConfirmed};
+use spark_broker::submission::{Reason, Record, State};
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::PausedClock;
@@ -49,6 +50,8 @@ struct World {
     store: Arc<MemoryStore>,
     queue: Arc<MemoryQueue>,
     clusters: HashMap<&'static str, Arc<SimulatedCluster>>,
+    /// Why none of them can be connected by its section, if so.
+    refuses: Option<&'static str>,
 }
 
 impl World {
@@ -64,13 +67,14 @@ impl World {
             clusters: ["a", "b"].map(cluster).into(),
             installation,
             clock,
+            refuses: None,
         }
     }
 
     /// A pod whose configuration names these clusters runs while `watching` does.
     async fn pod(&self, named: &[&'static str], watching: impl Future<Output = ()>) {
         let port = |name: &&'static str| Arc::clone(&self.clusters[name]) as Arc<dyn Cluster>;
-        let all = self.clusters.clone();
+        let (all, refuses) = (self.clusters.clone(), self.refuses);
         let queue = Arc::clone(&self.queue) as Arc<dyn SubmissionQueue>;
         let ports = Ports {
             installation: self.installation.clone(),
@@ -81,7 +85,10 @@ impl World {
                 .iter()
                 .map(|name| (name.parse().unwrap(), port(name)))
                 .collect(),
-            dial: Arc::new(move |cluster| Ok(Arc::clone(&all[cluster.settings.name.as_str()]) as _)),
+            dial: Arc::new(move |cluster| match refuses {
+                Some(why) => Err(StartError::Configuration(why.into())),
+                None => Ok(Arc::clone(&all[cluster.settings.name.as_str()]) as _),
+            }),
         };
         let places = Places {
             domain: None,
@@ -177,4 +184,43 @@ fn a_removed_cluster_takes_nothing_new_and_what_runs_there_is_followed_to_its_en
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().start_paused(true).build().unwrap();
     runtime.block_on(removed());
+}
+
+async fn unconnected() {
+    let mut world = World::new();
+    world.send("stays", |spec| {
+        spec["clusters"] = json!(["a"]);
+        spec["annotations"]["simulated.spark-broker/run-time"] = json!("20m");
+    });
+    let runs = async {
+        world.reaches("stays", State::Running).await;
+    };
+    world.pod(&["a", "b"], runs).await;
+    world.refuses = Some("its token file is gone");
+    let given_up = async {
+        // However long: nothing is known of it.
+        tokio::time::sleep(Duration::from_secs(PATIENCE)).await;
+        assert_eq!(world.record("stays").unwrap().state, State::Running);
+        let name = "a".parse().unwrap();
+        let wish = ClusterWish::LostConfirmed(LostConfirmed {
+            reason: "torn down".into(),
+            author: None,
+            at: world.clock.now(),
+        });
+        let domain = "removed".parse().unwrap();
+        world.store.set_cluster_wish(&domain, &name, &wish).await.unwrap();
+        let record = world.reaches("stays", State::Failed).await;
+        assert_eq!(record.verdict.reason, Some(Reason::Lost));
+        assert!(record.verdict.message.unwrap().contains("torn down"));
+        world.sections(&["b"]).await;
+        assert!(world.store.lock().confirmed_lost.is_empty(), "it is carried out");
+    };
+    world.pod(&["b"], given_up).await;
+}
+
+#[test]
+fn a_removed_cluster_that_cannot_be_connected_is_given_up_by_a_persons_word() {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(unconnected());
 }

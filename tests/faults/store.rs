@@ -10,7 +10,7 @@ use jiff::Timestamp;
 use serde_json::{Map, Value, json};
 use spark_broker::model::{ClusterName, Domain, Epoch, InstallationId, QueueName, SubmissionId};
 use spark_broker::ports::Error;
-use spark_broker::ports::store::{Create, Lease, Page, Store, Write};
+use spark_broker::ports::store::{Create, Lease, LostConfirmed, Page, Store, Write};
 use spark_broker::submission::{
     BacklogEntry, Change, Record, RecordKey, SpecTexts, State, from_attributes, to_attributes,
 };
@@ -57,6 +57,7 @@ pub(crate) struct Inner {
     pub(crate) boards: BTreeSet<String>,
     pub(crate) identities: BTreeMap<ClusterName, String>,
     pub(crate) sections: BTreeMap<ClusterName, String>,
+    pub(crate) confirmed_lost: BTreeMap<ClusterName, LostConfirmed>,
 }
 
 /// The table.

@@ -201,13 +201,15 @@ impl Coordination for Fake {
     async fn cluster(&self, _: &Domain, name: &ClusterName) -> Result<Option<ClusterBoard>, Error> {
         self.up()?;
         let removed = self.sections.lock().unwrap().contains_key(name);
-        Ok((removed || name.as_str() == "a").then(|| ClusterBoard {
-            healthy: false,
-            message: Some("401".into()),
-            live: 3,
-            removed,
-            ..ClusterBoard::default()
-        }))
+        Ok(
+            (removed || ["a", "elsewhere"].contains(&name.as_str())).then(|| ClusterBoard {
+                healthy: removed && name.as_str() != "silent",
+                message: Some("401".into()),
+                live: 3,
+                removed,
+                ..ClusterBoard::default()
+            }),
+        )
     }
     async fn cluster_identity(&self, _: &Domain, _: &ClusterName) -> Result<Option<String>, Error> {
         unreachable!("the API doesn't ask")

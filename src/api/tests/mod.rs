@@ -200,6 +200,7 @@ async fn a_submission_on_a_cluster_that_is_not_configured_says_that_nobody_follo
     for (id, cluster, state) in [
         ("followed", "a", State::Running),
         ("left", "gone", State::Running),
+        ("newer", "elsewhere", State::Running),
         ("ended", "gone", State::Succeeded),
     ] {
         let mut record = record(id, NOW);
@@ -214,7 +215,8 @@ async fn a_submission_on_a_cluster_that_is_not_configured_says_that_nobody_follo
         message.contains("cluster gone isn't in the configuration"),
         "{message}"
     );
-    for id in ["followed", "ended"] {
+    // "newer" is on a cluster that the active scheduler's configuration names already, and this pod's doesn't yet.
+    for id in ["followed", "ended", "newer"] {
         let status = get(&fake, &format!("/v1/submissions/{id}")).await.body;
         assert_eq!(status.get("reason"), None, "{status}");
     }
@@ -246,6 +248,18 @@ async fn a_submission_on_a_cluster_that_is_not_configured_says_that_nobody_follo
         reasons.iter().filter(|reason| reason.is_string()).count(),
         1,
         "{listed}"
+    );
+    // One that doesn't answer is told of as such.
+    let silent: ClusterName = "silent".parse().unwrap();
+    let mut unreached = record("unreached", NOW);
+    (unreached.state, unreached.cluster) = (State::Running, Some(silent.clone()));
+    fake.put(unreached);
+    fake.sections.lock().unwrap().insert(silent, "{}".into());
+    let status = get(&fake, "/v1/submissions/unreached").await.body;
+    let message = status["message"].as_str().unwrap();
+    assert!(
+        message.contains("401") && message.contains("clusters confirm-lost silent"),
+        "{message}"
     );
 }
 

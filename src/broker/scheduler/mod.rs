@@ -95,13 +95,7 @@ impl Scheduler {
     pub fn new(term: Term, removed: Removed) -> Self {
         let router = Router::new(term.routing.clone());
         let names = term.hands.clusters.keys();
-        let mut health: HashMap<_, _> = names.map(|name| (name.clone(), Health::default())).collect();
-        health.extend(
-            removed
-                .lost
-                .iter()
-                .map(|(name, why)| (name.clone(), Health::never(why))),
-        );
+        let health = names.map(|name| (name.clone(), Health::default())).collect();
         Self {
             term: Arc::new(term),
             router,
