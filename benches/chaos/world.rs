@@ -64,7 +64,8 @@ pub struct World<'a> {
     pub brokers: Vec<Broker>,
     pub spark: Vec<Spark>,
     pub audit: Audit,
-    aws: Aws,
+    sqs: aws_sdk_sqs::Client,
+    dynamodb: aws_sdk_dynamodb::Client,
     queue: String,
     dead_letter_queue: String,
     _endpoints: Vec<Process>,
@@ -83,13 +84,12 @@ impl<'a> World<'a> {
             spark.push(Spark::start(plane, &namespace).await);
         }
         let audit = Audit::start(&planes, &namespace).await;
-        let (sqs, [sqs_url, _]) = endpoint(planes[0], &format!("{namespace}-sqs")).await;
-        let (dynamodb, [_, dynamodb_url]) = endpoint(planes[0], &format!("{namespace}-dynamodb")).await;
-        let aws = Aws::embedded(&sqs_url, &dynamodb_url);
-        create_queues(&aws.sqs(), QUEUE, &format!("{QUEUE}-dlq"))
-            .await
-            .unwrap();
-        table::ensure(&aws.dynamodb(), TABLE).await.unwrap();
+        let (sqs_endpoint, [sqs_url, _]) = endpoint(planes[0], &format!("{namespace}-sqs")).await;
+        let (dynamodb_endpoint, [_, dynamodb_url]) =
+            endpoint(planes[0], &format!("{namespace}-dynamodb")).await;
+        let (sqs, dynamodb) = patient(&sqs_url, &dynamodb_url);
+        create_queues(&sqs, QUEUE, &format!("{QUEUE}-dlq")).await.unwrap();
+        table::ensure(&dynamodb, TABLE).await.unwrap();
         let mut brokers = Vec::new();
         for (n, ahead) in AHEAD.into_iter().take(count).enumerate() {
             let reach = Reach {
@@ -103,7 +103,7 @@ impl<'a> World<'a> {
             brokers.push(broker);
         }
         let url = async |name: &str| {
-            let told = aws.sqs().get_queue_url().queue_name(name).send().await;
+            let told = sqs.get_queue_url().queue_name(name).send().await;
             told.unwrap().queue_url.unwrap()
         };
         let world = Self {
@@ -113,8 +113,9 @@ impl<'a> World<'a> {
             brokers,
             spark,
             audit,
-            aws,
-            _endpoints: vec![sqs, dynamodb],
+            sqs,
+            dynamodb,
+            _endpoints: vec![sqs_endpoint, dynamodb_endpoint],
         };
         for broker in &world.brokers {
             eventually("a broker is ready", async || broker.is_ready().await).await;
@@ -124,7 +125,7 @@ impl<'a> World<'a> {
 
     /// Sends a message, delayed by so many seconds.
     pub async fn send(&self, body: &Value, delay: i32) {
-        let send = self.aws.sqs().send_message().queue_url(&self.queue);
+        let send = self.sqs.send_message().queue_url(&self.queue);
         let send = send.message_body(body.to_string()).delay_seconds(delay);
         send.send().await.unwrap();
     }
@@ -172,7 +173,7 @@ impl<'a> World<'a> {
 
     /// The installation's UUID, as the table tells it.
     pub async fn installation(&self) -> String {
-        let get = self.aws.dynamodb().get_item().table_name(TABLE);
+        let get = self.dynamodb.get_item().table_name(TABLE);
         let get = get.key("pk", AttributeValue::S("installation".to_owned()));
         let item = get.consistent_read(true).send().await.unwrap().item.unwrap();
         item["installationId"].as_s().unwrap().clone()
@@ -215,7 +216,7 @@ impl<'a> World<'a> {
     /// All submission records, by ID.
     pub async fn records(&self) -> BTreeMap<String, Value> {
         let mut records = BTreeMap::new();
-        let scan = self.aws.dynamodb().scan().table_name(TABLE).consistent_read(true);
+        let scan = self.dynamodb.scan().table_name(TABLE).consistent_read(true);
         let mut pages = scan.into_paginator().items().send();
         while let Some(item) = pages.next().await {
             let item = AttributeValue::M(item.unwrap());
@@ -234,7 +235,7 @@ impl<'a> World<'a> {
     pub async fn messages(&self) -> (u64, u64) {
         let mut counts = [0, 0];
         for (count, queue) in counts.iter_mut().zip([&self.queue, &self.dead_letter_queue]) {
-            let ask = self.aws.sqs().get_queue_attributes().queue_url(queue);
+            let ask = self.sqs.get_queue_attributes().queue_url(queue);
             let told = ask.attribute_names("All".into()).send().await.unwrap();
             let told: Map<String, Value> = told
                 .attributes
@@ -250,6 +251,17 @@ impl<'a> World<'a> {
         }
         (counts[0], counts[1])
     }
+}
+
+/// Clients that wait as long as it takes: a machine that has much to do isn't among the faults.
+fn patient(sqs_url: &str, dynamodb_url: &str) -> (aws_sdk_sqs::Client, aws_sdk_dynamodb::Client) {
+    let aws = Aws::embedded(sqs_url, dynamodb_url);
+    let sqs = aws_sdk_sqs::config::Builder::from(aws.config()).endpoint_url(sqs_url);
+    let dynamodb = aws_sdk_dynamodb::config::Builder::from(aws.config()).endpoint_url(dynamodb_url);
+    (
+        aws_sdk_sqs::Client::from_conf(sqs.build()),
+        aws_sdk_dynamodb::Client::from_conf(dynamodb.build()),
+    )
 }
 
 /// SQS and DynamoDB in a process of their own: where they listen.
