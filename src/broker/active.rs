@@ -4,6 +4,7 @@ use std::collections::HashMap;
 use std::sync::Arc;
 use std::time::Duration;
 
+use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::{Mutex, mpsc, watch};
 use tokio::task::JoinSet;
@@ -172,18 +173,21 @@ impl Candidate {
 
 /// Reads what lives and what is wished, before anything is placed: a cluster may have to be cleared first.
 async fn recall(scheduler: &mut Scheduler, reader: &Reader, names: &[ClusterName]) {
-    for name in names {
+    let live = join_all(names.iter().map(|name| async move {
         let what = format!("live records of {name}");
-        for record in persistently(&what, || reader.live_of(name)).await {
-            scheduler.found(record);
-        }
-    }
-    for record in persistently("wishes", || reader.open_wishes()).await {
-        scheduler.found(record);
-    }
-    for name in names {
+        persistently(&what, || reader.live_of(name)).await
+    }));
+    let wishes = join_all(names.iter().map(|name| async move {
         let what = format!("wishes of {name}");
-        let wishes = persistently(&what, || reader.wishes_of(name)).await;
+        persistently(&what, || reader.wishes_of(name)).await
+    }));
+    let open = persistently("wishes", || reader.open_wishes());
+    let (live, open, wishes) = tokio::join!(live, open, wishes);
+    live.into_iter()
+        .flatten()
+        .chain(open)
+        .for_each(|record| scheduler.found(record));
+    for (name, wishes) in names.iter().zip(wishes) {
         scheduler.wished(name, wishes);
     }
 }
