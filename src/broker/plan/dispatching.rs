@@ -51,6 +51,11 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
                 false,
             );
         }
+        if !at.in_sight {
+            // Who would answer isn't known, and nothing was sent: it goes where somebody is.
+            let message = "its cluster went out of sight before the create was sent".into();
+            return nothing_done(attempt, at, Reason::ClusterUnhealthy, message, false);
+        }
         return Act::Create;
     }
     match &memory.create_error {
@@ -68,6 +73,10 @@ fn unresolved(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     let memory = &attempt.memory;
     if let Some(act) = given_up(attempt, at) {
         return act;
+    }
+    // Another cluster may answer under this name: that nothing is there says nothing, and nothing is sent.
+    if !at.in_sight {
+        return Act::Look;
     }
     let Some(looked) = attempt.sight.looked else {
         return Act::Look;
@@ -117,10 +126,10 @@ fn given_up(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
     take(&attempt.record, at, Happening::Abandoned { message })
 }
 
-/// A refusal that proves that nothing was made.
+/// A refusal that proves that nothing was made. Out of sight it may be another cluster's, and says nothing of the job.
 fn refused(attempt: &Attempt, at: &Circumstances<'_>, error: &CreateError) -> Act {
     let message = attempt.create_sentence();
-    match refusal(error) {
+    match refusal(error).map(|kind| if at.in_sight { kind } else { Refusal::Cluster }) {
         Some(Refusal::Spec) => {
             let happening = Happening::Refused {
                 reason: Reason::InvalidSpec,
@@ -167,6 +176,9 @@ fn nothing_done(
 }
 
 fn name_taken(attempt: &Attempt, at: &Circumstances<'_>, earlier_of_ours: bool) -> Act {
+    if !at.in_sight {
+        return given_up(attempt, at).unwrap_or(Act::Look);
+    }
     // Once the name is free again, a create that is still under way would make the object after all.
     let landed = attempt.landed_by(at.settling.create);
     if at.now < landed {

@@ -88,7 +88,7 @@ pub struct Circumstances<'a> {
     pub wall: Timestamp,
     /// The monotonic clock.
     pub now: Duration,
-    /// Whether the cluster's watch has listed everything and is connected.
+    /// Whether the cluster's watch has listed everything and is connected, and the cluster is the one that it was.
     pub in_sight: bool,
     /// Whether some cluster that the job may use isn't excluded for it, the current one left out.
     pub other_cluster: bool,

@@ -62,9 +62,7 @@ impl Scheduler {
                 epoch: self.term.epoch,
                 wall: self.wall(),
                 now: self.now(),
-                in_sight: cluster
-                    .and_then(|name| self.health.get(name))
-                    .is_some_and(Health::is_in_sight),
+                in_sight: self.sees(cluster),
                 other_cluster: self.has_other_cluster(&attempt.record),
                 failover: cluster.and_then(|name| self.failover(name)),
                 wished: self.wishes.of(&attempt.record),
@@ -74,6 +72,17 @@ impl Scheduler {
                 jitter: rand::random(),
             },
         )
+    }
+
+    fn sees(&self, cluster: Option<&ClusterName>) -> bool {
+        cluster
+            .and_then(|name| self.health.get(name))
+            .is_some_and(Health::is_in_sight)
+    }
+
+    fn sees_cluster_of(&self, id: &SubmissionId) -> bool {
+        let slot = self.live.get(id);
+        slot.is_some_and(|slot| self.sees(slot.attempt.record.cluster.as_ref()))
     }
 
     /// Whether a cluster that the job may use is left, its current one not counted.
@@ -128,6 +137,7 @@ impl Scheduler {
 
     pub(super) fn came_to(&mut self, id: &SubmissionId, outcome: Outcome) {
         let now = self.now();
+        let in_sight = self.sees_cluster_of(id);
         let Some(slot) = self.live.get_mut(id) else { return };
         slot.busy = false;
         self.dirty.insert(id.clone());
@@ -152,6 +162,8 @@ impl Scheduler {
                 slot.attempt.unwritten(now);
             }
             Outcome::Created(sent, result) => self.created(id, sent, result),
+            // Whoever answers, it isn't known to be the cluster.
+            Outcome::Looked(_, Ok(_)) | Outcome::Listed(_, Ok(_)) if !in_sight => slot.attempt.unanswered(now),
             Outcome::Looked(asked, Ok(object)) => {
                 slot.attempt.answered();
                 slot.attempt.looked(object, asked, now);
