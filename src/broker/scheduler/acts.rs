@@ -163,7 +163,9 @@ impl Scheduler {
             }
             Outcome::Created(sent, result) => self.created(id, sent, result),
             // Whoever answers, it isn't known to be the cluster.
-            Outcome::Looked(_, Ok(_)) | Outcome::Listed(_, Ok(_)) if !in_sight => slot.attempt.unanswered(now),
+            Outcome::Looked(_, Ok(_)) | Outcome::Listed(_, Ok(_)) if !in_sight => {
+                slot.attempt.unanswered(now)
+            }
             Outcome::Looked(asked, Ok(object)) => {
                 slot.attempt.answered();
                 slot.attempt.looked(object, asked, now);

@@ -326,7 +326,9 @@ fn out_of_sight_an_absence_says_nothing_and_nothing_is_sent() {
     world.later(100).look(None);
     assert_eq!(world.plan(), Act::Look, "nor is a cancel over");
     world.attempt.record.cancel_requested = false;
-    world.attempt.create_came_to(world.now, Err(answered(422, "Invalid")), world.now);
+    world
+        .attempt
+        .create_came_to(world.now, Err(answered(422, "Invalid")), world.now);
     world.later(100).look(None);
     assert_eq!(world.plan(), Act::Look, "nor does a refusal count");
 
@@ -335,7 +337,11 @@ fn out_of_sight_an_absence_says_nothing_and_nothing_is_sent() {
     world.failover = Some(Duration::from_secs(600));
     world.attempt.unanswered(world.now);
     world.later(600);
-    assert_eq!(world.write(), State::Queued, "where jobs may move, it is given up");
+    assert_eq!(
+        world.write(),
+        State::Queued,
+        "where jobs may move, it is given up"
+    );
     assert_eq!(world.attempt.record.abandoned.len(), 1);
 }
 
@@ -372,6 +378,10 @@ fn out_of_sight_a_refusal_of_the_sole_create_says_nothing_of_the_job() {
         world.in_sight = false;
         assert_eq!(world.write(), State::Queued, "{message}");
         let record = &world.attempt.record;
-        assert_eq!((record.tries, record.excluded_clusters.len()), (0, 0), "{message}");
+        assert_eq!(
+            (record.tries, record.excluded_clusters.len()),
+            (0, 0),
+            "{message}"
+        );
     }
 }
