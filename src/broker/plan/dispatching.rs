@@ -51,6 +51,9 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
                 false,
             );
         }
+        if let Some(why) = &memory.unmade {
+            return unmade(attempt, at, why);
+        }
         if !at.in_sight {
             // Who would answer isn't known, and nothing was sent: it goes where somebody is.
             let message = "its cluster went out of sight before the create was sent".into();
@@ -90,7 +93,7 @@ fn unresolved(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
         .as_ref()
         .and_then(refusal)
         .is_some_and(|kind| kind != Refusal::NameExists);
-    let wants_end = attempt.record.cancel_requested || refused_since;
+    let wants_end = attempt.record.cancel_requested || refused_since || memory.unmade.is_some();
     if !wants_end {
         return Act::Create;
     }
@@ -103,9 +106,10 @@ fn unresolved(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
             Act::Wait(again)
         };
     }
-    match &memory.create_error {
-        Some(error) if refused_since => refused(attempt, at, error),
-        Some(_) | None => nothing_done(
+    match (&memory.create_error, &memory.unmade) {
+        (Some(error), _) if refused_since => refused(attempt, at, error),
+        (_, Some(why)) if !attempt.record.cancel_requested => unmade(attempt, at, why),
+        (Some(_) | None, _) => nothing_done(
             attempt,
             at,
             Reason::Cancelled,
@@ -113,6 +117,15 @@ fn unresolved(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
             false,
         ),
     }
+}
+
+/// There is nothing that could be sent, and nothing was, or is there.
+fn unmade(attempt: &Attempt, at: &Circumstances<'_>, why: &str) -> Act {
+    let happening = Happening::Refused {
+        reason: Reason::InvalidSpec,
+        message: why.to_owned(),
+    };
+    take(&attempt.record, at, happening).unwrap_or(Act::Rest)
 }
 
 /// Under `onUnreachable: move`, an attempt whose cluster has given no answer for too long is given up: what it may have

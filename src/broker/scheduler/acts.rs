@@ -103,7 +103,6 @@ impl Scheduler {
         slot.busy = true;
         let now = self.term.hands.clock.monotonic();
         match &act {
-            Act::Create => slot.attempt.memory.creates += 1,
             Act::DeleteObject(_) => slot.attempt.memory.delete_sent = Some(now),
             Act::Release(_) => slot.attempt.memory.release_sent = Some(now),
             _ => {}
@@ -147,6 +146,8 @@ impl Scheduler {
                 Outcome::Written(Err(error)) => return self.back_to_the_backlog(id, Some(error.to_string())),
                 Outcome::Written(Ok(_))
                 | Outcome::Created(..)
+                | Outcome::Unmade(_)
+                | Outcome::Unread(_)
                 | Outcome::Looked(..)
                 | Outcome::Listed(..)
                 | Outcome::Released(..)
@@ -186,6 +187,11 @@ impl Scheduler {
             }
             Outcome::Deleted(_, Err(error)) => {
                 self.refused_us(id, "its applications and pods can't be deleted", &error);
+            }
+            Outcome::Unmade(why) => slot.attempt.memory.unmade = Some(why),
+            Outcome::Unread(error) => {
+                tracing::warn!(submission.id = %id, %error, "a spec can't be read yet");
+                slot.attempt.back_off(now);
             }
             Outcome::Lapsed => slot.attempt.back_off(now),
         }

@@ -131,7 +131,6 @@ impl World {
 
     fn create(&mut self, result: Result<ObjectState, CreateError>) -> CreateAnswer {
         assert_eq!(self.plan(), Act::Create);
-        self.attempt.memory.creates += 1;
         self.attempt.create_came_to(self.now, result, self.now)
     }
 
