@@ -67,6 +67,7 @@ impl Rules {
             }
             Happening::Doubted { message } => doubt::doubted(record, at, message.as_deref()),
             Happening::Overdue { driver } => doubt::overdue(record, at, driver.as_ref()),
+            Happening::Waits { message } => doubt::waits(record, at, message.as_deref()),
             Happening::LossSaid { why } => doubt::loss_said(record, at, why),
             Happening::CancelRequested => self.cancel_requested(record, at),
             Happening::Stopped { reason, message } => stopped(record, at, *reason, message),
@@ -298,7 +299,6 @@ fn requeued(
     next
 }
 
-/// The record with its version grown and its time set.
 /// `timeouts.queue` counts the waiting in the queue: the time on a cluster moves the end of it on. After a driver has
 /// started the wait is another one, and counts anew.
 fn queue_timeout(record: &Record, at: Timestamp) -> Option<Timestamp> {
@@ -315,6 +315,7 @@ fn queue_timeout(record: &Record, at: Timestamp) -> Option<Timestamp> {
         .ok()
 }
 
+/// The record with its version grown and its time set.
 pub(super) fn touched(record: &Record, at: Timestamp) -> Record {
     let mut next = record.clone();
     next.version = record.version.next();

@@ -5,6 +5,7 @@ mod following;
 mod wished;
 mod picking_up;
 mod shapes;
+mod waiting;
 
 use std::time::Duration;
 
