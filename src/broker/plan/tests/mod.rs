@@ -3,6 +3,7 @@
 mod dispatching;
 mod following;
 mod wished;
+mod out_of_sight;
 mod picking_up;
 mod shapes;
 mod waiting;
