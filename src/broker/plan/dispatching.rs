@@ -42,24 +42,7 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     }
     let memory = &attempt.memory;
     if memory.own_intent && memory.creates == 0 {
-        if record.cancel_requested {
-            return nothing_done(
-                attempt,
-                at,
-                Reason::Cancelled,
-                "cancelled before the create was sent".into(),
-                false,
-            );
-        }
-        if let Some(why) = &memory.unmade {
-            return unmade(attempt, at, why);
-        }
-        if !at.in_sight {
-            // Who would answer isn't known, and nothing was sent: it goes where somebody is.
-            let message = "its cluster went out of sight before the create was sent".into();
-            return nothing_done(attempt, at, Reason::ClusterUnhealthy, message, false);
-        }
-        return Act::Create;
+        return unsent(attempt, at);
     }
     match &memory.create_error {
         // The sole create ever sent was refused for sure.
@@ -68,6 +51,28 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
         }
         Some(_) | None => unresolved(attempt, at),
     }
+}
+
+/// Nothing was ever sent for the attempt.
+fn unsent(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
+    if attempt.record.cancel_requested {
+        return nothing_done(
+            attempt,
+            at,
+            Reason::Cancelled,
+            "cancelled before the create was sent".into(),
+            false,
+        );
+    }
+    if let Some(why) = &attempt.memory.unmade {
+        return unmade(attempt, at, why);
+    }
+    if !at.in_sight {
+        // Who would answer isn't known, and nothing was sent: it goes where somebody is.
+        let message = "its cluster went out of sight before the create was sent".into();
+        return nothing_done(attempt, at, Reason::ClusterUnhealthy, message, false);
+    }
+    Act::Create
 }
 
 /// It isn't known whether a create went through: ask for the object, and create again by the same name while it is

@@ -140,19 +140,10 @@ impl Scheduler {
         let Some(slot) = self.live.get_mut(id) else { return };
         slot.busy = false;
         self.dirty.insert(id.clone());
-        if slot.unconfirmed.is_some() {
-            match &outcome {
-                Outcome::Lapsed => return self.back_to_the_backlog(id, None),
-                Outcome::Written(Err(error)) => return self.back_to_the_backlog(id, Some(error.to_string())),
-                Outcome::Written(Ok(_))
-                | Outcome::Created(..)
-                | Outcome::Unmade(_)
-                | Outcome::Unread(_)
-                | Outcome::Looked(..)
-                | Outcome::Listed(..)
-                | Outcome::Released(..)
-                | Outcome::Deleted(..) => {}
-            }
+        if slot.unconfirmed.is_some()
+            && let Some(refused) = unwritten(&outcome)
+        {
+            return self.back_to_the_backlog(id, refused);
         }
         slot.unconfirmed = None;
         match outcome {
@@ -364,5 +355,21 @@ impl Scheduler {
             self.chores
                 .spawn(async move { removal.carry_out(&term.hands, &term.metrics).await });
         }
+    }
+}
+
+/// Where a write was never confirmed: what the store said, if it was asked.
+fn unwritten(outcome: &Outcome) -> Option<Option<String>> {
+    match outcome {
+        Outcome::Lapsed => Some(None),
+        Outcome::Written(Err(error)) => Some(Some(error.to_string())),
+        Outcome::Written(Ok(_))
+        | Outcome::Created(..)
+        | Outcome::Unmade(_)
+        | Outcome::Unread(_)
+        | Outcome::Looked(..)
+        | Outcome::Listed(..)
+        | Outcome::Released(..)
+        | Outcome::Deleted(..) => None,
     }
 }
