@@ -287,6 +287,7 @@ impl Attempt {
         result: Result<ObjectState, CreateError>,
         now: Duration,
     ) -> CreateAnswer {
+        self.memory.creates += 1;
         match result {
             Ok(object) => {
                 self.memory.create_error = None;

@@ -11,6 +11,7 @@ use tokio::sync::{Semaphore, watch};
 use super::attempt::Attempt;
 use super::lease::Held;
 use super::plan::Act;
+use crate::error::{Class, Classify};
 use crate::model::{Clock, ClusterName, ObjectUid, SubmissionId};
 use crate::ports::Error;
 use crate::ports::cluster::{Cluster, CreateError, PodSight};
@@ -53,6 +54,10 @@ pub enum Outcome {
     Written(Result<Write, Error>),
     /// Of [`Act::Create`]: when it was sent, and the answer.
     Created(Duration, Result<ObjectState, CreateError>),
+    /// Of [`Act::Create`]: the object can't be made, and no later try will make it: why. Nothing was sent.
+    Unmade(String),
+    /// Of [`Act::Create`]: the store doesn't give the specs now. Nothing was sent.
+    Unread(Error),
     /// Of [`Act::Look`]: when it was asked.
     Looked(Duration, Result<Option<ObjectState>, Error>),
     /// Of [`Act::ListPods`]: when it was asked.
@@ -63,6 +68,16 @@ pub enum Outcome {
     Deleted(Duration, Result<(), Error>),
     /// The lease doesn't allow the act now; nothing was done.
     Lapsed,
+}
+
+impl Outcome {
+    /// The store doesn't give an attempt's specs: its cluster has nothing to do with it.
+    fn without_specs(error: Error) -> Self {
+        match error.class() {
+            Class::Permanent => Self::Unmade(format!("its spec can't be read from the table: {error}")),
+            Class::Transient { .. } | Class::Conflict => Self::Unread(error),
+        }
+    }
 }
 
 impl Hands {
@@ -137,23 +152,18 @@ impl Hands {
     async fn create(&self, cluster: &dyn Cluster, record: &Record) -> Outcome {
         let specs = match self.specs(record).await {
             Ok(specs) => specs,
-            Err(error) => return Outcome::Looked(self.clock.monotonic(), Err(error)),
+            Err(error) => return Outcome::without_specs(error),
+        };
+        let object = match (self.make_object)(record, &specs) {
+            Ok(object) => object,
+            Err(why) => return Outcome::Unmade(why),
         };
         // Reading the specs took time: the lease is looked at just before the create.
         let Some(deadline) = self.rest().map(|rest| rest.min(CREATE_DEADLINE)) else {
             return Outcome::Lapsed;
         };
         let sent = self.clock.monotonic();
-        let result = match (self.make_object)(record, &specs) {
-            Ok(object) => cluster.create(&object, deadline).await,
-            Err(message) => Err(CreateError::Answered {
-                status: 422,
-                reason: "Invalid".into(),
-                message,
-                retry_after: None,
-            }),
-        };
-        Outcome::Created(sent, result)
+        Outcome::Created(sent, cluster.create(&object, deadline).await)
     }
 
     async fn specs(&self, record: &Record) -> Result<SpecTexts, Error> {
@@ -213,6 +223,20 @@ async fn delete_pods(cluster: &dyn Cluster, pods: &[(String, ObjectUid)]) -> Res
 }
 
 fn is_transient(error: &Error) -> bool {
-    use crate::error::{Class, Classify};
     matches!(error.class(), Class::Transient { .. })
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+
+    #[test]
+    fn what_the_store_doesnt_give_is_the_stores_failure_and_for_good_only_where_it_never_will() {
+        let away = Outcome::without_specs(Error::transient("throttled"));
+        assert!(matches!(away, Outcome::Unread(_)), "{away:?}");
+        match Outcome::without_specs(Error::permanent("spec#job-1#inc-1 can't be unpacked")) {
+            Outcome::Unmade(why) => assert!(why.contains("spec#job-1#inc-1"), "{why}"),
+            other => panic!("{other:?}"),
+        }
+    }
 }

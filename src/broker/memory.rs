@@ -11,10 +11,12 @@ use crate::ports::cluster::CreateError;
 pub struct Memory {
     /// Whether this pod wrote the intent: its first create is then the sole one.
     pub own_intent: bool,
-    /// Creates sent.
+    /// Creates sent whose answer, or want of one, is known.
     pub creates: u32,
     /// What the last create came to.
     pub create_error: Option<CreateError>,
+    /// Why its object can't be made, ever: nothing more is sent.
+    pub unmade: Option<String>,
     /// When a create was sent last whose outcome has to be looked for.
     pub ambiguous_at: Option<Duration>,
     /// When a create that may still land was sent last, at the latest.

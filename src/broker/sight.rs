@@ -3,7 +3,7 @@
 use std::time::Duration;
 
 use crate::ports::cluster::PodSight;
-use crate::watch::{Driver, ObjectState};
+use crate::watch::{Driver, DriverPhase, ObjectState};
 
 /// What the cluster's watches and lists show of an attempt.
 #[derive(Debug, Clone, Default)]
@@ -28,6 +28,22 @@ pub struct Sight {
     pub object_gone: Option<Gone>,
 }
 
+impl Sight {
+    /// Whether the operator, or a driver that it made, has begun with the object.
+    pub fn is_picked_up(&self) -> bool {
+        self.driver.is_some() || self.object.as_ref().is_some_and(ObjectState::is_picked_up)
+    }
+
+    /// Whether it came to its end before any driver ran, as far as that shows: where it tells of its cluster at all, it
+    /// tells of a fault.
+    pub fn failed_before_start(&self) -> bool {
+        match &self.driver {
+            Some(driver) => matches!(&driver.phase, DriverPhase::Ended(end) if !end.ran),
+            None => self.object.as_ref().is_some_and(ObjectState::has_failed),
+        }
+    }
+}
+
 /// What isn't the record's own, though all its labels are: somebody made the object anew, or the operator ran the job again.
 #[derive(Debug, Clone, Default)]
 pub struct Second {
@@ -46,4 +62,53 @@ pub struct Gone {
     pub last: Option<ObjectState>,
     /// As it was last seen, whoever showed it: that it has existed.
     pub seen: Option<ObjectState>,
+}
+
+#[cfg(test)]
+mod tests {
+    use super::*;
+    use crate::watch::{DriverEnd, Ownership};
+
+    fn ended(ran: bool) -> Driver {
+        Driver {
+            pod: "sb-job-1-a1-driver".into(),
+            uid: "pod-1".parse().unwrap(),
+            owner: Ownership::default(),
+            submission_id: None,
+            object_name: None,
+            object_uid: None,
+            spark_application_id: None,
+            phase: DriverPhase::Ended(DriverEnd {
+                exit_code: None,
+                word: Some("OutOfcpu".into()),
+                cause: crate::submission::Reason::DriverEvicted,
+                success: false,
+                ran,
+                started_at: None,
+                finished_at: None,
+            }),
+            stop: None,
+            created_at: None,
+        }
+    }
+
+    /// Its place in `maxPending` is free for another only once its record says so.
+    #[test]
+    fn a_driver_that_ended_without_having_run_tells_of_a_failure_and_one_that_ran_does_not() {
+        let seen = |driver| Sight {
+            driver: Some(driver),
+            ..Sight::default()
+        };
+        assert!(!Sight::default().is_picked_up());
+        for ran in [false, true] {
+            assert!(seen(ended(ran)).is_picked_up());
+            assert_eq!(seen(ended(ran)).failed_before_start(), !ran);
+        }
+        let waiting = DriverPhase::Waiting { why: None };
+        let waits = seen(Driver {
+            phase: waiting,
+            ..ended(false)
+        });
+        assert!(!waits.failed_before_start());
+    }
 }

@@ -1,6 +1,7 @@
 //! What can't be told without a person's word: a missing object isn't called lost while too many others of its cluster
 //! are missing as well (the design's §10, "Lost"), nor a driver that doesn't go while its node may be alive ("Retry by
-//! cause"). The record says so, in the state in which it is.
+//! cause"). And what a person may have to mend: a driver that can't start. The record says so, in the state in which it
+//! is.
 
 use jiff::Timestamp;
 
@@ -47,6 +48,28 @@ pub(super) fn overdue(record: &Record, at: Timestamp, driver: Option<&(ObjectUid
     if !stops {
         let doubt = driver.map(|(_, message)| (Reason::NodeLost, message.as_str()));
         next.verdict = verdict(record, at, doubt);
+    }
+    Step::Next(Box::new(next))
+}
+
+/// The driver doesn't start for a reason that its cluster tells, or that is over. What else there is to tell goes before.
+pub(super) fn waits(record: &Record, at: Timestamp, message: Option<&str>) -> Step {
+    if !record.state.is_followed() {
+        return Step::Illegal;
+    }
+    let told = record.verdict.reason == Some(Reason::DriverWaiting);
+    let other = record.verdict.reason.is_some() && !told;
+    if other || (!told && message.is_none()) {
+        return Step::Ignored;
+    }
+    let mut next = touched(record, at);
+    next.verdict = verdict(
+        record,
+        at,
+        message.map(|message| (Reason::DriverWaiting, message)),
+    );
+    if told && next.verdict.message == record.verdict.message {
+        return Step::Ignored;
     }
     Step::Next(Box::new(next))
 }

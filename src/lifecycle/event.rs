@@ -81,6 +81,11 @@ pub enum Happening {
         /// Its UID, and the sentence for people; absent where that is over.
         driver: Option<(ObjectUid, String)>,
     },
+    /// The driver doesn't start, and its cluster says why; or that is over.
+    Waits {
+        /// For people; absent where it is over.
+        message: Option<String>,
+    },
     /// A person says that the node of the driver that doesn't go is gone.
     LossSaid {
         /// Why, and who says so.

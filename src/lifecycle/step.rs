@@ -2,7 +2,7 @@
 
 use std::time::Duration;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 
 use super::event::{Event, Happening, Step};
 use super::sentence::sentence;
@@ -67,6 +67,7 @@ impl Rules {
             }
             Happening::Doubted { message } => doubt::doubted(record, at, message.as_deref()),
             Happening::Overdue { driver } => doubt::overdue(record, at, driver.as_ref()),
+            Happening::Waits { message } => doubt::waits(record, at, message.as_deref()),
             Happening::LossSaid { why } => doubt::loss_said(record, at, why),
             Happening::CancelRequested => self.cancel_requested(record, at),
             Happening::Stopped { reason, message } => stopped(record, at, *reason, message),
@@ -293,12 +294,25 @@ fn requeued(
     next.submitted_at = None;
     next.started_at = None;
     next.finished_at = None;
-    if record.state == State::Retrying {
-        // It has been on a cluster: the queue time-out, which counts from acceptance, has done its work.
-        next.queue_timeout_at = None;
-    }
+    next.queue_timeout_at = queue_timeout(record, at);
     next.not_before = not_before;
     next
+}
+
+/// `timeouts.queue` counts the waiting in the queue: the time on a cluster moves the end of it on. After a driver has
+/// started the wait is another one, and counts anew.
+fn queue_timeout(record: &Record, at: Timestamp) -> Option<Timestamp> {
+    if record.started_at.is_some() {
+        let limit = i64::try_from(record.timeouts.queue?).ok()?;
+        return at.checked_add(SignedDuration::from_secs(limit)).ok();
+    }
+    let mut history = record.history.iter().rev();
+    let left = history.find(|transition| transition.from == Some(State::Queued));
+    let away = at.duration_since(left.map_or(at, |left| left.at));
+    record
+        .queue_timeout_at?
+        .checked_add(away.max(SignedDuration::ZERO))
+        .ok()
 }
 
 /// The record with its version grown and its time set.

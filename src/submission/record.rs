@@ -194,7 +194,8 @@ pub struct Overdue {
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Default, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct Timeouts {
-    /// From acceptance to the first intent.
+    /// Of all waiting in the queue, from acceptance or the last attempt whose driver started; what is spent on a cluster
+    /// doesn't count.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub queue: Option<u64>,
     /// From SUBMITTED until the operator picks the object up, or a driver is seen; absent: 15 minutes.

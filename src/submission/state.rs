@@ -146,6 +146,8 @@ words!(
         SubmissionFailed = "SubmissionFailed",
         /// The operator didn't pick the object up in time.
         PickupTimeout = "PickupTimeout",
+        /// The driver waits to start, and its cluster says for what: an image that can't be pulled, a node with room.
+        DriverWaiting = "DriverWaiting",
         /// The driver didn't start in time.
         StartTimeout = "StartTimeout",
         /// The driver ended with an exit code other than 0.

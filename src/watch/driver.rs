@@ -51,7 +51,7 @@ impl Driver {
 pub enum DriverPhase {
     /// Not started; with the scheduler's or the kubelet's word on why.
     Waiting {
-        /// Such as `Unschedulable: 0/3 nodes are available` or `ImagePullBackOff`.
+        /// Such as `Unschedulable: 0/3 nodes are available` or `ImagePullBackOff: Back-off pulling image "spark:3.5.0"`.
         why: Option<String>,
     },
     /// Running.
@@ -263,11 +263,12 @@ fn pod_cause(pod: &Pod) -> Reason {
 }
 
 fn waiting_for(pod: &Pod, container: Option<&ContainerStatus>) -> Option<String> {
-    let waiting = container.and_then(|c| c.state.as_ref()?.waiting.as_ref());
-    let by_container = waiting
-        .and_then(|w| w.reason.clone())
-        .filter(|r| r != "ContainerCreating" && r != "PodInitializing");
-    by_container.or_else(|| {
+    let inits = pod
+        .status
+        .as_ref()
+        .and_then(|status| status.init_container_statuses.as_ref());
+    let mut containers = container.into_iter().chain(inits.into_iter().flatten());
+    containers.find_map(kept_from_starting).or_else(|| {
         let conditions = pod.status.as_ref()?.conditions.as_ref()?;
         let unscheduled = conditions
             .iter()
@@ -278,4 +279,76 @@ fn waiting_for(pod: &Pod, container: Option<&ContainerStatus>) -> Option<String>
             unscheduled.message.as_deref().unwrap_or("no message")
         ))
     })
+}
+
+/// What keeps a container from starting, in the kubelet's words; nothing where it is only being made.
+fn kept_from_starting(container: &ContainerStatus) -> Option<String> {
+    let waiting = container.state.as_ref()?.waiting.as_ref()?;
+    let word = waiting.reason.as_deref()?;
+    if ["ContainerCreating", "PodInitializing"].contains(&word) {
+        return None;
+    }
+    // One line: what stands in several is a container runtime's, and they belong together.
+    let message: Vec<&str> = waiting
+        .message
+        .iter()
+        .flat_map(|text| text.split_whitespace())
+        .collect();
+    Some(match message.as_slice() {
+        [] => word.to_owned(),
+        words => format!("{word}: {}", words.join(" ")),
+    })
+}
+
+#[cfg(test)]
+mod tests {
+    use serde_json::{Value, json};
+
+    use super::*;
+
+    fn why(status: Value) -> Option<String> {
+        let pod = json!({"metadata": {"name": "d", "uid": "u"}, "status": status});
+        let driver = read_driver(&serde_json::from_value(pod).unwrap()).unwrap();
+        let DriverPhase::Waiting { why } = driver.phase else {
+            panic!("{:?}", driver.phase);
+        };
+        why
+    }
+
+    #[test]
+    fn why_a_driver_waits_is_told_with_the_image_and_the_nodes() {
+        let pulling =
+            json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"no:1\""}});
+        let making = json!({"waiting": {"reason": "PodInitializing"}});
+        let told = "ImagePullBackOff: Back-off pulling image \"no:1\"";
+        let own = json!([{"name": "spark-kubernetes-driver", "state": pulling}]);
+        assert_eq!(why(json!({"containerStatuses": own})).as_deref(), Some(told));
+        let lines = json!({"waiting": {"reason": "ErrImagePull", "message": "[one,\n two]\n"}});
+        let own = json!([{"name": "spark-kubernetes-driver", "state": lines}]);
+        let told_of_lines = why(json!({"containerStatuses": own}));
+        assert_eq!(told_of_lines.as_deref(), Some("ErrImagePull: [one, two]"));
+        let own = json!([{"name": "spark-kubernetes-driver", "state": making}]);
+        let init = json!([{"name": "init", "state": pulling}]);
+        let both = json!({"containerStatuses": own, "initContainerStatuses": init});
+        assert_eq!(why(both).as_deref(), Some(told));
+        assert_eq!(
+            why(json!({"containerStatuses": own})),
+            None,
+            "it is only being made"
+        );
+        let bare =
+            json!([{"name": "spark-kubernetes-driver", "state": {"waiting": {"reason": "ErrImagePull"}}}]);
+        assert_eq!(
+            why(json!({"containerStatuses": bare})).as_deref(),
+            Some("ErrImagePull")
+        );
+        let unscheduled = json!([{
+            "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
+            "message": "0/3 nodes are available: 3 Insufficient cpu."
+        }]);
+        assert_eq!(
+            why(json!({"conditions": unscheduled})).as_deref(),
+            Some("Unschedulable: 0/3 nodes are available: 3 Insufficient cpu.")
+        );
+    }
 }

@@ -179,9 +179,7 @@ pub fn act(model: &Dispatch, world: &mut World, b: usize) -> bool {
         act => place_of(&record).map(|c| call(model, world, &record, c, act)),
     };
     let Some(ask) = ask else { return false };
-    let mut attempt = (*slot.mind.attempt).clone();
-    attempt.memory.creates += u32::from(matches!(ask, Ask::Create { .. }));
-    slot.mind = Mind::with(attempt, Some(NOW));
+    slot.mind = Mind::with((*slot.mind.attempt).clone(), Some(NOW));
     slot.busy = true;
     world.brokers[b].slot = Some(slot);
     world.calls.push(Call {

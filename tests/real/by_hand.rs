@@ -93,7 +93,9 @@ impl ByHand {
         let mut pod = json!({
             "metadata": {"name": self.driver, "labels": labels, "ownerReferences": [owner]}, "spec": like["spec"],
         });
-        pod["spec"]["nodeName"] = json!("nowhere");
+        if pod["spec"]["schedulerName"].is_null() {
+            pod["spec"]["nodeName"] = json!("nowhere");
+        }
         pod["spec"]["restartPolicy"] = json!("Never");
         let made = self.pods.create(&PostParams::default(), &typed(pod)).await;
         made.unwrap();

@@ -83,8 +83,9 @@ async fn a_cluster_that_fails_every_job_gets_few_and_then_one_at_a_time_until_a_
         jobs.push(bed.send(&spark_pi()).await);
     }
     let sent = fail_until_told(&bed).await;
-    // It is told within five seconds, and rests for as long before it is probed.
-    let most = MAX_PENDING + IN_A_ROW + 1;
+    // Four failures had freed their places when the fifth was written; it is told within five seconds of that, and may
+    // have been probed once by then.
+    let most = MAX_PENDING + IN_A_ROW;
     assert!(sent.len() >= IN_A_ROW && sent.len() <= most, "{sent:?}");
     // What was on its way by then.
     for name in untouched(&bed).await {

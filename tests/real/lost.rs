@@ -19,7 +19,7 @@ async fn hasty() -> Bed<'static> {
 }
 
 /// Sends `count` jobs and says of all that they run: their IDs and their objects' names.
-async fn running(bed: &Bed<'_>, spec: &Value, count: usize) -> Vec<(String, String)> {
+pub async fn running(bed: &Bed<'_>, spec: &Value, count: usize) -> Vec<(String, String)> {
     let mut jobs = Vec::new();
     for _ in 0..count {
         jobs.push(bed.send(spec).await);

@@ -48,3 +48,4 @@ mod shapes;
 mod sources;
 mod status;
 mod unwatched;
+mod waiting;

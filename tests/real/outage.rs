@@ -9,6 +9,7 @@ use serde_json::json;
 use crate::bed::{Bed, spark_pi};
 use crate::cluster::{ControlPlane, Options, User, eventually};
 use crate::clusters::{namespace_for, real, rights, simulated};
+use crate::lost::running;
 
 /// Sends a job for the cluster that is away, which waits and says why, while one for the other cluster runs to its end.
 async fn waits_while_another_goes_on(bed: &Bed<'_>, why: &str) -> String {
@@ -113,6 +114,17 @@ async fn jobs_of_a_cluster_that_is_away_or_refuses_us_wait_while_the_others_go_o
     runs_now(&bed, &id).await;
 }
 
+/// An API server on which the broker has its rights in the same namespace.
+async fn another(namespace: &str) -> ControlPlane {
+    let other = ControlPlane::start(Options::default()).await;
+    other.apply_spark_crd().await;
+    other.ensure_namespace(namespace).await;
+    for object in rights(namespace, User::Broker) {
+        other.apply(&object, Some(namespace)).await;
+    }
+    other
+}
+
 #[tokio::test]
 async fn another_cluster_behind_the_same_name_makes_no_job_look_lost() {
     let plane = ControlPlane::start(Options::default()).await;
@@ -125,12 +137,7 @@ async fn another_cluster_behind_the_same_name_makes_no_job_look_lost() {
     let (id, object) = bed.submitted(&spark_pi()).await;
     let name = object.metadata.name.unwrap();
 
-    let other = ControlPlane::start(Options::default()).await;
-    other.apply_spark_crd().await;
-    other.ensure_namespace(&namespace).await;
-    for object in rights(&namespace, User::Broker) {
-        other.apply(&object, Some(&namespace)).await;
-    }
+    let other = another(&namespace).await;
     let wrong = other.kubeconfig_with("wrong", &User::Broker.token());
     let right = std::fs::read(&kubeconfig).unwrap();
     bed.kill();
@@ -151,4 +158,74 @@ async fn another_cluster_behind_the_same_name_makes_no_job_look_lost() {
     std::fs::copy(other.folder().join("wrong.kubeconfig"), &kubeconfig).unwrap();
     bed.start();
     bed.cluster_is("real", true, "").await;
+}
+
+/// Running jobs, two that were on their way when the broker was killed, and a kubeconfig that leads to another cluster.
+#[tokio::test]
+async fn another_cluster_behind_the_same_name_is_sent_nothing_and_ends_nothing_until_a_person_says_so() {
+    let plane = ControlPlane::start(Options::default()).await;
+    plane.apply_spark_crd().await;
+    let namespace = namespace_for(&plane, User::Broker).await;
+    let cluster = real(&plane, "real", &namespace, User::Broker);
+    let kubeconfig = cluster["connect"]["kubeconfig"].as_str().unwrap().to_owned();
+    let mut bed = Bed::prepare(&plane, &namespace, &[cluster]).await;
+    bed.timing("lostSettle", "2s");
+    bed.start();
+    let mut jobs = running(&bed, &spark_pi(), 4).await;
+    let mut again = spark_pi();
+    again["retry"] = json!({"maxAttempts": 2, "on": ["Lost"]});
+    jobs.extend(running(&bed, &again, 1).await);
+    let other = another(&namespace).await;
+    let wrong = other.kubeconfig_with("wrong", &User::Broker.token());
+    let right = std::fs::read(&kubeconfig).unwrap();
+
+    plane.pause_api_server();
+    let (sent, cancelled) = (bed.send(&spark_pi()).await, bed.send(&spark_pi()).await);
+    let before = bed.in_state(&sent, "DISPATCHING").await;
+    bed.in_state(&cancelled, "DISPATCHING").await;
+    bed.kill();
+    plane.resume_api_server();
+    std::fs::copy(&wrong, &kubeconfig).unwrap();
+    bed.start();
+    bed.cluster_is("real", false, "another cluster answers").await;
+    bed.cancel(&cancelled).await;
+    let stamped = |status: &serde_json::Value| status["version"].as_u64() > before["version"].as_u64();
+    bed.until(&sent, "the next scheduler has made it its own", stamped)
+        .await;
+    // Longer than it takes to call an object lost, or a create absent for good.
+    tokio::time::sleep(std::time::Duration::from_secs(6)).await;
+    for id in [&sent, &cancelled] {
+        assert_eq!(bed.status(id).await["state"], "DISPATCHING");
+    }
+    for (id, _) in &jobs {
+        assert_eq!(bed.walk(id).await.last().unwrap(), "RUNNING");
+    }
+    assert!(other.list_applications(&namespace).await.is_empty());
+
+    bed.kill();
+    std::fs::write(&kubeconfig, right).unwrap();
+    bed.start();
+    bed.in_state(&sent, "SUBMITTED").await;
+    bed.in_state(&cancelled, "CANCELLED").await;
+    for (id, _) in &jobs {
+        assert_eq!(bed.walk(id).await.last().unwrap(), "RUNNING");
+    }
+    assert_eq!(plane.list_applications(&namespace).await.len(), jobs.len() + 1);
+
+    bed.kill();
+    std::fs::copy(&wrong, &kubeconfig).unwrap();
+    bed.start();
+    bed.cluster_is("real", false, "another cluster answers").await;
+    bed.command(&["clusters", "confirm-lost", "real", "--reason", "rebuilt"])
+        .await;
+    for (id, _) in &jobs[..4] {
+        let end = bed.in_state(id, "FAILED").await;
+        assert_eq!((&end["reason"], &end["attempts"]), (&json!("Lost"), &json!(1)));
+    }
+    // Nothing lives on the one that was known: the rebuilt one takes its name.
+    bed.until(&jobs[4].0, "sent again", |status| {
+        status["attempt"] == 2 && status["state"] == "SUBMITTED"
+    })
+    .await;
+    assert_eq!(other.list_applications(&namespace).await.len(), 1);
 }

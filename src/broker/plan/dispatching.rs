@@ -42,16 +42,7 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     }
     let memory = &attempt.memory;
     if memory.own_intent && memory.creates == 0 {
-        if record.cancel_requested {
-            return nothing_done(
-                attempt,
-                at,
-                Reason::Cancelled,
-                "cancelled before the create was sent".into(),
-                false,
-            );
-        }
-        return Act::Create;
+        return unsent(attempt, at);
     }
     match &memory.create_error {
         // The sole create ever sent was refused for sure.
@@ -62,12 +53,38 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     }
 }
 
+/// Nothing was ever sent for the attempt.
+fn unsent(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
+    if attempt.record.cancel_requested {
+        return nothing_done(
+            attempt,
+            at,
+            Reason::Cancelled,
+            "cancelled before the create was sent".into(),
+            false,
+        );
+    }
+    if let Some(why) = &attempt.memory.unmade {
+        return unmade(attempt, at, why);
+    }
+    if !at.in_sight {
+        // Who would answer isn't known, and nothing was sent: it goes where somebody is.
+        let message = "its cluster went out of sight before the create was sent".into();
+        return nothing_done(attempt, at, Reason::ClusterUnhealthy, message, false);
+    }
+    Act::Create
+}
+
 /// It isn't known whether a create went through: ask for the object, and create again by the same name while it is
 /// absent.
 fn unresolved(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     let memory = &attempt.memory;
     if let Some(act) = given_up(attempt, at) {
         return act;
+    }
+    // Another cluster may answer under this name: that nothing is there says nothing, and nothing is sent.
+    if !at.in_sight {
+        return Act::Look;
     }
     let Some(looked) = attempt.sight.looked else {
         return Act::Look;
@@ -81,7 +98,7 @@ fn unresolved(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
         .as_ref()
         .and_then(refusal)
         .is_some_and(|kind| kind != Refusal::NameExists);
-    let wants_end = attempt.record.cancel_requested || refused_since;
+    let wants_end = attempt.record.cancel_requested || refused_since || memory.unmade.is_some();
     if !wants_end {
         return Act::Create;
     }
@@ -94,9 +111,10 @@ fn unresolved(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
             Act::Wait(again)
         };
     }
-    match &memory.create_error {
-        Some(error) if refused_since => refused(attempt, at, error),
-        Some(_) | None => nothing_done(
+    match (&memory.create_error, &memory.unmade) {
+        (Some(error), _) if refused_since => refused(attempt, at, error),
+        (_, Some(why)) if !attempt.record.cancel_requested => unmade(attempt, at, why),
+        (Some(_) | None, _) => nothing_done(
             attempt,
             at,
             Reason::Cancelled,
@@ -104,6 +122,15 @@ fn unresolved(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
             false,
         ),
     }
+}
+
+/// There is nothing that could be sent, and nothing was, or is there.
+fn unmade(attempt: &Attempt, at: &Circumstances<'_>, why: &str) -> Act {
+    let happening = Happening::Refused {
+        reason: Reason::InvalidSpec,
+        message: why.to_owned(),
+    };
+    take(&attempt.record, at, happening).unwrap_or(Act::Rest)
 }
 
 /// Under `onUnreachable: move`, an attempt whose cluster has given no answer for too long is given up: what it may have
@@ -117,10 +144,10 @@ fn given_up(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
     take(&attempt.record, at, Happening::Abandoned { message })
 }
 
-/// A refusal that proves that nothing was made.
+/// A refusal that proves that nothing was made. Out of sight it may be another cluster's, and says nothing of the job.
 fn refused(attempt: &Attempt, at: &Circumstances<'_>, error: &CreateError) -> Act {
     let message = attempt.create_sentence();
-    match refusal(error) {
+    match refusal(error).map(|kind| if at.in_sight { kind } else { Refusal::Cluster }) {
         Some(Refusal::Spec) => {
             let happening = Happening::Refused {
                 reason: Reason::InvalidSpec,
@@ -167,6 +194,9 @@ fn nothing_done(
 }
 
 fn name_taken(attempt: &Attempt, at: &Circumstances<'_>, earlier_of_ours: bool) -> Act {
+    if !at.in_sight {
+        return given_up(attempt, at).unwrap_or(Act::Look);
+    }
     // Once the name is free again, a create that is still under way would make the object after all.
     let landed = attempt.landed_by(at.settling.create);
     if at.now < landed {

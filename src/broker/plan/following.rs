@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::{Act, Circumstances, overdue, picking_up, take, wished};
+use super::{Act, Circumstances, overdue, picking_up, take, waiting, wished};
 use crate::broker::attempt::Attempt;
 use crate::lifecycle::{Happening, is_spent};
 use crate::submission::{RawState, Reason, Record, State};
@@ -44,7 +44,7 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     if !at.in_sight {
         return Act::Rest;
     }
-    if let Some(act) = overdue::told(attempt, at) {
+    if let Some(act) = overdue::told(attempt, at).or_else(|| waiting::told(attempt, at)) {
         return act;
     }
     if let Some(act) = wished::emptied(attempt, at) {
@@ -73,7 +73,8 @@ fn wait_or_end(attempt: &Attempt, at: &Circumstances<'_>, seen: &Observation) ->
         (Some(_), DriverSight::Seen(driver)) if driver.has_ended() => rerun_or_end(attempt, at),
         (Some(_) | None, _) => {
             let over = picking_up::timed_out(attempt, at).unwrap_or_else(|| run_timeout(record, at));
-            sooner(over, overdue::tells_at(attempt, at).map_or(Act::Rest, Act::Wait))
+            let told = [overdue::tells_at(attempt, at), waiting::tells_at(attempt, at)];
+            told.into_iter().flatten().map(Act::Wait).fold(over, sooner)
         }
     }
 }

@@ -6,6 +6,7 @@ mod following;
 mod overdue;
 mod picking_up;
 mod stopping;
+mod waiting;
 mod wished;
 pub(super) use stopping::left_alone;
 pub use wished::{Emptied, Loss, Wished};
@@ -88,7 +89,7 @@ pub struct Circumstances<'a> {
     pub wall: Timestamp,
     /// The monotonic clock.
     pub now: Duration,
-    /// Whether the cluster's watch has listed everything and is connected.
+    /// Whether the cluster's watch has listed everything and is connected, and the cluster is the one that it was.
     pub in_sight: bool,
     /// Whether some cluster that the job may use isn't excluded for it, the current one left out.
     pub other_cluster: bool,

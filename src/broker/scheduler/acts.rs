@@ -62,9 +62,7 @@ impl Scheduler {
                 epoch: self.term.epoch,
                 wall: self.wall(),
                 now: self.now(),
-                in_sight: cluster
-                    .and_then(|name| self.health.get(name))
-                    .is_some_and(Health::is_in_sight),
+                in_sight: self.sees(cluster),
                 other_cluster: self.has_other_cluster(&attempt.record),
                 failover: cluster.and_then(|name| self.failover(name)),
                 wished: self.wishes.of(&attempt.record),
@@ -74,6 +72,17 @@ impl Scheduler {
                 jitter: rand::random(),
             },
         )
+    }
+
+    fn sees(&self, cluster: Option<&ClusterName>) -> bool {
+        cluster
+            .and_then(|name| self.health.get(name))
+            .is_some_and(Health::is_in_sight)
+    }
+
+    fn sees_cluster_of(&self, id: &SubmissionId) -> bool {
+        let slot = self.live.get(id);
+        slot.is_some_and(|slot| self.sees(slot.attempt.record.cluster.as_ref()))
     }
 
     /// Whether a cluster that the job may use is left, its current one not counted.
@@ -94,7 +103,6 @@ impl Scheduler {
         slot.busy = true;
         let now = self.term.hands.clock.monotonic();
         match &act {
-            Act::Create => slot.attempt.memory.creates += 1,
             Act::DeleteObject(_) => slot.attempt.memory.delete_sent = Some(now),
             Act::Release(_) => slot.attempt.memory.release_sent = Some(now),
             _ => {}
@@ -128,20 +136,14 @@ impl Scheduler {
 
     pub(super) fn came_to(&mut self, id: &SubmissionId, outcome: Outcome) {
         let now = self.now();
+        let in_sight = self.sees_cluster_of(id);
         let Some(slot) = self.live.get_mut(id) else { return };
         slot.busy = false;
         self.dirty.insert(id.clone());
-        if slot.unconfirmed.is_some() {
-            match &outcome {
-                Outcome::Lapsed => return self.back_to_the_backlog(id, None),
-                Outcome::Written(Err(error)) => return self.back_to_the_backlog(id, Some(error.to_string())),
-                Outcome::Written(Ok(_))
-                | Outcome::Created(..)
-                | Outcome::Looked(..)
-                | Outcome::Listed(..)
-                | Outcome::Released(..)
-                | Outcome::Deleted(..) => {}
-            }
+        if slot.unconfirmed.is_some()
+            && let Some(refused) = unwritten(&outcome)
+        {
+            return self.back_to_the_backlog(id, refused);
         }
         slot.unconfirmed = None;
         match outcome {
@@ -152,6 +154,10 @@ impl Scheduler {
                 slot.attempt.unwritten(now);
             }
             Outcome::Created(sent, result) => self.created(id, sent, result),
+            // Whoever answers, it isn't known to be the cluster.
+            Outcome::Looked(_, Ok(_)) | Outcome::Listed(_, Ok(_)) if !in_sight => {
+                slot.attempt.unanswered(now)
+            }
             Outcome::Looked(asked, Ok(object)) => {
                 slot.attempt.answered();
                 slot.attempt.looked(object, asked, now);
@@ -172,6 +178,11 @@ impl Scheduler {
             }
             Outcome::Deleted(_, Err(error)) => {
                 self.refused_us(id, "its applications and pods can't be deleted", &error);
+            }
+            Outcome::Unmade(why) => slot.attempt.memory.unmade = Some(why),
+            Outcome::Unread(error) => {
+                tracing::warn!(submission.id = %id, %error, "a spec can't be read yet");
+                slot.attempt.back_off(now);
             }
             Outcome::Lapsed => slot.attempt.back_off(now),
         }
@@ -344,5 +355,21 @@ impl Scheduler {
             self.chores
                 .spawn(async move { removal.carry_out(&term.hands, &term.metrics).await });
         }
+    }
+}
+
+/// Where a write was never confirmed: what the store said, if it was asked.
+fn unwritten(outcome: &Outcome) -> Option<Option<String>> {
+    match outcome {
+        Outcome::Lapsed => Some(None),
+        Outcome::Written(Err(error)) => Some(Some(error.to_string())),
+        Outcome::Written(Ok(_))
+        | Outcome::Created(..)
+        | Outcome::Unmade(_)
+        | Outcome::Unread(_)
+        | Outcome::Looked(..)
+        | Outcome::Listed(..)
+        | Outcome::Released(..)
+        | Outcome::Deleted(..) => None,
     }
 }

@@ -111,11 +111,10 @@ impl Scheduler {
     pub(super) fn see(&mut self, id: &SubmissionId, look: impl FnOnce(&mut Attempt)) {
         let Some(slot) = self.live.get_mut(id) else { return };
         look(&mut slot.attempt);
-        let (driver, object) = (&slot.attempt.sight.driver, &slot.attempt.sight.object);
-        let picked_up = driver.is_some() || object.as_ref().is_some_and(ObjectState::is_picked_up);
-        let failed = driver.is_none() && object.as_ref().is_some_and(ObjectState::has_failed);
+        let sight = &slot.attempt.sight;
+        let (picked_up, never_ran) = (sight.is_picked_up(), sight.failed_before_start());
         if picked_up {
-            self.picked_up(id, failed);
+            self.picked_up(id, never_ran);
             self.cycle_due = true;
         }
         self.dirty.insert(id.clone());

@@ -1,7 +1,7 @@
 //! What is left over, what is a second run, and what isn't ours to remove.
 
 use super::*;
-use crate::submission::{NewRecord, State};
+use crate::submission::NewRecord;
 use crate::watch::{DriverPhase, Ownership};
 
 const SETTLE: Duration = Duration::from_secs(600);
@@ -21,6 +21,7 @@ fn ended() -> Record {
     record.incarnation = "inc-1".parse().unwrap();
     record.state = State::Succeeded;
     record.cluster = Some("a".parse().unwrap());
+    record.object_uid = Some("uid-1".parse().unwrap());
     record.finished_at = Some(wall(0));
     record
 }
@@ -87,6 +88,27 @@ fn an_operator_that_only_lags_has_its_time_after_the_end() {
             removals,
             "{second}"
         );
+    }
+}
+
+/// A create that landed while no broker ran, seen for the first time with its driver.
+#[test]
+fn what_an_ended_record_never_knew_or_was_to_lose_goes_on_sight_though_its_driver_runs() {
+    let cluster = "a".parse().unwrap();
+    let mut unknown = ended();
+    unknown.object_uid = None;
+    let mut cancelled = ended();
+    cancelled.state = State::Cancelled;
+    let mut too_late = ended();
+    too_late.cancel_requested = true;
+    for record in [unknown, cancelled, too_late] {
+        let mut strangers = Strangers::default();
+        strangers.object(&cluster, object());
+        strangers.driver(&cluster, driver());
+        let removals = removed(&mut strangers, &record, 1);
+        assert_eq!(removals.len(), 1, "{:?}", record.state);
+        assert!(removals[0].object.is_some() && removals[0].driver.is_some());
+        assert_eq!(removals[0].second, Second::default(), "it is the only one");
     }
 }
 

@@ -259,9 +259,11 @@ fn a_failed_submission_is_tried_again_until_the_tries_are_used_up() {
 }
 
 #[test]
-fn the_queue_time_out_is_done_with_once_the_job_was_on_a_cluster() {
+fn the_queue_time_out_counts_the_waiting_alone_and_anew_once_a_driver_has_started() {
     let mut waited = placed();
+    waited.timeouts.queue = Some(150);
     waited.queue_timeout_at = Some(at(150));
+    waited.history.last_mut().unwrap().at = at(40);
     let refused = Happening::NothingDone {
         reason: Reason::ClusterUnhealthy,
         message: "401".into(),
@@ -269,14 +271,18 @@ fn the_queue_time_out_is_done_with_once_the_job_was_on_a_cluster() {
         exclude_cluster: false,
         not_before: None,
     };
-    assert_eq!(next(&waited, refused).queue_timeout_at, Some(at(150)));
+    assert_eq!(next(&waited, refused).queue_timeout_at, Some(at(210)));
     waited.state = State::Retrying;
-    waited.finished_at = Some(at(120));
-    let again = next(&waited, Happening::AttemptOver { not_before: None });
+    let over = || Happening::AttemptOver { not_before: None };
+    let again = next(&waited, over());
     assert_eq!(
-        (again.state, again.queue_timeout_at, again.finished_at),
-        (State::Queued, None, None)
+        (again.state, again.queue_timeout_at),
+        (State::Queued, Some(at(210)))
     );
+    waited.started_at = Some(at(60));
+    assert_eq!(next(&waited, over()).queue_timeout_at, Some(at(250)));
+    waited.timeouts.queue = None;
+    assert_eq!(next(&waited, over()).queue_timeout_at, None);
 }
 
 #[test]

@@ -246,7 +246,6 @@ fn the_answer_to_a_create_goes_before_another_object_that_was_seen_meanwhile() {
     let mut earlier = object("COMPLETED");
     earlier.uid = "uid-0".parse().unwrap();
     earlier.owner.incarnation = Some("inc-0".parse().unwrap());
-    world.attempt.memory.creates += 1;
     world.attempt.saw_object(earlier, world.now);
     world.later(1);
     world.attempt.create_came_to(sent, Ok(object("")), world.now);
@@ -311,4 +310,27 @@ fn after_a_write_without_an_answer_the_record_is_stamped_before_anything_is_crea
     assert_eq!((next.state, next.version), (State::Dispatching, version.next()));
     world.attempt.stands_as(*next);
     assert_eq!(world.plan(), Act::Create);
+}
+
+#[test]
+fn what_can_never_be_made_fails_at_once_where_nothing_was_sent_and_else_after_the_double_absence() {
+    let why = "its spec can't be read from the table: no such item";
+    let mut own = World::own();
+    own.attempt.memory.unmade = Some(why.into());
+    own.in_sight = false;
+    assert_eq!(own.write(), State::Failed, "no cluster is asked");
+    let verdict = &own.attempt.record.verdict;
+    assert_eq!(verdict.reason, Some(Reason::InvalidSpec));
+    assert_eq!(verdict.message.as_deref(), Some(why));
+
+    let mut found = World::found_by(3);
+    found.attempt.memory.unmade = Some(why.into());
+    found.later(1).look(None);
+    assert!(matches!(found.plan(), Act::Wait(_)), "its create may still land");
+    found.later(90).look(None);
+    assert_eq!(found.write(), State::Failed);
+    let mut landed = World::found_by(3);
+    landed.attempt.memory.unmade = Some(why.into());
+    landed.later(1).look(Some(object("")));
+    assert_eq!(landed.write(), State::Submitted);
 }

@@ -3,8 +3,10 @@
 mod dispatching;
 mod following;
 mod wished;
+mod out_of_sight;
 mod picking_up;
 mod shapes;
+mod waiting;
 
 use std::time::Duration;
 
@@ -131,7 +133,6 @@ impl World {
 
     fn create(&mut self, result: Result<ObjectState, CreateError>) -> CreateAnswer {
         assert_eq!(self.plan(), Act::Create);
-        self.attempt.memory.creates += 1;
         self.attempt.create_came_to(self.now, result, self.now)
     }
 

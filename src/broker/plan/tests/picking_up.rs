@@ -3,7 +3,7 @@
 use super::*;
 
 /// A world whose object has been created and is left lying.
-fn submitted() -> World {
+pub(super) fn submitted() -> World {
     let mut world = World::own();
     world.create(Ok(object("")));
     assert_eq!(world.write(), State::Submitted);
@@ -77,6 +77,7 @@ fn from_the_driver_on_only_the_start_counts_whoever_sees_it_when() {
     // Made at once; first seen much later, as by a broker that took over.
     world.later(250);
     world.attempt.saw_driver(waiting_driver(), world.now);
+    assert_eq!(world.write(), State::Submitted, "told why");
     assert_eq!(world.plan(), Act::Wait(T0 + Duration::from_secs(300)));
     world.later(50);
     assert_eq!(world.write(), State::Retrying);
