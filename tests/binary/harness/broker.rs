@@ -30,6 +30,11 @@ impl Broker {
         call("POST", &format!("{}/v1/explain", self.api), body.as_ref()).unwrap()
     }
 
+    /// `DELETE /v1/submissions/{id}`.
+    pub(crate) fn cancel(&self, id: &str) -> Answer {
+        call("DELETE", &format!("{}/v1/submissions/{id}", self.api), b"").unwrap()
+    }
+
     /// `POST /v1/cancellations`.
     pub(crate) fn cancel_many(&self, body: impl AsRef<[u8]>) -> Answer {
         call("POST", &format!("{}/v1/cancellations", self.api), body.as_ref()).unwrap()
