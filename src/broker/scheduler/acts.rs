@@ -153,8 +153,8 @@ impl Scheduler {
             }
             Outcome::Created(sent, result) => self.created(id, sent, result),
             Outcome::Looked(asked, Ok(object)) => {
-                slot.attempt.answered();
-                slot.attempt.looked(object, asked, now);
+                slot.attempt
+                    .look_came_to(object, &self.term.installation, asked, now);
             }
             Outcome::Listed(asked, Ok(pods)) => {
                 slot.attempt.answered();
