@@ -45,6 +45,7 @@ mod removed;
 mod restarts;
 mod rights;
 mod second;
+mod seen;
 mod shapes;
 mod sources;
 mod status;
