@@ -6,6 +6,7 @@ use axum::extract::rejection::BytesRejection;
 use axum::http::header::{CONTENT_TYPE, RETRY_AFTER};
 use axum::http::{HeaderValue, Method, StatusCode, Uri};
 use axum::response::{IntoResponse, Response};
+use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use crate::error::{Class, Classify, Violation};
@@ -83,6 +84,17 @@ impl Problem {
                 "unknown-submission",
                 format!("no submission has the ID {id}"),
             )
+        }
+    }
+
+    /// A cancel for an ID that nobody knows yet.
+    pub fn remembered(id: &SubmissionId, until: Timestamp) -> Self {
+        let detail = format!(
+            "no submission has the ID {id}; one that arrives under it before {until} is CANCELLED at once"
+        );
+        Self {
+            detail,
+            ..Self::unknown_submission(id)
         }
     }
 

@@ -289,7 +289,7 @@ async fn cancel(api: &Api, record: Record) -> Result<CancelledOne, Error> {
         // Where it ended because another asked for it, that is what was wished.
         Ok(Cancelled::Ended(now)) if now.state == State::Cancelled => (now, CancelOutcome::Cancelled),
         Ok(Cancelled::Ended(now)) => (now, CancelOutcome::Ended),
-        Ok(Cancelled::Unknown) => return Ok(failed("its record is gone".to_owned())),
+        Ok(Cancelled::Unknown { .. }) => return Ok(failed("its record is gone".to_owned())),
         Err(error) => match error.class() {
             Class::Transient { .. } | Class::Conflict => return Err(error),
             Class::Permanent => {

@@ -141,14 +141,14 @@ pub(super) async fn status(
     Ok(Json(api.status_of(&record).await))
 }
 
-/// Ask for a submission's end.
+/// Ask for a submission's end, also before it arrives.
 #[utoipa::path(
     delete, path = "/v1/submissions/{id}",
     params(("id" = String, Path, description = "The submission ID")),
     responses(
         (status = 200, description = "It is CANCELLED, or had ended before: its status", body = Status),
         (status = 202, description = "The wish stands; the attempt is being stopped", body = Status),
-        (status = 404, description = "An ID nobody knows", body = problem::Problem, content_type = "application/problem+json"),
+        (status = 404, description = "An ID nobody knows: the wish is remembered for `timing.cancelMemory`, and a submission that arrives under it meanwhile is CANCELLED", body = problem::Problem, content_type = "application/problem+json"),
         (status = 503, description = "The store is away", body = problem::Problem, content_type = "application/problem+json"),
     )
 )]
@@ -162,7 +162,7 @@ pub(super) async fn cancel(
     let (code, record) = match api.service.cancel(&id).await? {
         Cancelled::Done(record) | Cancelled::Ended(record) => (StatusCode::OK, record),
         Cancelled::Requested(record) => (StatusCode::ACCEPTED, record),
-        Cancelled::Unknown => return Err(Problem::unknown_submission(&id)),
+        Cancelled::Unknown { until } => return Err(Problem::remembered(&id, until)),
     };
     Ok((code, Json(api.status_of(&record).await)).into_response())
 }

@@ -250,3 +250,6 @@ impl Clearing {
         }
     }
 }
+
+#[cfg(test)]
+mod tests;

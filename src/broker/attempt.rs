@@ -229,6 +229,22 @@ impl Attempt {
         }
     }
 
+    /// The cluster has answered a look. On the way there whoever's object stands in the way; later what another
+    /// installation made, of whose record ours is a copy, tells nothing of this one.
+    pub fn look_came_to(
+        &mut self,
+        object: Option<ObjectState>,
+        installation: &InstallationId,
+        asked: Duration,
+        now: Duration,
+    ) {
+        self.answered();
+        let in_the_way = self.record.state == State::Dispatching;
+        let ours = |object: &ObjectState| object.owner.installation.as_ref() == Some(installation);
+        let object = object.filter(|object| in_the_way || ours(object));
+        self.looked(object, asked, now);
+    }
+
     /// A consistent look at the object by name, asked for at `asked`. Where the watch has told of the object since, it
     /// isn't known which of the two is newer, and the look counts for nothing.
     pub fn looked(&mut self, object: Option<ObjectState>, asked: Duration, now: Duration) {

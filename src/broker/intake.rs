@@ -225,7 +225,7 @@ impl Intake {
                 }
             }
             Ok(Request::Cancel { id }) => {
-                self.records.cancel(&id, true).await?;
+                self.records.cancel(&id).await?;
                 Ok(Fate::Delete)
             }
             Ok(Request::Ignore { why }) => {

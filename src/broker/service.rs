@@ -112,7 +112,7 @@ impl Service for Broker {
     }
 
     async fn cancel(&self, id: &SubmissionId) -> Result<Cancelled, Error> {
-        let cancelled = self.records.cancel(id, false).await?;
+        let cancelled = self.records.cancel(id).await?;
         // Out of this pod's own backlog at once; another pod's scheduler looks for itself.
         if let Cancelled::Done(record) = &cancelled {
             drop(self.arrivals.try_send(Input::Records(vec![(**record).clone()])));

@@ -75,18 +75,18 @@ impl Records {
         }
     }
 
-    /// Asks for the end of `id`. With `remember`, a cancel for an unknown ID is kept for the submission to come.
-    pub async fn cancel(&self, id: &SubmissionId, remember: bool) -> Result<Cancelled, Error> {
+    /// Asks for the end of `id`. Where nobody knows it, the wish is kept for the submission to come.
+    pub async fn cancel(&self, id: &SubmissionId) -> Result<Cancelled, Error> {
         loop {
             let now = self.clock.now();
             let Some(record) = self.store.get(id).await?.filter(|r| !r.is_expired(now)) else {
-                match self.unknown(id, now, remember).await? {
+                match self.unknown(id, now).await? {
                     Some(answer) => return Ok(answer),
                     None => continue,
                 }
             };
             if record.is_tombstone() {
-                return Ok(Cancelled::Unknown);
+                return Ok(remembered(&record));
             }
             let event = Event {
                 at: now,
@@ -139,28 +139,29 @@ impl Records {
     }
 
     /// Nobody knows the ID; `None` where it has just become known.
-    async fn unknown(
-        &self,
-        id: &SubmissionId,
-        now: Timestamp,
-        remember: bool,
-    ) -> Result<Option<Cancelled>, Error> {
-        if !remember {
-            return Ok(Some(Cancelled::Unknown));
-        }
+    async fn unknown(&self, id: &SubmissionId, now: Timestamp) -> Result<Option<Cancelled>, Error> {
         let tombstone = Record::tombstone(id.clone(), self.domain.clone(), now, self.cancel_memory);
         match self.store.create(&tombstone).await? {
-            Create::Created => Ok(Some(Cancelled::Unknown)),
+            Create::Created => Ok(Some(remembered(&tombstone))),
             Create::Exists(expired) if expired.is_expired(now) => {
                 let key = RecordKey::from(expired.as_ref());
                 match self.store.replace(&key, &tombstone).await? {
-                    Write::Done(_) => Ok(Some(Cancelled::Unknown)),
+                    Write::Done(_) => Ok(Some(remembered(&tombstone))),
                     // A submission has just taken its place: that is what is to be cancelled.
                     Write::Stale(_) => Ok(None),
                 }
             }
             Create::Exists(_) => Ok(None),
         }
+    }
+}
+
+fn remembered(tombstone: &Record) -> Cancelled {
+    let until = tombstone
+        .expires_at
+        .and_then(|at| Timestamp::from_second(at).ok());
+    Cancelled::Unknown {
+        until: until.unwrap_or(tombstone.updated_at),
     }
 }
 

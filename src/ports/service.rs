@@ -1,6 +1,7 @@
 //! What the surfaces (HTTP API, queue intake) ask of the broker itself.
 
 use async_trait::async_trait;
+use jiff::Timestamp;
 
 use super::Error;
 use crate::error::Violation;
@@ -55,8 +56,11 @@ pub enum Cancelled {
     Requested(Box<Record>),
     /// It had ended before.
     Ended(Box<Record>),
-    /// Nobody knows the ID.
-    Unknown,
+    /// Nobody knows the ID; a submission that arrives under it before `until` is CANCELLED at once.
+    Unknown {
+        /// Until when the wish is remembered.
+        until: Timestamp,
+    },
 }
 
 /// What came of a person's word that a driver's node is gone.
@@ -87,7 +91,7 @@ pub trait Service: Send + Sync {
     /// Where one job spec would go now. It isn't taken in, and nothing changes.
     async fn explain(&self, body: &[u8], sender: Option<&str>) -> Result<Answered, Error>;
 
-    /// Asks for the end of a submission.
+    /// Asks for the end of a submission; of one that nobody knows yet, too.
     async fn cancel(&self, id: &SubmissionId) -> Result<Cancelled, Error>;
 
     /// Takes a person's word that the node of a driver that doesn't go is gone; `why` also says whose word it is.

@@ -1,8 +1,9 @@
-//! Many submissions are cancelled at once, over HTTP and the command line.
+//! Many submissions are cancelled at once, over HTTP and the command line; and those that nobody knows yet.
 
 use serde_json::{Value, json};
+use spark_broker::model::{Clock, SystemClock};
 
-use crate::harness::{Broker, Dev, job};
+use crate::harness::{Account, Broker, Dev, eventually, job, serve};
 
 /// A job with a label, submitted once it has reached `state`.
 async fn submitted(broker: &Broker, mut spec: Value, team: &str, state: &str) {
@@ -100,4 +101,66 @@ async fn many_are_cancelled_by_queue_label_and_name_and_a_dry_run_changes_nothin
     );
     assert_eq!(broker.ended("run-data").await["state"], "CANCELLED");
     assert_eq!(broker.walk("run-data").last().unwrap(), "CANCELLED");
+}
+
+/// How many objects were made.
+fn created(broker: &Broker) -> u64 {
+    let of = |cluster: &str| format!("creates_total{{cluster=\"{cluster}\",outcome=\"created\"}}");
+    let clusters = ["spark-cluster-a", "spark-cluster-b"];
+    clusters
+        .iter()
+        .filter_map(|cluster| broker.figure(&of(cluster)))
+        .sum()
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancel_that_comes_before_its_submission_is_honoured_whatever_way_it_came() {
+    let account = Account::new().await;
+    let broker = serve(&account, "").await;
+    account.send(r#"{"cancel": "by-message"}"#).await;
+    account.drained().await;
+    let unknown = broker.cancel("by-http");
+    assert_eq!(unknown.status, 404);
+    let detail = unknown.body["detail"].as_str().unwrap();
+    assert!(
+        detail.contains("no submission has the ID by-http") && detail.contains("is CANCELLED at once"),
+        "{detail}"
+    );
+    assert_eq!(broker.command(&["cancel", "by-command"]).0, Some(3));
+
+    let ids = ["by-message", "by-http", "by-command"];
+    for id in ids {
+        assert!(broker.status(id).is_none(), "nobody knows {id}");
+        account.send(&job(id, "500ms").to_string()).await;
+        let end = broker.ended(id).await;
+        assert_eq!(
+            (&end["state"], &end["reason"], &end["attempts"]),
+            (&json!("CANCELLED"), &json!("Cancelled"), &json!(0)),
+            "{end:#}"
+        );
+        assert_eq!(broker.walk(id), ["QUEUED", "CANCELLED"]);
+    }
+    assert_eq!(created(&broker), 0, "no object ever");
+    account.send(&job("uncancelled", "500ms").to_string()).await;
+    broker.reaches("uncancelled", "SUCCEEDED").await;
+    assert_eq!(created(&broker), 1);
+    for id in ids {
+        assert_eq!(broker.status(id).unwrap()["state"], "CANCELLED");
+    }
+}
+
+#[tokio::test(flavor = "multi_thread", worker_threads = 2)]
+async fn a_cancel_that_came_first_is_forgotten_after_its_memory() {
+    let account = Account::new().await;
+    let broker = serve(&account, "timing: {cancelMemory: 1s}").await;
+    account.send(r#"{"cancel": "late"}"#).await;
+    account.drained().await;
+    let until = account.attribute("submission#late", "expiresAt").await.unwrap();
+    let until = jiff::Timestamp::from_second(until.parse().unwrap()).unwrap();
+    eventually("its memory is over", async || {
+        (SystemClock.now() > until).then_some(())
+    })
+    .await;
+    account.send(&job("late", "500ms").to_string()).await;
+    broker.reaches("late", "SUCCEEDED").await;
 }

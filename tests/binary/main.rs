@@ -9,6 +9,7 @@ mod bad_input;
 mod cancel;
 mod cli;
 mod configuration;
+mod copied;
 mod example_jobs;
 mod explain;
 mod identity;

@@ -6,6 +6,7 @@ use std::process::Command;
 use std::sync::atomic::{AtomicU32, Ordering};
 use std::time::Duration;
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use kube::Api;
 use kube::api::DynamicObject;
 use serde_json::{Value, json};
@@ -151,8 +152,17 @@ impl<'a> Bed<'a> {
 
     /// Starts `serve`.
     pub fn start(&mut self) {
+        self.start_with(&[]);
+    }
+
+    /// Starts `serve` with more arguments.
+    pub fn start_with(&mut self, arguments: &[&str]) {
         let mut serve = Command::new(env!("CARGO_BIN_EXE_spark-broker"));
-        serve.arg("serve").arg("--config").arg(&self.config);
+        serve
+            .arg("serve")
+            .arg("--config")
+            .arg(&self.config)
+            .args(arguments);
         serve.env_clear().envs([
             ("AWS_ENDPOINT_URL_SQS", self.embedded.sqs_url()),
             ("AWS_ENDPOINT_URL_DYNAMODB", self.embedded.dynamodb_url()),
@@ -166,6 +176,19 @@ impl<'a> Bed<'a> {
     /// Ends `serve` by SIGKILL.
     pub fn kill(&mut self) {
         self.broker = None;
+    }
+
+    /// Writes one attribute of an item of the table, as nobody but its owner can.
+    pub async fn write(&self, key: &str, attribute: &str, value: AttributeValue) {
+        let update = self.aws.dynamodb().update_item().table_name("spark-broker");
+        update
+            .key("pk", AttributeValue::S(key.to_owned()))
+            .update_expression("SET #attribute = :value")
+            .expression_attribute_names("#attribute", attribute)
+            .expression_attribute_values(":value", value)
+            .send()
+            .await
+            .unwrap();
     }
 
     /// The address of the API.
@@ -219,7 +242,12 @@ impl<'a> Bed<'a> {
 
     /// Asks for the end of a submission.
     pub async fn cancel(&self, id: &str) {
-        let url = format!("http://{}/v1/submissions/{id}", self.api);
+        self.delete(&format!("/v1/submissions/{id}")).await;
+    }
+
+    /// `DELETE` of a path of the API.
+    pub async fn delete(&self, path: &str) {
+        let url = format!("http://{}{path}", self.api);
         let answer = tokio::task::spawn_blocking(move || ureq::delete(url).call().map(|_| ()));
         answer.await.unwrap().unwrap();
     }

@@ -1,5 +1,7 @@
 //! Clusters as the configuration names them, and the broker's rights on them.
 
+use std::net::SocketAddr;
+
 use serde_json::{Value, json};
 
 use crate::cluster::{ControlPlane, User, documents};
@@ -19,6 +21,14 @@ pub fn real(plane: &ControlPlane, name: &str, namespace: &str, user: User) -> Va
         "connect": {"kubeconfig": kubeconfig},
         "pacing": {"maxPending": 1000},
     })
+}
+
+/// Lets the broker reach `cluster`, which is behind `plane`, through this address alone.
+pub fn through(address: SocketAddr, plane: &ControlPlane, cluster: &Value) {
+    let path = cluster["connect"]["kubeconfig"].as_str().unwrap();
+    let direct = std::fs::read_to_string(path).unwrap();
+    let url = format!("https://{address}");
+    std::fs::write(path, direct.replace(&plane.url(), &url)).unwrap();
 }
 
 /// A simulated cluster.

@@ -9,7 +9,7 @@ use serde_json::{Value, json};
 use crate::bed::{Bed, spark_pi};
 use crate::by_hand::ByHand;
 use crate::cluster::{ControlPlane, User};
-use crate::clusters::{namespace_for, real};
+use crate::clusters::{namespace_for, real, through};
 use crate::network::{Network, Proxy};
 use crate::table::{ObjectIs, PodIs, runs, succeeded};
 
@@ -115,13 +115,7 @@ async fn cut_off() {
     let proxy = Proxy::to(SocketAddr::from((Ipv4Addr::LOCALHOST, plane.port()))).await;
     let namespace = namespace_for(plane, User::Broker).await;
     let cluster = real(plane, "real", &namespace, User::Broker);
-    let path = cluster["connect"]["kubeconfig"].as_str().unwrap();
-    let direct = std::fs::read_to_string(path).unwrap();
-    std::fs::write(
-        path,
-        direct.replace(&plane.url(), &format!("https://{}", proxy.address)),
-    )
-    .unwrap();
+    through(proxy.address, plane, &cluster);
     let mut bed = Bed::prepare(plane, &namespace, &[cluster]).await;
     bed.start();
     let jobs = sent(&bed).await;

@@ -132,7 +132,13 @@ impl Cluster for SparkOperatorCluster {
 
     async fn pods(&self, id: &SubmissionId) -> Result<Vec<PodSight>, Error> {
         let path = self.pods_path();
-        let selector = format!("{}%3D{}", marks::SUBMISSION.replace('/', "%2F"), id.dns_form());
+        // Those of another installation, of which this one's table may be a copy, are none of ours.
+        let is = |mark: &str, value: &str| format!("{}%3D{value}", mark.replace('/', "%2F"));
+        let selector = [
+            is(marks::SUBMISSION, &id.dns_form()),
+            is(marks::INSTALLATION, self.installation.as_str()),
+        ]
+        .join("%2C");
         let mut sights = Vec::new();
         let mut next = String::new();
         loop {

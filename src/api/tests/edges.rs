@@ -42,6 +42,19 @@ async fn only_the_token_opens_the_api() {
 }
 
 #[tokio::test]
+async fn a_cancel_for_an_id_that_nobody_knows_says_until_when_it_is_remembered() {
+    let fake = shared();
+    let until = NOW.parse().unwrap();
+    *fake.cancelled.lock().unwrap() = Some(Cancelled::Unknown { until });
+    let answer = call(&fake, "DELETE", "/v1/submissions/job-1", "").await;
+    assert_eq!(answer.status, StatusCode::NOT_FOUND);
+    assert_eq!(answer.body["submissionId"], "job-1");
+    let detail = answer.body["detail"].as_str().unwrap();
+    assert!(detail.contains("no submission has the ID job-1"), "{detail}");
+    assert!(detail.contains(NOW), "{detail}");
+}
+
+#[tokio::test]
 async fn boards_are_shown_as_far_as_they_are_known() {
     let fake = shared();
     let clusters = get(&fake, "/v1/clusters").await.body;

@@ -319,7 +319,6 @@ async fn a_cancel_tells_whether_it_is_done_or_asked_for() {
         (Cancelled::Done(record()), StatusCode::OK),
         (Cancelled::Ended(record()), StatusCode::OK),
         (Cancelled::Requested(record()), StatusCode::ACCEPTED),
-        (Cancelled::Unknown, StatusCode::NOT_FOUND),
     ] {
         *fake.cancelled.lock().unwrap() = Some(outcome);
         assert_eq!(

@@ -16,17 +16,12 @@ const RELEASE_AGAIN: Duration = Duration::from_secs(10);
 pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     let record = &attempt.record;
     if record.cancel_requested {
-        // A success that is in sight by now stands: the next step sees it.
-        let message = "cancelled on request".to_owned();
-        return take(
-            record,
-            at,
-            Happening::Stopped {
-                reason: Reason::Cancelled,
-                message,
-            },
-        )
-        .unwrap_or(Act::Rest);
+        let stopped = || {
+            let message = "cancelled on request".to_owned();
+            let reason = Reason::Cancelled;
+            take(record, at, Happening::Stopped { reason, message })
+        };
+        return ended_before(attempt, at).or_else(stopped).unwrap_or(Act::Rest);
     }
     let seen = timed(attempt.observation(), attempt, at);
     if needs_consistent_look(attempt) {
@@ -58,6 +53,33 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
             .unwrap_or(act);
     }
     wait_or_end(attempt, at, &seen)
+}
+
+/// The end that is in sight before anything was done for a cancel, where it would be the submission's end without one too:
+/// the cancel came too late. What would be run again is cancelled.
+fn ended_before(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
+    if needs_consistent_look(attempt) || needs_consistent_list(attempt) {
+        return None;
+    }
+    let mut unasked = attempt.record.clone();
+    unasked.cancel_requested = false;
+    let seen = timed(attempt.observation(), attempt, at);
+    match take(&unasked, at, Happening::Observed(Box::new(seen)))? {
+        Act::Write(mut next) if next.state.is_terminal() => {
+            next.cancel_requested = true;
+            Some(Act::Write(next))
+        }
+        Act::Write(_)
+        | Act::Rest
+        | Act::Wait(_)
+        | Act::Create
+        | Act::Look
+        | Act::ListPods
+        | Act::Release(_)
+        | Act::DeleteObject(_)
+        | Act::DeletePods(_)
+        | Act::Forget => None,
+    }
 }
 
 /// What follows where nothing that was seen moves the record.

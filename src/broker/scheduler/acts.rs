@@ -159,8 +159,8 @@ impl Scheduler {
                 slot.attempt.unanswered(now)
             }
             Outcome::Looked(asked, Ok(object)) => {
-                slot.attempt.answered();
-                slot.attempt.looked(object, asked, now);
+                slot.attempt
+                    .look_came_to(object, &self.term.installation, asked, now);
             }
             Outcome::Listed(asked, Ok(pods)) => {
                 slot.attempt.answered();

@@ -171,6 +171,17 @@ impl Account {
         .await;
     }
 
+    /// From here on the table says of itself that it was made as another, as a restored or copied one does.
+    pub(crate) async fn copy_table(&self) {
+        let other = AttributeValue::S(uuid::Uuid::new_v4().to_string());
+        let update = self.aws.dynamodb().update_item().table_name(TABLE);
+        let update = update
+            .key("pk", AttributeValue::S("installation".to_owned()))
+            .update_expression("SET tableId = :other")
+            .expression_attribute_values(":other", other);
+        update.send().await.unwrap();
+    }
+
     /// `GetItem` on the table.
     pub(crate) async fn item(&self, pk: &str) -> Option<HashMap<String, AttributeValue>> {
         let request = self.aws.dynamodb().get_item().table_name(TABLE);

@@ -30,6 +30,11 @@ impl Broker {
         call("POST", &format!("{}/v1/explain", self.api), body.as_ref()).unwrap()
     }
 
+    /// `DELETE /v1/submissions/{id}`.
+    pub(crate) fn cancel(&self, id: &str) -> Answer {
+        call("DELETE", &format!("{}/v1/submissions/{id}", self.api), b"").unwrap()
+    }
+
     /// `POST /v1/cancellations`.
     pub(crate) fn cancel_many(&self, body: impl AsRef<[u8]>) -> Answer {
         call("POST", &format!("{}/v1/cancellations", self.api), body.as_ref()).unwrap()
@@ -163,6 +168,17 @@ pub(crate) async fn serve(account: &Account, more: &str) -> Broker {
 
 /// The same, with DynamoDB reached at `dynamodb_url`.
 pub(crate) async fn serve_at(account: &Account, dynamodb_url: &str, more: &str) -> Broker {
+    let broker = start(account, dynamodb_url, more, &[]);
+    broker.ready().await;
+    broker
+}
+
+/// `serve` with these arguments, which may end by itself instead of becoming ready.
+pub(crate) fn serve_with(account: &Account, arguments: &[&str]) -> Broker {
+    start(account, account.dynamodb_url(), "", arguments)
+}
+
+fn start(account: &Account, dynamodb_url: &str, more: &str, arguments: &[&str]) -> Broker {
     let folder = Folder::new();
     let [api, health] = free_ports();
     let file = folder.file("config.yaml", &configuration(api, health, more));
@@ -173,15 +189,16 @@ pub(crate) async fn serve_at(account: &Account, dynamodb_url: &str, more: &str) 
         ("AWS_ENDPOINT_URL_SQS", account.sqs_url().to_owned()),
         ("AWS_ENDPOINT_URL_DYNAMODB", dynamodb_url.to_owned()),
     ];
-    let process = Process::start(&["serve", "--config", &file], &environment);
-    let broker = Broker {
+    let process = Process::start(
+        &[&["serve", "--config", file.as_str()], arguments].concat(),
+        &environment,
+    );
+    Broker {
         process,
         api: format!("http://127.0.0.1:{api}"),
         health: format!("http://127.0.0.1:{health}"),
         folder: Some(folder),
-    };
-    broker.ready().await;
-    broker
+    }
 }
 
 /// A right configuration with simulated clusters.

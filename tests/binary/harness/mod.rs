@@ -7,7 +7,7 @@ mod http;
 mod process;
 
 pub(crate) use account::{Account, job};
-pub(crate) use broker::{Broker, Dev, configuration, serve, serve_at};
+pub(crate) use broker::{Broker, Dev, configuration, serve, serve_at, serve_with};
 use history::assert_legal;
 pub(crate) use process::{Folder, Process, run, run_with};
 

@@ -1,6 +1,8 @@
 //! From the object to its end, and after it.
 
 use super::*;
+use crate::submission::RestartPolicy;
+use crate::watch::DriverStop;
 
 #[test]
 fn a_cancel_deletes_the_object_and_waits_for_its_pods() {
@@ -194,7 +196,7 @@ fn an_object_that_has_not_finished_goes_as_soon_as_its_driver_has_gone_however_i
 #[test]
 fn completed_beside_a_failed_driver_makes_the_broker_look_for_the_driver_that_succeeded() {
     let mut world = running();
-    world.attempt.record.restart_policy = crate::submission::RestartPolicy::OnFailure(3);
+    world.attempt.record.restart_policy = RestartPolicy::OnFailure(3);
     world.attempt.saw_driver(ended_driver(1), world.now);
     world.later(1);
     world.attempt.driver_went(&ended_driver(1));
@@ -272,7 +274,7 @@ fn a_driver_that_has_ended_keeps_its_word_when_its_pod_goes() {
 #[test]
 fn an_end_that_may_be_rerun_is_looked_at_again_by_itself() {
     let mut world = running();
-    world.attempt.record.restart_policy = crate::submission::RestartPolicy::OnFailure(3);
+    world.attempt.record.restart_policy = RestartPolicy::OnFailure(3);
     let mut driver = ended_driver(1);
     if let DriverPhase::Ended(end) = &mut driver.phase {
         end.finished_at = Some(wall());
@@ -334,4 +336,39 @@ fn what_a_cluster_fails_with_all_others_is_not_counted() {
         let pause = world.attempt.record.not_before.unwrap().duration_since(wall());
         assert_eq!(pause.as_secs(), 182 + 80);
     }
+}
+
+/// A driver that had ended by itself before anything was done for the cancel.
+#[test]
+fn a_cancel_that_comes_after_the_end_leaves_it_as_it_is() {
+    for (code, end) in [(0, State::Succeeded), (3, State::Failed)] {
+        let mut world = running();
+        world.attempt.record.cancel_requested = true;
+        world.attempt.saw_driver(ended_driver(code), world.now);
+        assert_eq!(world.write(), end);
+        assert_eq!(world.attempt.record.exit_code, Some(code));
+        assert!(world.attempt.record.cancel_requested);
+        // Nothing is left of it all the same.
+        assert!(matches!(world.plan(), Act::DeleteObject(_)));
+    }
+}
+
+#[test]
+fn what_would_be_run_again_or_is_being_stopped_is_cancelled() {
+    let cancelled = |change: fn(&mut World, &mut Driver)| {
+        let (mut world, mut driver) = (running(), ended_driver(3));
+        change(&mut world, &mut driver);
+        world.attempt.record.cancel_requested = true;
+        world.attempt.saw_driver(driver, world.now);
+        assert_eq!(world.write(), State::Cancelling);
+    };
+    cancelled(|world, _| world.attempt.record.retry.on = vec![Reason::ApplicationFailed]);
+    cancelled(|world, _| world.attempt.record.restart_policy = RestartPolicy::OnFailure(1));
+    cancelled(|_, driver| driver.stop = Some(DriverStop::Disrupted));
+    // Once its stop has begun, only a success stands.
+    let mut begun = running();
+    begun.attempt.record.cancel_requested = true;
+    assert_eq!(begun.write(), State::Cancelling);
+    begun.attempt.saw_driver(ended_driver(3), begun.now);
+    assert!(matches!(begun.plan(), Act::DeleteObject(_)));
 }
