@@ -189,7 +189,7 @@ pub struct RecordedWaiting {
 impl Router {
     /// [`Router::cycle`], written down.
     pub fn recorded_cycle(&mut self, backlog: &Backlog, now: Now, max: usize) -> (Cycle, RecordedCycle) {
-        self.tidy_holds(backlog);
+        self.prepare(backlog, now);
         let clusters = self
             .views
             .iter()
