@@ -1,6 +1,6 @@
 //! Explaining a submission tells what placing it would do, and does nothing; from what was written down, too.
 
-mod worlds;
+pub(super) mod worlds;
 
 use std::collections::BTreeMap;
 use std::mem::{Discriminant, discriminant};

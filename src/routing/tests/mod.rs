@@ -14,5 +14,6 @@ mod order;
 mod pacing;
 mod policies;
 mod pools;
+mod replay;
 mod room;
 mod starvation;
