@@ -149,6 +149,14 @@ impl Backlog {
         self.entry(self.slot(id)?)
     }
 
+    /// The submission as it stands in its queue, where it may be placed now.
+    pub fn ready(&self, id: &SubmissionId) -> Option<Ready<'_>> {
+        let ById(slot) = self.slots.get(id)?;
+        let line = self.queues.get(slot.queue as usize)?;
+        let stands = line.ready.contains(&ByPlace(slot.clone()));
+        stands.then_some(Ready { slot })
+    }
+
     /// Whether the submission is here.
     pub fn contains(&self, id: &SubmissionId) -> bool {
         self.slots.contains(id)

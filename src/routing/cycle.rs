@@ -3,10 +3,9 @@
 use std::collections::BTreeSet;
 
 use super::fraction::Fraction;
-use super::hold::Wish;
 use super::judge::{Candidate, Sight, Verdict};
 use super::outcome::Why;
-use super::{Cycle, Now, QueueSettings, Router, Waiting};
+use super::{Cycle, Now, QueueSettings, Router, Waiting, filter};
 use crate::backlog::{Backlog, Place, Ready};
 use crate::submission::Reason;
 
@@ -23,6 +22,8 @@ pub(super) struct Lane<'a> {
     pub(super) waiting: usize,
     /// Submissions that are in nobody's way; told up to the lookahead.
     pub(super) aside: usize,
+    /// Whether no cluster takes anything of the queue now, whatever it needs.
+    pub(super) closed: bool,
     /// Whether no other may pass.
     pub(super) done: bool,
 }
@@ -31,35 +32,67 @@ impl Router {
     /// Decides at most `max` placements and reserves them at once: the caller writes the intent of each, or tells
     /// [`Router::released`]. Entries that occupy a cluster already are passed over. Call [`Backlog::wake`] before.
     pub fn cycle(&mut self, backlog: &Backlog, now: Now, max: usize) -> Cycle {
-        self.cycles += 1;
-        self.tidy_holds(backlog);
+        self.prepare(backlog, now);
+        self.decide(backlog, now, max)
+    }
+
+    /// A cycle that is prepared.
+    pub(super) fn decide(&mut self, backlog: &Backlog, now: Now, max: usize) -> Cycle {
         let settings = self.settings.clone();
-        let mut lanes = lanes(&settings.queues, backlog);
-        self.weights = self.active_weights(&settings.queues, backlog);
+        let mut cycle = Cycle::default();
+        loop {
+            let ended = self.holds.ended;
+            self.round(&settings.queues, backlog, now, max, &mut cycle);
+            // What a hold kept away may belong to queues that were asked before it ended.
+            if self.holds.ended == ended || cycle.placements.len() >= max {
+                break;
+            }
+            cycle.waiting.clear();
+        }
+        tell_unknown(&settings.queues, backlog, &mut cycle);
+        cycle
+    }
+
+    /// Ends holds that can't help their holders any more, and begins those that are due.
+    pub(super) fn prepare(&mut self, backlog: &Backlog, now: Now) {
+        self.cycles += 1;
+        self.weights = self.active_weights(&self.settings.queues, backlog);
+        self.tidy_holds(backlog);
+        self.grant_ripe(backlog, now);
+    }
+
+    /// Asks all queues in turn, until none has anything left that goes.
+    fn round(
+        &mut self,
+        queues: &[QueueSettings],
+        backlog: &Backlog,
+        now: Now,
+        max: usize,
+        cycle: &mut Cycle,
+    ) {
+        let mut lanes = self.lanes(queues, backlog, now);
         let mut turns: BTreeSet<(Fraction, usize)> = (0..)
             .zip(&lanes)
             .map(|(i, lane)| (self.turn(lane.queue), i))
             .collect();
-        let mut cycle = Cycle::default();
-        let mut wishes = Vec::new();
         while cycle.placements.len() < max
             && let Some((_, i)) = turns.pop_first()
         {
             let Some(lane) = lanes.get_mut(i) else { continue };
             if let Some(ready) = lane.entries.next() {
-                self.consider(backlog, lane, ready, now, &mut cycle, &mut wishes);
+                let ended = self.holds.ended;
+                self.consider(backlog, lane, ready, now, cycle);
+                if self.holds.ended != ended {
+                    self.grant_ripe(backlog, now);
+                }
                 if !lane.done {
                     turns.insert((self.turn(lane.queue), i));
                 }
             }
         }
-        tell_unknown(&settings.queues, backlog, &mut cycle);
-        self.holds.grant(wishes);
-        cycle
     }
 
-    /// Ends holds that can't help their holders any more.
-    pub(super) fn tidy_holds(&mut self, backlog: &Backlog) {
+    fn tidy_holds(&mut self, backlog: &Backlog) {
         let mut holds = std::mem::take(&mut self.holds);
         holds.tidy(|id| backlog.contains(id), |cluster| self.takes_jobs(cluster));
         self.holds = holds;
@@ -77,13 +110,12 @@ impl Router {
         ready: Ready<'_>,
         now: Now,
         cycle: &mut Cycle,
-        wishes: &mut Vec<Wish>,
     ) {
         if self.lives.contains_key(ready.id()) {
             return;
         }
         let place = ready.place();
-        match self.judge(lane, ready, &place, now) {
+        match self.judge(lane.queue, lane.index, ready, &place, now) {
             Verdict::Passes(passes) => {
                 if let Some(entry) = backlog.get(ready.id()) {
                     cycle
@@ -92,7 +124,7 @@ impl Router {
                 }
             }
             Verdict::Waits(wait, why) => {
-                wishes.extend(self.hold_for(lane, place, ready.shape(), wait, &why, now));
+                self.is_passed(lane, place, ready.shape(), wait, &why, now);
                 if lane.waits(wait) {
                     cycle.waiting.push(Waiting {
                         id: ready.id().clone(),
@@ -105,21 +137,27 @@ impl Router {
         }
     }
 
-    fn judge(&mut self, lane: &Lane<'_>, ready: Ready<'_>, place: &Place, now: Now) -> Verdict {
+    /// One of `queue`, which stands at place `line` in the settings, against every cluster.
+    pub(super) fn judge(
+        &mut self,
+        queue: &QueueSettings,
+        line: usize,
+        ready: Ready<'_>,
+        place: &Place,
+        now: Now,
+    ) -> Verdict {
         // Within a period nothing gets easier: what made one of a shape wait makes the next one wait, unless a cluster
         // that is kept free is kept for the one, or for one behind it.
         let period = (self.cycles, self.holds.ended);
-        let mut known = self
-            .memo
-            .of(ready.shape(), lane.index, &lane.queue.name, &self.views);
+        let mut known = self.memo.of(ready.shape(), line, &queue.name, &self.views);
         if let Some((then, wait, why)) = &known.permit.waits
             && *then == period
         {
             return Verdict::Waits(*wait, why.clone());
         }
         let candidate = Candidate {
-            queue: lane.queue,
-            usage: &self.usages.of(&lane.queue.name),
+            queue,
+            usage: &self.usages.of(&queue.name),
             place,
             shape: ready.shape(),
         };
@@ -132,11 +170,36 @@ impl Router {
         };
         let verdict = sight.judge(&mut known, &candidate);
         if let Verdict::Waits(wait, why) = &verdict
-            && !self.holds.favour(&lane.queue.name, place)
+            && !self.holds.favour(&queue.name, place)
         {
             known.permit.waits = Some((period, *wait, why.clone()));
         }
         verdict
+    }
+
+    fn lanes<'a>(&self, queues: &'a [QueueSettings], backlog: &'a Backlog, now: Now) -> Vec<Lane<'a>> {
+        let lane = |(index, queue): (usize, &'a QueueSettings)| Lane {
+            queue,
+            index,
+            entries: Box::new(backlog.in_order(&queue.name)),
+            waiting: 0,
+            aside: 0,
+            closed: self.is_closed(queue, now),
+            done: false,
+        };
+        let wanted = (0..)
+            .zip(queues)
+            .filter(|(_, queue)| backlog.count(&queue.name) > 0);
+        wanted.map(lane).collect()
+    }
+
+    fn is_closed(&self, queue: &QueueSettings, now: Now) -> bool {
+        let limit = self.settings.view_limit;
+        let mut serving = self.views.iter().filter(|view| {
+            let settings = view.settings.as_deref();
+            settings.is_some_and(|settings| filter::serves_queue(settings, &queue.name).is_none())
+        });
+        serving.all(|view| filter::away(view, limit, now.mono).is_some())
     }
 
     /// The weights of all queues that have something to run or running.
@@ -147,21 +210,6 @@ impl Router {
             .map(|queue| u64::from(queue.weight.max(1)))
             .sum()
     }
-}
-
-fn lanes<'a>(queues: &'a [QueueSettings], backlog: &'a Backlog) -> Vec<Lane<'a>> {
-    (0..)
-        .zip(queues)
-        .filter(|(_, queue)| backlog.count(&queue.name) > 0)
-        .map(|(index, queue)| Lane {
-            queue,
-            index,
-            entries: Box::new(backlog.in_order(&queue.name)),
-            waiting: 0,
-            aside: 0,
-            done: false,
-        })
-        .collect()
 }
 
 fn tell_unknown(queues: &[QueueSettings], backlog: &Backlog, cycle: &mut Cycle) {

@@ -21,15 +21,20 @@ pub(super) fn allowed(settings: Option<&ClusterSettings>, queue: &QueueName, sha
 
 /// Whether the cluster takes anything now, whatever its size.
 pub(super) fn open(view: &View, settings: &ClusterSettings, limit: Duration, now: Duration) -> Option<Cause> {
-    uncordoned(view)
-        .or_else(|| healthy(view))
-        .or_else(|| fresh(view, limit, now))
+    away(view, limit, now)
         .or_else(|| below_max_live(view, settings))
         .or_else(|| below_max_pending(view, settings))
         .or_else(|| in_pace(view, settings, now))
 }
 
-fn serves_queue(settings: &ClusterSettings, queue: &QueueName) -> Option<Cause> {
+/// Whether it is closed or can't be reached: no job of any queue or shape goes there.
+pub(super) fn away(view: &View, limit: Duration, now: Duration) -> Option<Cause> {
+    uncordoned(view)
+        .or_else(|| healthy(view))
+        .or_else(|| fresh(view, limit, now))
+}
+
+pub(super) fn serves_queue(settings: &ClusterSettings, queue: &QueueName) -> Option<Cause> {
     let serves = settings
         .queues
         .as_ref()

@@ -14,24 +14,33 @@ pub(super) struct Hold {
     pub(super) place: Place,
 }
 
-/// A head that asks for a cluster.
+/// A head that others pass.
 #[derive(Debug)]
-pub(super) struct Wish {
-    pub(super) hold: Hold,
-    /// Since when others have passed it.
-    pub(super) since: Duration,
-    /// Clusters that could hold it, the nearest to having room first.
-    pub(super) clusters: Vec<ClusterName>,
+struct Passed {
+    since: Duration,
+    queue: QueueName,
+    place: Place,
+}
+
+impl Passed {
+    fn hold(&self) -> Hold {
+        Hold {
+            queue: self.queue.clone(),
+            place: self.place.clone(),
+        }
+    }
 }
 
 /// At most one hold per cluster, at most one cluster per holder.
 #[derive(Debug, Default)]
 pub(super) struct Holds {
     by_cluster: BTreeMap<ClusterName, Hold>,
-    /// Since when heads are passed over; kept as long as they are in the backlog.
-    passed_since: BTreeMap<SubmissionId, Duration>,
+    /// Heads that are passed over; remembered as long as they are in the backlog.
+    passed: BTreeMap<SubmissionId, Passed>,
     /// Grows whenever a hold ends: what it kept away may go there now.
     pub(super) ended: u64,
+    /// Grows whenever a hold begins.
+    pub(super) begun: u64,
 }
 
 impl Holds {
@@ -70,7 +79,7 @@ impl Holds {
     /// For whom the cluster is kept, and since when others pass it.
     pub(super) fn on(&self, cluster: &ClusterName) -> Option<(&Hold, Option<Duration>)> {
         let hold = self.by_cluster.get(cluster)?;
-        Some((hold, self.passed_since.get(&hold.place.2).copied()))
+        Some((hold, self.passed.get(&hold.place.2).map(|passed| passed.since)))
     }
 
     /// The cluster kept for a submission.
@@ -82,8 +91,53 @@ impl Holds {
     }
 
     /// Since when others pass this head: from now on, if it is new.
-    pub(super) fn passed(&mut self, id: &SubmissionId, now: Duration) -> Duration {
-        *self.passed_since.entry(id.clone()).or_insert(now)
+    pub(super) fn passed(&mut self, queue: &QueueName, place: &Place, now: Duration) -> Duration {
+        let passed = self.passed.entry(place.2.clone()).or_insert_with(|| Passed {
+            since: now,
+            queue: queue.clone(),
+            place: place.clone(),
+        });
+        passed.since
+    }
+
+    /// The heads that others pass, and since when.
+    pub(super) fn heads(&self) -> impl Iterator<Item = (Hold, Duration)> {
+        self.passed.values().map(|head| (head.hold(), head.since))
+    }
+
+    /// Of those that still wait the heads without a cluster of their own, one for each queue, that others have passed
+    /// for as long as the `patience` of their queue lasts, the longest-waiting first.
+    pub(super) fn ripe(
+        &self,
+        now: Duration,
+        patience: impl Fn(&QueueName) -> Option<Duration>,
+        waits: impl Fn(&SubmissionId) -> bool,
+    ) -> Vec<Hold> {
+        let mut heads: BTreeMap<&QueueName, &Passed> = BTreeMap::new();
+        for passed in self.passed.values().filter(|passed| waits(&passed.place.2)) {
+            let head = heads.entry(&passed.queue).or_insert(passed);
+            if passed.place < head.place {
+                *head = passed;
+            }
+        }
+        let mut ripe: Vec<&Passed> = heads
+            .into_values()
+            .filter(|head| self.of(&head.place.2).is_none())
+            .filter(|head| ripens(head, &patience).is_some_and(|at| at <= now))
+            .collect();
+        ripe.sort_by_key(|head| (head.since, &head.place.2));
+        ripe.into_iter().map(Passed::hold).collect()
+    }
+
+    /// When the patience of some head ends next.
+    pub(super) fn next_ripe(
+        &self,
+        now: Duration,
+        patience: impl Fn(&QueueName) -> Option<Duration>,
+    ) -> Option<Duration> {
+        let heads = self.passed.values();
+        let ends = heads.filter_map(|head| ripens(head, &patience));
+        ends.filter(|at| *at > now).min()
     }
 
     /// Ends what is kept for a submission: it was placed, or its cluster can't hold it any more.
@@ -104,25 +158,19 @@ impl Holds {
         self.by_cluster
             .retain(|cluster, hold| in_backlog(&hold.place.2) && open(cluster));
         self.ended += (before - self.by_cluster.len()) as u64;
-        self.passed_since.retain(|id, _| in_backlog(id));
+        self.passed.retain(|id, _| in_backlog(id));
     }
 
-    /// Grants wishes, the longest-waiting head's first.
-    pub(super) fn grant(&mut self, mut wishes: Vec<Wish>) {
-        wishes.sort_by(|a, b| (a.since, &a.hold.place.2).cmp(&(b.since, &b.hold.place.2)));
-        for wish in wishes {
-            let free = wish
-                .clusters
-                .into_iter()
-                .find(|c| !self.by_cluster.contains_key(c));
-            if let Some(cluster) = free {
-                self.by_cluster.insert(cluster, wish.hold);
-            }
+    /// Keeps the first of `clusters` that is kept for nobody yet.
+    pub(super) fn grant(&mut self, hold: Hold, clusters: impl IntoIterator<Item = ClusterName>) {
+        let mut clusters = clusters.into_iter();
+        if let Some(cluster) = clusters.find(|cluster| !self.by_cluster.contains_key(cluster)) {
+            self.by_cluster.insert(cluster, hold);
+            self.begun += 1;
         }
     }
+}
 
-    /// When heads began to be passed over.
-    pub(super) fn beginnings(&self) -> impl Iterator<Item = Duration> {
-        self.passed_since.values().copied()
-    }
+fn ripens(head: &Passed, patience: impl Fn(&QueueName) -> Option<Duration>) -> Option<Duration> {
+    Some(head.since.saturating_add(patience(&head.queue)?))
 }

@@ -62,6 +62,16 @@ pub(super) enum Wait {
 }
 
 impl Wait {
+    /// Whether it goes once others have ended or a moment has passed: it is passed over till then.
+    pub(super) fn is_for_now(self) -> bool {
+        match self {
+            Self::Paced | Self::Full => true,
+            Self::QueueFull | Self::QueueLimit | Self::NoCluster | Self::NeverFits | Self::Unavailable => {
+                false
+            }
+        }
+    }
+
     /// The word in records.
     pub(super) fn reason(self) -> Reason {
         match self {

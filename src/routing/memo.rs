@@ -85,6 +85,12 @@ impl Memo {
         }
     }
 
+    /// How many shapes were asked for, each once for each queue.
+    #[cfg(test)]
+    pub(super) fn asked(&self) -> usize {
+        self.permits.len()
+    }
+
     /// Forgets everything.
     pub(super) fn clear(&mut self) {
         self.permits.clear();

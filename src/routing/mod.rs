@@ -26,8 +26,9 @@ mod place;
 mod explain;
 mod wait;
 mod cycle;
-mod recorded;
 mod outlook;
+mod recorded;
+mod replay;
 
 pub use figures::{Figures, PaceFigures, QueueFigures, RoomFigures};
 pub use node::Node;
@@ -39,6 +40,7 @@ pub use recorded::{
     RecordedPlacement, RecordedQueue, RecordedRoom, RecordedWaiting,
 };
 pub use refusal::{Cause, Refusal, Shortage};
+pub use replay::{Ground, replay};
 pub use router::Router;
 pub use settings::{
     CapacitySource, ClusterLimits, ClusterSettings, ConstraintLayers, Order, Pacing, Policy, Provisionable,

@@ -24,7 +24,7 @@ use crate::model::{ClusterName, QueueName, Resources, SubmissionId};
 use crate::submission::BacklogEntry;
 
 /// When all of it was, by a clock of its own: far enough from zero that ages can be taken off.
-const THEN: Duration = Duration::from_secs(1 << 40);
+pub(super) const THEN: Duration = Duration::from_secs(1 << 40);
 
 /// What is known of the domain as a whole.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -49,7 +49,7 @@ struct QueueOutlook {
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterOutlook {
-    settings: ClusterSettings,
+    pub(super) settings: ClusterSettings,
     unhealthy: Option<String>,
     cordoned: Option<String>,
     /// The age of what is known of its nodes.
@@ -60,7 +60,7 @@ pub struct ClusterOutlook {
     pace: u64,
     held_for: Option<HoldOutlook>,
     /// Free rooms.
-    free: Vec<Alike>,
+    pub(super) free: Vec<Alike>,
     owed: Resources,
     /// The same as if nothing ran there.
     empty: Vec<Alike>,
@@ -70,7 +70,7 @@ pub struct ClusterOutlook {
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
-struct HoldOutlook {
+pub(super) struct HoldOutlook {
     queue: QueueName,
     priority: i32,
     accepted_at: Timestamp,
@@ -113,12 +113,7 @@ impl Router {
     pub fn cluster_outlook(&self, name: &ClusterName, now: Duration) -> Option<ClusterOutlook> {
         let view = self.views.iter().find(|view| view.name == *name)?;
         let settings = view.settings.as_deref()?;
-        let held_for = self.holds.on(name).map(|(hold, _)| HoldOutlook {
-            queue: hold.queue.clone(),
-            priority: hold.place.0.0,
-            accepted_at: hold.place.1.time(),
-            submission_id: hold.place.2.clone(),
-        });
+        let held_for = self.holds.on(name).map(|(hold, _)| HoldOutlook::from(hold));
         Some(ClusterOutlook {
             settings: settings.clone(),
             unhealthy: view.unhealthy.as_deref().map(str::to_owned),
@@ -169,6 +164,10 @@ impl Outlook {
         Self { router, waiting }
     }
 
+    pub(super) fn into_router(self) -> Router {
+        self.router
+    }
+
     /// [`Router::explain`] as the scheduler would have answered then.
     pub fn explain(&self, entry: &BacklogEntry) -> Explanation {
         let now = Now {
@@ -198,14 +197,30 @@ impl ClusterOutlook {
     }
 
     fn hold(&self) -> Option<(ClusterName, Hold)> {
-        let told = self.held_for.as_ref()?;
+        Some((self.settings.name.clone(), self.held_for.as_ref()?.hold()))
+    }
+}
+
+impl From<&Hold> for HoldOutlook {
+    fn from(hold: &Hold) -> Self {
+        Self {
+            queue: hold.queue.clone(),
+            priority: hold.place.0.0,
+            accepted_at: hold.place.1.time(),
+            submission_id: hold.place.2.clone(),
+        }
+    }
+}
+
+impl HoldOutlook {
+    pub(super) fn hold(&self) -> Hold {
         let place = (
-            std::cmp::Reverse(told.priority),
-            told.accepted_at.into(),
-            told.submission_id.clone(),
+            std::cmp::Reverse(self.priority),
+            self.accepted_at.into(),
+            self.submission_id.clone(),
         );
-        let queue = told.queue.clone();
-        Some((self.settings.name.clone(), Hold { queue, place }))
+        let queue = self.queue.clone();
+        Hold { queue, place }
     }
 }
 

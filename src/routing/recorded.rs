@@ -1,7 +1,8 @@
 //! A cycle as it can be written down: what it was given and what it gave. For people who ask why a job waited, and for
 //! whoever checks the decisions by rules of their own.
 //!
-//! What was given is read before the cycle decides and holds no answer of the code that decides.
+//! What was given is read before the cycle decides and holds no answer of the code that decides. It is enough to decide
+//! once more: [`super::replay`].
 
 use std::collections::HashSet;
 use std::sync::Arc;
@@ -12,7 +13,7 @@ use serde::{Deserialize, Serialize};
 
 use super::figures::milliseconds;
 use super::view::View;
-use super::{Cycle, Node, Now, Order, PoolFigures, QueueSettings, Router};
+use super::{Cycle, Ground, Node, Now, Order, PoolFigures, QueueSettings, Router};
 use crate::backlog::{Backlog, Ready};
 use crate::model::{ClusterName, Demand, NodeTraits, QueueName, Resources, SubmissionId};
 use crate::submission::Reason;
@@ -29,6 +30,8 @@ pub struct RecordedCycle {
     pub queues: Vec<RecordedQueue>,
     /// The configured clusters, before it.
     pub clusters: Vec<RecordedCluster>,
+    /// What it went by beyond that.
+    pub ground: Ground,
     /// What it placed, in the order in which it decided.
     pub placements: Vec<RecordedPlacement>,
     /// What it considered and left.
@@ -55,8 +58,8 @@ pub struct RecordedQueue {
     pub used: Resources,
     /// The most of that; a resource of 0 isn't limited. Absent: no limit.
     pub limit: Option<Resources>,
-    /// Its submissions from the head on, in the order in which it serves them: all that the cycle placed, and as many
-    /// more as `lookahead` says.
+    /// Its submissions from the head on, in the order in which it serves them: all that the cycle placed or told of, and
+    /// as many more as `lookahead` says.
     pub heads: Vec<RecordedHead>,
 }
 
@@ -66,6 +69,13 @@ pub struct RecordedQueue {
 pub struct RecordedHead {
     /// Which.
     pub submission_id: SubmissionId,
+    /// Larger goes first.
+    pub priority: i32,
+    /// When it was accepted.
+    pub accepted_at: Timestamp,
+    /// Where its last attempt came to nothing: it goes elsewhere if it can.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    pub avoids: Option<ClusterName>,
     /// What it needs.
     pub demand: Demand,
     /// Where it may run; empty: anywhere.
@@ -189,25 +199,31 @@ pub struct RecordedWaiting {
 impl Router {
     /// [`Router::cycle`], written down.
     pub fn recorded_cycle(&mut self, backlog: &Backlog, now: Now, max: usize) -> (Cycle, RecordedCycle) {
-        self.tidy_holds(backlog);
+        self.prepare(backlog, now);
         let clusters = self
             .views
             .iter()
             .filter_map(|view| self.recorded_cluster(view, now.mono))
             .collect();
+        let ground = self.ground(now.mono);
         let settings = self.settings.clone();
         let waiting = settings.queues.iter().filter(|q| backlog.count(&q.name) > 0);
         let mut queues: Vec<RecordedQueue> = waiting.map(|queue| self.recorded_queue(queue)).collect();
-        let cycle = self.cycle(backlog, now, max);
+        let shunned = self.shunned.clone();
+        let cycle = self.decide(backlog, now, max);
         // A cycle doesn't change the backlog: what it was given can be read now that it is known how much it took.
         for queue in &mut queues {
             queue.heads = self.recorded_heads(backlog, queue, &cycle);
+            for head in &mut queue.heads {
+                head.avoids = shunned.get(&head.submission_id).cloned();
+            }
         }
         let recorded = RecordedCycle {
             at: now.wall,
             most: max,
             queues,
             clusters,
+            ground,
             placements: self.recorded_placements(&cycle),
             waiting: recorded_waiting(&cycle),
         };
@@ -257,17 +273,28 @@ impl Router {
     /// Those that were live before are in nobody's way: only the store doesn't show it yet.
     fn recorded_heads(&self, backlog: &Backlog, queue: &RecordedQueue, cycle: &Cycle) -> Vec<RecordedHead> {
         let placed: HashSet<&SubmissionId> = cycle.placements.iter().map(|d| &d.entry.id).collect();
+        let waiting = cycle.waiting.iter().filter(|waiting| waiting.queue == queue.name);
+        let told: HashSet<&SubmissionId> = waiting.map(|waiting| &waiting.id).collect();
+        let of_it = cycle.placements.iter().filter(|d| d.entry.queue == queue.name);
+        let mut named = of_it.count() + told.len();
         let mut left = queue.lookahead.max(1);
-        backlog
-            .in_order(&queue.name)
-            .filter(|ready| placed.contains(ready.id()) || !self.lives.contains_key(ready.id()))
-            .take_while(|ready| {
-                let within = left > 0;
-                left = left.saturating_sub(usize::from(!placed.contains(ready.id())));
-                within
-            })
-            .map(RecordedHead::from)
-            .collect()
+        let mut heads = Vec::new();
+        for ready in backlog.in_order(&queue.name) {
+            if left == 0 && named == 0 {
+                break;
+            }
+            let is_placed = placed.contains(ready.id());
+            if !is_placed && self.lives.contains_key(ready.id()) {
+                continue;
+            }
+            let is_named = is_placed || told.contains(ready.id());
+            if is_named || left > 0 {
+                heads.push(RecordedHead::from(ready));
+            }
+            named = named.saturating_sub(usize::from(is_named));
+            left = left.saturating_sub(usize::from(!is_placed));
+        }
+        heads
     }
 
     fn recorded_placements(&self, cycle: &Cycle) -> Vec<RecordedPlacement> {
@@ -291,6 +318,9 @@ impl From<Ready<'_>> for RecordedHead {
         let shape = ready.shape();
         Self {
             submission_id: ready.id().clone(),
+            priority: ready.priority(),
+            accepted_at: ready.accepted_at(),
+            avoids: None,
             demand: shape.demand.clone(),
             clusters: shape.selector.clone(),
             excluded_clusters: shape.excluded_clusters.clone(),

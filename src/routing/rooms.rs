@@ -166,6 +166,17 @@ impl Rooms {
             .collect()
     }
 
+    /// The rooms one by one, in order.
+    pub(super) fn one_by_one(&self) -> Vec<Alike> {
+        let one = |room: &Room| Alike {
+            real: room.real,
+            free: room.free.clone(),
+            traits: room.traits.clone(),
+            count: 1,
+        };
+        self.rooms.iter().map(one).collect()
+    }
+
     /// How many nodes are there, and how many may be added.
     pub(super) fn count(&self) -> (u64, u64) {
         let real = self.rooms.iter().filter(|room| room.real).count() as u64;

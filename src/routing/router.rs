@@ -193,7 +193,15 @@ impl Router {
         }
     }
 
-    /// The watches of the cluster are up: what was last said of its capacity was still so at `at` (monotonic). Told at
+    /// The watches of the cluster are broken, or have begun anew: what they said of its capacity grows old until they
+    /// have said it again.
+    pub fn out_of_sight(&mut self, cluster: &ClusterName) {
+        if let Some(view) = self.view_mut(cluster) {
+            view.out_of_sight();
+        }
+    }
+
+    /// The watches of the cluster are up: what they have said of its capacity was still so at `at` (monotonic). Told at
     /// least once within `view_limit`, since a watch says nothing while nothing changes.
     pub fn still_current(&mut self, cluster: &ClusterName, at: Duration) {
         if let Some(view) = self.view_mut(cluster) {
@@ -301,14 +309,11 @@ impl Router {
             let wait = view.bucket.wait(&settings.pacing, now);
             (!wait.is_zero()).then(|| now.saturating_add(wait))
         });
-        let patience = self.settings.queues.iter().map(|queue| queue.max_bypass);
-        let shortest = patience.min().unwrap_or(Duration::MAX);
-        let holds = self
-            .holds
-            .beginnings()
-            .map(|since| since.saturating_add(shortest))
-            .filter(|at| *at > now);
-        tokens.chain(holds).min()
+        let patience = |name: &QueueName| {
+            let mut queues = self.settings.queues.iter();
+            Some(queues.find(|queue| queue.name == *name)?.max_bypass)
+        };
+        tokens.chain(self.holds.next_ripe(now, patience)).min()
     }
 
     /// Whether a hold on the cluster makes sense: it takes submissions, only not now.

@@ -24,6 +24,8 @@ pub(super) struct View {
     pub(super) cordoned: Option<Arc<str>>,
     /// When its nodes were read.
     pub(super) at: Option<Duration>,
+    /// The sources that were read since its watches stand: only what these said goes on being so.
+    current: BTreeSet<CapacitySource>,
     pub(super) live: u64,
     pub(super) pending: u64,
     pub(super) bucket: Bucket,
@@ -68,6 +70,7 @@ impl View {
             unhealthy: Some("not connected yet".into()),
             cordoned: None,
             at: None,
+            current: BTreeSet::new(),
             live: 0,
             pending: 0,
             bucket: Bucket::full(),
@@ -139,6 +142,7 @@ impl View {
         );
         self.nodes = nodes.to_vec();
         self.nodes.sort_by(|a, b| a.name.cmp(&b.name));
+        self.current.insert(CapacitySource::Nodes);
         if self.at.replace(at).is_none() {
             self.reshaped += 1;
         }
@@ -158,18 +162,26 @@ impl View {
         counted: &BTreeMap<SubmissionId, Resources>,
         at: Duration,
     ) {
+        self.current.insert(source);
         let (grown, reshaped) = self.pools.tell(source, pools, counted, at);
         self.grown += u64::from(grown);
         self.reshaped += u64::from(reshaped);
         self.measure();
     }
 
-    /// What is watched was still so at `at`.
+    /// Its watches begin anew: what they said before grows old until they have said it again.
+    pub(super) fn out_of_sight(&mut self) {
+        self.current.clear();
+    }
+
+    /// What its watches have said was still so at `at`.
     pub(super) fn still_current(&mut self, at: Duration) {
-        if self.at.is_some() {
+        if self.current.contains(&CapacitySource::Nodes) {
             self.at = self.at.max(Some(at));
         }
-        self.pools.still_current(at);
+        if self.current.contains(&CapacitySource::Quota) {
+            self.pools.still_current(at);
+        }
     }
 
     /// Why what is known of its room doesn't count.

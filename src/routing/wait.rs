@@ -4,12 +4,12 @@ use std::cmp::Reverse;
 
 use super::cycle::Lane;
 use super::fraction::Fraction;
-use super::hold::{Hold, Wish};
-use super::judge::Wait;
+use super::hold::Hold;
+use super::judge::{Verdict, Wait};
 use super::outcome::Why;
 use super::{Cause, Now, Order, QueueSettings, Router};
-use crate::backlog::{Place, Shape};
-use crate::model::{ClusterName, Resources};
+use crate::backlog::{Backlog, Place, Shape};
+use crate::model::{ClusterName, QueueName, Resources, SubmissionId};
 
 impl Lane<'_> {
     /// One more of the queue waits; whether it is told.
@@ -24,6 +24,8 @@ impl Lane<'_> {
         };
         if !in_the_way {
             self.aside += 1;
+            // An outage doesn't make a cycle walk the whole backlog.
+            self.done = self.closed && self.aside >= lookahead;
             return self.aside <= lookahead;
         }
         self.waiting += 1;
@@ -36,9 +38,8 @@ impl Lane<'_> {
 }
 
 impl Router {
-    /// The wish of a head for a cluster of its own, once others have passed it for too long. A hold that can't help it
-    /// any more ends.
-    pub(super) fn hold_for(
+    /// Others pass a head: from here on its patience counts. A hold that can't help it any more ends.
+    pub(super) fn is_passed(
         &mut self,
         lane: &Lane<'_>,
         place: Place,
@@ -46,33 +47,58 @@ impl Router {
         wait: Wait,
         why: &Why,
         now: Now,
-    ) -> Option<Wish> {
+    ) {
         let id = &place.2;
         if let Some(cluster) = self.holds.of(id) {
-            let of_queue = matches!(wait, Wait::QueueFull | Wait::QueueLimit);
-            let refusals = why.refusals.iter();
-            let helps = refusals
-                .filter(|refusal| refusal.cluster == *cluster)
-                .any(|refusal| refusal.cause.is_for_now());
-            if !of_queue && !helps {
+            let mut of_it = why.refusals.iter().filter(|refusal| refusal.cluster == *cluster);
+            if !of_it.any(|refusal| refusal.cause.is_for_now()) {
                 self.holds.end(id);
             }
-            return None;
+            return;
         }
-        if lane.waiting > 0 || wait != Wait::Full {
-            return None;
+        if lane.waiting > 0 || !wait.is_for_now() {
+            return;
         }
-        let since = self.holds.passed(id, now.mono);
-        let patient = now.mono.saturating_sub(since) < lane.queue.max_bypass;
-        if patient || !self.within_share(lane.queue) {
-            return None;
+        let since = self.holds.passed(&lane.queue.name, &place, now.mono);
+        if now.mono.saturating_sub(since) >= lane.queue.max_bypass && self.within_share(lane.queue) {
+            let queue = lane.queue.name.clone();
+            let clusters = self.nearest(why, &shape.demand.total());
+            self.holds.grant(Hold { queue, place }, clusters);
         }
-        let queue = lane.queue.name.clone();
-        Some(Wish {
-            since,
-            clusters: self.nearest(why, &shape.demand.total()),
-            hold: Hold { queue, place },
-        })
+    }
+
+    /// Keeps a cluster for each head that others have passed for long enough, before anybody else is placed: room that
+    /// has come free since is the head's.
+    pub(super) fn grant_ripe(&mut self, backlog: &Backlog, now: Now) {
+        let settings = self.settings.clone();
+        let queue = |name: &QueueName| settings.queues.iter().position(|queue| queue.name == *name);
+        let patience = |name: &QueueName| Some(settings.queues.get(queue(name)?)?.max_bypass);
+        let waits = |id: &SubmissionId| !self.lives.contains_key(id);
+        for hold in self.holds.ripe(now.mono, patience, waits) {
+            let id = &hold.place.2;
+            let Some((index, ready)) = queue(&hold.queue).zip(backlog.ready(id)) else {
+                continue;
+            };
+            let Some(queue) = settings
+                .queues
+                .get(index)
+                .filter(|queue| self.within_share(queue))
+            else {
+                continue;
+            };
+            let need = ready.shape().demand.total();
+            let clusters = match self.judge(queue, index, ready, &hold.place, now) {
+                // It has to wait for its turn all the same.
+                Verdict::Passes(passes) => {
+                    let picked = self.pick(queue, &passes, &need, id);
+                    let picked = picked.and_then(|place| self.views.get(place));
+                    picked.map(|view| view.name.clone()).into_iter().collect()
+                }
+                Verdict::Waits(wait, why) if wait.is_for_now() => self.nearest(&why, &need),
+                Verdict::Waits(..) => continue,
+            };
+            self.holds.grant(hold, clusters);
+        }
     }
 
     /// Whether the queue uses no more than its part of the weights of all queues that want something.
@@ -81,12 +107,13 @@ impl Router {
         self.usages.dominant(&queue.name, &self.capacity) <= part
     }
 
-    /// The clusters that only lack room, the one that has most of what is needed first.
+    /// The clusters that will take it in time and are kept for nobody, the one that has most of what is needed free
+    /// first.
     fn nearest(&self, why: &Why, need: &Resources) -> Vec<ClusterName> {
         let mut near: Vec<(Fraction, &ClusterName)> = why
             .refusals
             .iter()
-            .filter(|refusal| matches!(refusal.cause, Cause::NoRoom(_)))
+            .filter(|refusal| refusal.cause.is_for_now() && !matches!(refusal.cause, Cause::Held { .. }))
             .filter_map(|refusal| {
                 let view = self.views.iter().find(|view| view.name == refusal.cluster)?;
                 let free = view.free();

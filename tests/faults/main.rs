@@ -12,6 +12,7 @@ mod clusters;
 mod coordination;
 mod fault;
 mod overdue;
+mod pacing;
 mod queue;
 mod recovery;
 mod removed;

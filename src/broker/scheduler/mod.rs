@@ -77,6 +77,8 @@ pub struct Scheduler {
     dirty: BTreeSet<SubmissionId>,
     wakes: BinaryHeap<Reverse<(Duration, SubmissionId)>>,
     cycle_due: bool,
+    /// When a cycle may decide otherwise though nothing happens.
+    cycle_at: Option<Duration>,
     /// When those that wait in front are looked at again.
     heads_due: Duration,
     /// Those that waited in front then.
@@ -116,6 +118,7 @@ impl Scheduler {
             dirty: BTreeSet::new(),
             wakes: BinaryHeap::new(),
             cycle_due: true,
+            cycle_at: None,
             heads_due: Duration::ZERO,
             in_front: HashSet::new(),
         }
@@ -127,6 +130,7 @@ impl Scheduler {
         let mut tick = tokio::time::interval(TICK);
         tick.set_missed_tick_behavior(tokio::time::MissedTickBehavior::Delay);
         loop {
+            let next_cycle = self.cycle_at.map(|at| at.saturating_sub(self.now()));
             tokio::select! {
                 input = inputs.recv() => match input {
                     Some(input) => self.learn(input),
@@ -134,6 +138,7 @@ impl Scheduler {
                 },
                 Some(done) = self.acts.join_next() => if self.finished(done).is_break() { return },
                 _ = tick.tick() => self.tick(),
+                () = reached(next_cycle) => {}
             }
             while let Ok(input) = inputs.try_recv() {
                 self.learn(input);
@@ -144,7 +149,16 @@ impl Scheduler {
                 }
             }
             self.act();
+            self.come_round();
             self.place();
+        }
+    }
+
+    /// Whether the time of the next cycle has come.
+    fn come_round(&mut self) {
+        if self.cycle_at.is_some_and(|at| at <= self.now()) {
+            self.cycle_at = None;
+            self.cycle_due = true;
         }
     }
 
@@ -324,8 +338,14 @@ impl Scheduler {
         self.write_boards(now);
         self.write_outlook(now);
         while self.chores.try_join_next().is_some() {}
-        let next_change = self.router.next_change(now);
-        self.cycle_due |= next_change.is_some_and(|due| due <= now);
+    }
+}
+
+/// After so long; never, where that isn't known.
+async fn reached(after: Option<Duration>) {
+    match after {
+        Some(after) => tokio::time::sleep(after).await,
+        None => std::future::pending().await,
     }
 }
 

@@ -165,6 +165,9 @@ impl Scheduler {
             let most = if probing { 1 } else { PLACEMENTS };
             let cycle = self.cycle(now, most);
             self.term.metrics.cycle(self.now().saturating_sub(now.mono));
+            // A token of a pace, the end of a head's patience: nobody tells of these.
+            let waits = !cycle.waiting.is_empty();
+            self.cycle_at = self.router.next_change(now.mono).filter(|_| waits);
             let decided = cycle.placements.len();
             self.boards.waiting(cycle.waiting);
             for decision in cycle.placements {

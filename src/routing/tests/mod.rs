@@ -2,13 +2,18 @@
 
 mod harness;
 mod reference;
+mod simulation;
 
 mod capacity;
 mod explain;
 mod fairness;
+mod freshness;
 mod handbook;
 mod holds;
 mod order;
+mod pacing;
 mod policies;
 mod pools;
+mod replay;
 mod room;
+mod starvation;

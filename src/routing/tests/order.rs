@@ -1,7 +1,7 @@
 //! Who goes before whom within a queue.
 
 use super::harness::*;
-use crate::routing::Order;
+use crate::routing::{Health, Order};
 use crate::submission::Reason;
 
 fn one_node() -> World {
@@ -142,4 +142,29 @@ fn what_is_larger_than_its_queues_limit_never_fits() {
     let reasons: Vec<Reason> = cycle.waiting.iter().map(|waiting| waiting.reason).collect();
     assert_eq!(cycle.placements.len(), 1);
     assert_eq!(reasons, [Reason::NeverFits, Reason::QueueLimit]);
+}
+
+#[test]
+fn where_every_cluster_is_away_no_more_than_the_lookahead_are_looked_at() {
+    let mut settings = queue("dev", 1);
+    settings.lookahead = 3;
+    let mut world = World::new(vec![settings], vec![cluster("a", 1), cluster("b", 1)]);
+    for n in 0..100 {
+        // Each of another shape: nothing that is known of one tells of the next.
+        world.submit(&format!("job-{n}"), "dev", job(1, n));
+    }
+    world
+        .router
+        .set_cordon(&cluster_name("a"), Some("cordoned".into()));
+    let away = Health::Unhealthy("no route to host".into());
+    world.router.set_health(&cluster_name("b"), away);
+    let cycle = world.cycle();
+    assert_eq!(cycle.waiting.len(), 3);
+    assert_eq!(cycle.waiting[0].reason, Reason::ClusterUnhealthy);
+    assert_eq!(world.router.memo.asked(), 3);
+
+    // One that is back may take any of them, however far behind.
+    world.router.set_health(&cluster_name("b"), Health::Healthy);
+    world.nodes("b", &[node("n1", 1_000, 1_000)]);
+    assert!(world.placed().len() > 10);
 }

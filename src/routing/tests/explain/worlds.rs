@@ -13,26 +13,26 @@ use crate::routing::{
 };
 use crate::submission::BacklogEntry;
 
-pub(super) const CLUSTERS: [&str; 4] = ["a", "b", "c", "d"];
-pub(super) const QUEUES: [&str; 3] = ["dev", "prod", "night"];
+pub(in crate::routing::tests) const CLUSTERS: [&str; 4] = ["a", "b", "c", "d"];
+pub(in crate::routing::tests) const QUEUES: [&str; 3] = ["dev", "prod", "night"];
 /// A job of a random world.
 #[derive(Debug, Clone)]
-pub(super) struct Job {
-    pub(super) queue: &'static str,
-    pub(super) executors: u32,
-    pub(super) cores: u64,
-    pub(super) priority: i32,
-    pub(super) selector: Vec<&'static str>,
-    pub(super) excluded: Option<&'static str>,
-    pub(super) version: Option<&'static str>,
-    pub(super) shunned: Option<&'static str>,
+pub(in crate::routing::tests) struct Job {
+    pub(in crate::routing::tests) queue: &'static str,
+    pub(in crate::routing::tests) executors: u32,
+    pub(in crate::routing::tests) cores: u64,
+    pub(in crate::routing::tests) priority: i32,
+    pub(in crate::routing::tests) selector: Vec<&'static str>,
+    pub(in crate::routing::tests) excluded: Option<&'static str>,
+    pub(in crate::routing::tests) version: Option<&'static str>,
+    pub(in crate::routing::tests) shunned: Option<&'static str>,
     /// Which nodes its executors select.
-    pub(super) pool: Option<&'static str>,
+    pub(in crate::routing::tests) pool: Option<&'static str>,
 }
 
 /// What befalls a cluster after it was set up.
 #[derive(Debug, Clone, Copy)]
-pub(super) enum Plight {
+pub(in crate::routing::tests) enum Plight {
     Well,
     Unhealthy,
     Cordoned,
@@ -41,15 +41,15 @@ pub(super) enum Plight {
 }
 
 #[derive(Debug, Clone)]
-pub(super) struct Site {
-    pub(super) settings: ClusterSettings,
-    pub(super) nodes: Vec<u64>,
+pub(in crate::routing::tests) struct Site {
+    pub(in crate::routing::tests) settings: ClusterSettings,
+    pub(in crate::routing::tests) nodes: Vec<u64>,
     /// Cores that a quota leaves, and those it gives in all.
-    pub(super) quota: (u64, u64),
-    pub(super) plight: Plight,
+    pub(in crate::routing::tests) quota: (u64, u64),
+    pub(in crate::routing::tests) plight: Plight,
 }
 
-pub(super) fn any_queue(name: &'static str) -> impl Strategy<Value = QueueSettings> {
+pub(in crate::routing::tests) fn any_queue(name: &'static str) -> impl Strategy<Value = QueueSettings> {
     let policies = vec![
         Policy::Weighted,
         Policy::Balanced,
@@ -83,7 +83,7 @@ pub(super) fn any_queue(name: &'static str) -> impl Strategy<Value = QueueSettin
     )
 }
 
-pub(super) fn any_plight() -> impl Strategy<Value = Plight> {
+pub(in crate::routing::tests) fn any_plight() -> impl Strategy<Value = Plight> {
     let plights = vec![
         Plight::Well,
         Plight::Well,
@@ -97,7 +97,7 @@ pub(super) fn any_plight() -> impl Strategy<Value = Plight> {
     select(plights)
 }
 
-pub(super) fn any_site(name: &'static str) -> impl Strategy<Value = Site> {
+pub(in crate::routing::tests) fn any_site(name: &'static str) -> impl Strategy<Value = Site> {
     let pace = (
         prop::option::weighted(0.3, 1u32..30),
         1u32..4,
@@ -149,7 +149,7 @@ pub(super) fn any_site(name: &'static str) -> impl Strategy<Value = Site> {
 }
 
 /// Sources and the figures of the source `static`.
-pub(super) fn any_sources() -> impl Strategy<Value = (Vec<CapacitySource>, Amounts)> {
+pub(in crate::routing::tests) fn any_sources() -> impl Strategy<Value = (Vec<CapacitySource>, Amounts)> {
     let named = (
         prop::bool::weighted(0.8),
         prop::bool::weighted(0.3),
@@ -166,11 +166,11 @@ pub(super) fn any_sources() -> impl Strategy<Value = (Vec<CapacitySource>, Amoun
     })
 }
 
-pub(super) fn in_cores(cores: u64) -> Amounts {
+pub(in crate::routing::tests) fn in_cores(cores: u64) -> Amounts {
     Amounts::from([("cpu".to_owned(), cores * 1000)])
 }
 
-pub(super) fn any_job() -> impl Strategy<Value = Job> {
+pub(in crate::routing::tests) fn any_job() -> impl Strategy<Value = Job> {
     let sometimes = |names: &[&'static str]| prop::option::weighted(0.15, select(names.to_vec()));
     let selector = prop_oneof![4 => Just(Vec::new()), 1 => subsequence(CLUSTERS.to_vec(), 1..3)];
     let bounds = (
@@ -195,7 +195,7 @@ pub(super) fn any_job() -> impl Strategy<Value = Job> {
     )
 }
 
-pub(super) fn world_of(queues: Vec<QueueSettings>, sites: &[Site]) -> World {
+pub(in crate::routing::tests) fn world_of(queues: Vec<QueueSettings>, sites: &[Site]) -> World {
     let mut world = World::new(queues, sites.iter().map(|site| site.settings.clone()).collect());
     world.mono = Duration::from_secs(1000);
     for site in sites {
@@ -240,7 +240,7 @@ fn pool(name: &str) -> NodeTraits {
     }
 }
 
-pub(super) fn enter(world: &mut World, job: &Job, number: usize) -> BacklogEntry {
+pub(in crate::routing::tests) fn enter(world: &mut World, job: &Job, number: usize) -> BacklogEntry {
     let mut demand = super::super::harness::job(job.executors, job.cores);
     demand.executor_constraints.node_selector = job.pool.map(|name| pool(name).labels).unwrap_or_default();
     let mut entry = world.entry(&format!("job-{number}"), job.queue, demand);
