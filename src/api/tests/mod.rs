@@ -4,6 +4,7 @@ mod cancellations;
 mod edges;
 mod explain;
 mod fake;
+mod followed;
 mod list;
 mod waiting;
 mod wishes;
@@ -19,7 +20,7 @@ use tower::ServiceExt;
 use self::fake::{Fake, record, shared};
 use super::*;
 use crate::error::Violation;
-use crate::model::{ClusterName, FixedClock, Version};
+use crate::model::{FixedClock, Version};
 use crate::ports::Error;
 use crate::ports::service::{Cancelled, Submitted};
 use crate::submission::{Reason, State};
@@ -191,75 +192,6 @@ async fn a_status_tells_all_that_the_record_knows() {
             "submissionId": "job-1", "attempt": 1,
             "demand": {"driver": nothing, "executor": nothing, "executors": 0},
         })
-    );
-}
-
-#[tokio::test]
-async fn a_submission_on_a_cluster_that_is_not_configured_says_that_nobody_follows_it() {
-    let fake = shared();
-    for (id, cluster, state) in [
-        ("followed", "a", State::Running),
-        ("left", "gone", State::Running),
-        ("newer", "elsewhere", State::Running),
-        ("ended", "gone", State::Succeeded),
-    ] {
-        let mut record = record(id, NOW);
-        record.state = state;
-        record.cluster = Some(cluster.parse().unwrap());
-        fake.put(record);
-    }
-    let left = get(&fake, "/v1/submissions/left").await.body;
-    assert_eq!(left["reason"], "ClusterUnhealthy");
-    let message = left["message"].as_str().unwrap();
-    assert!(
-        message.contains("cluster gone isn't in the configuration"),
-        "{message}"
-    );
-    // "newer" is on a cluster that the active scheduler's configuration names already, and this pod's doesn't yet.
-    for id in ["followed", "ended", "newer"] {
-        let status = get(&fake, &format!("/v1/submissions/{id}")).await.body;
-        assert_eq!(status.get("reason"), None, "{status}");
-    }
-    // The active scheduler follows one that has left the configuration by the section that it had.
-    let out: ClusterName = "out".parse().unwrap();
-    let mut removed = record("removed", NOW);
-    (removed.state, removed.cluster) = (State::Running, Some(out.clone()));
-    fake.put(removed);
-    fake.sections.lock().unwrap().insert(out, "{}".into());
-    let status = get(&fake, "/v1/submissions/removed").await.body;
-    assert_eq!(status.get("reason"), None, "{status}");
-    let clusters = get(&fake, "/v1/clusters").await.body["clusters"].clone();
-    let removed: Vec<_> = clusters
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|c| (&c["name"], &c["removed"]))
-        .collect();
-    assert_eq!(removed.last(), Some(&(&json!("out"), &json!(true))), "{clusters}");
-    assert_eq!(removed[0].1, &Value::Null, "{clusters}");
-    let listed = get(&fake, "/v1/submissions").await.body;
-    let reasons: Vec<_> = listed["submissions"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|s| &s["reason"])
-        .collect();
-    assert_eq!(
-        reasons.iter().filter(|reason| reason.is_string()).count(),
-        1,
-        "{listed}"
-    );
-    // One that doesn't answer is told of as such.
-    let silent: ClusterName = "silent".parse().unwrap();
-    let mut unreached = record("unreached", NOW);
-    (unreached.state, unreached.cluster) = (State::Running, Some(silent.clone()));
-    fake.put(unreached);
-    fake.sections.lock().unwrap().insert(silent, "{}".into());
-    let status = get(&fake, "/v1/submissions/unreached").await.body;
-    let message = status["message"].as_str().unwrap();
-    assert!(
-        message.contains("401") && message.contains("clusters confirm-lost silent"),
-        "{message}"
     );
 }
 

@@ -71,7 +71,6 @@ impl Scheduler {
         let (now, wall) = (self.now(), self.wall());
         let objects_by_name: HashSet<String> = objects.iter().map(|o| o.name.clone()).collect();
         let driver_uids: HashSet<_> = drivers.iter().map(|d| d.uid.clone()).collect();
-        self.router.out_of_sight(name);
         self.strangers.relisted(name);
         self.wishes.in_sight(name);
         let on_cluster = |slot: &&mut Slot| slot.attempt.record.cluster.as_ref() == Some(name);
