@@ -16,6 +16,8 @@ use crate::submission::Record;
 /// How often the records of those that wait in front are looked at, and of how many.
 const HEADS_EVERY: Duration = Duration::from_secs(10);
 const HEADS_AT_ONCE: usize = 100;
+/// Between cycles that time alone brings about: tokens of a fast pace are spent several at once.
+const APART: Duration = Duration::from_millis(25);
 
 impl Scheduler {
     /// Tells every pod, and whoever reads the figures, how queues and clusters stand.
@@ -167,7 +169,8 @@ impl Scheduler {
             self.term.metrics.cycle(self.now().saturating_sub(now.mono));
             // A token of a pace, the end of a head's patience: nobody tells of these.
             let waits = !cycle.waiting.is_empty();
-            self.cycle_at = self.router.next_change(now.mono).filter(|_| waits);
+            let change = self.router.next_change(now.mono).filter(|_| waits);
+            self.cycle_at = change.map(|at| at.max(now.mono + APART));
             let decided = cycle.placements.len();
             self.boards.waiting(cycle.waiting);
             for decision in cycle.placements {
