@@ -14,6 +14,7 @@ mod fault;
 mod overdue;
 mod queue;
 mod recovery;
+mod refusing;
 mod removed;
 mod run;
 mod store;
