@@ -95,7 +95,7 @@ impl Scheduler {
         let now = self.term.hands.clock.monotonic();
         match &act {
             Act::Create => slot.attempt.memory.creates += 1,
-            Act::DeleteObject(_) => slot.attempt.memory.delete_sent = Some(now),
+            Act::DeleteObject(uid) => slot.attempt.memory.delete_sent = Some((uid.clone(), now)),
             Act::Release(_) => slot.attempt.memory.release_sent = Some(now),
             _ => {}
         }
