@@ -12,8 +12,14 @@ mod clock;
 mod clusters;
 #[path = "../../tests/faults/coordination.rs"]
 mod coordination;
+#[allow(dead_code, reason = "the test suite uses more of it")]
 #[path = "../../tests/faults/fault.rs"]
 mod fault;
+#[allow(dead_code, reason = "the test suite uses more of it")]
+#[path = "../../tests/faults/hold.rs"]
+mod hold;
+#[path = "../../tests/faults/items.rs"]
+mod items;
 #[allow(dead_code, reason = "the test suite uses more of it")]
 #[path = "../../tests/faults/queue.rs"]
 mod queue;

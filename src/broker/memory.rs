@@ -4,6 +4,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
+use crate::model::ObjectUid;
 use crate::ports::cluster::CreateError;
 
 /// What this scheduler has done for an attempt.
@@ -33,8 +34,8 @@ pub struct Memory {
     pub silent_since: Option<Duration>,
     /// Since when no pod of the attempt has been seen, once its object was gone.
     pub no_pods_since: Option<Duration>,
-    /// When the deletion of the object was last asked for.
-    pub delete_sent: Option<Duration>,
+    /// The deletion of an object that was last asked for, and when.
+    pub delete_sent: Option<(ObjectUid, Duration)>,
     /// When the release of the object was last asked for.
     pub release_sent: Option<Duration>,
     /// Until when the attempt's pods were watched last, where they aren't now.

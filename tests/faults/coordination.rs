@@ -11,7 +11,8 @@ use spark_broker::ports::store::{
     WishKind,
 };
 
-use crate::store::MemoryStore;
+use crate::hold::LEASE;
+use crate::store::{Fenced, MemoryStore};
 
 #[async_trait]
 impl Coordination for MemoryStore {
@@ -27,41 +28,39 @@ impl Coordination for MemoryStore {
         seen: Option<Version>,
         next: &Lease,
     ) -> Result<LeaseWrite, Error> {
-        self.faults
-            .around("lease.write", async {
-                let mut inner = self.lock();
-                if inner.lease.as_ref() == Some(next) {
-                    return Ok(LeaseWrite::Done);
-                }
-                if inner.lease.as_ref().map(|lease| lease.version) != seen {
-                    return Ok(LeaseWrite::Stale(inner.lease.clone()));
-                }
-                inner.lease = Some(next.clone());
-                Ok(LeaseWrite::Done)
-            })
-            .await
+        let write = async {
+            let mut inner = self.lock();
+            if inner.lease.as_ref() == Some(next) {
+                return Ok(LeaseWrite::Done);
+            }
+            if inner.lease.as_ref().map(|lease| lease.version) != seen {
+                return Ok(LeaseWrite::Stale(inner.lease.clone()));
+            }
+            inner.lease = Some(next.clone());
+            Ok(LeaseWrite::Done)
+        };
+        let write = self.faults.step(LEASE, write);
+        self.faults.around("lease.write", write).await
     }
 
     async fn write_cluster(
         &self,
         _: &Domain,
         name: &ClusterName,
-        _: &ClusterBoard,
-        _: Epoch,
+        board: &ClusterBoard,
+        epoch: Epoch,
     ) -> Result<bool, Error> {
-        let write = async {
-            self.lock().boards.insert(name.to_string());
-            Ok(true)
-        };
+        let write = async { Ok(put(&mut self.lock().clusters, name.as_str(), board, epoch)) };
         self.faults.around("boards.write", write).await
     }
 
-    async fn cluster(&self, _: &Domain, _: &ClusterName) -> Result<Option<ClusterBoard>, Error> {
-        Ok(None)
+    async fn cluster(&self, _: &Domain, name: &ClusterName) -> Result<Option<ClusterBoard>, Error> {
+        let read = async { Ok(found(&self.lock().clusters, name.as_str())) };
+        self.faults.around("boards.read", read).await
     }
 
     async fn cluster_identity(&self, _: &Domain, name: &ClusterName) -> Result<Option<String>, Error> {
-        let read = async { Ok(self.lock().identities.get(name).cloned()) };
+        let read = async { Ok(found(&self.lock().identities, name.as_str())) };
         self.faults.around("identity.read", read).await
     }
 
@@ -70,12 +69,10 @@ impl Coordination for MemoryStore {
         _: &Domain,
         name: &ClusterName,
         identity: &str,
-        _: Epoch,
+        epoch: Epoch,
     ) -> Result<bool, Error> {
-        let write = async {
-            self.lock().identities.insert(name.clone(), identity.to_owned());
-            Ok(true)
-        };
+        let identity = identity.to_owned();
+        let write = async { Ok(put(&mut self.lock().identities, name.as_str(), &identity, epoch)) };
         self.faults.around("identity.write", write).await
     }
 
@@ -135,29 +132,58 @@ impl Coordination for MemoryStore {
         &self,
         _: &Domain,
         name: &QueueName,
-        _: &QueueBoard,
-        _: Epoch,
+        board: &QueueBoard,
+        epoch: Epoch,
     ) -> Result<bool, Error> {
-        let write = async {
-            self.lock().boards.insert(name.to_string());
-            Ok(true)
-        };
+        let write = async { Ok(put(&mut self.lock().queues, name.as_str(), board, epoch)) };
         self.faults.around("boards.write", write).await
     }
 
-    async fn queue(&self, _: &Domain, _: &QueueName) -> Result<Option<QueueBoard>, Error> {
-        Ok(None)
+    async fn queue(&self, _: &Domain, name: &QueueName) -> Result<Option<QueueBoard>, Error> {
+        let read = async { Ok(found(&self.lock().queues, name.as_str())) };
+        self.faults.around("boards.read", read).await
     }
 
-    async fn write_outlook(&self, _: &Domain, _: OutlookOf<'_>, _: &str, _: Epoch) -> Result<bool, Error> {
-        Ok(true)
+    async fn write_outlook(
+        &self,
+        _: &Domain,
+        part: OutlookOf<'_>,
+        outlook: &str,
+        epoch: Epoch,
+    ) -> Result<bool, Error> {
+        let outlook = outlook.to_owned();
+        let write = async { Ok(put(&mut self.lock().outlooks, part_name(part), &outlook, epoch)) };
+        self.faults.around("outlook.write", write).await
     }
 
-    async fn outlook(&self, _: &Domain, _: OutlookOf<'_>) -> Result<Option<String>, Error> {
-        Ok(None)
+    async fn outlook(&self, _: &Domain, part: OutlookOf<'_>) -> Result<Option<String>, Error> {
+        let read = async { Ok(found(&self.lock().outlooks, part_name(part))) };
+        self.faults.around("outlook.read", read).await
     }
 
     async fn installation(&self) -> Result<InstallationId, Error> {
-        Ok(self.installation.clone())
+        let read = async { Ok(self.installation.clone()) };
+        self.faults.around("installation.read", read).await
+    }
+}
+
+/// Writes where no scheduler of a later epoch has; whether it did.
+fn put<T: Clone>(kept: &mut Fenced<T>, name: &str, what: &T, epoch: Epoch) -> bool {
+    if kept.get(name).is_some_and(|(written, _)| *written > epoch) {
+        return false;
+    }
+    kept.insert(name.to_owned(), (epoch, what.clone()));
+    true
+}
+
+fn found<T: Clone>(kept: &Fenced<T>, name: &str) -> Option<T> {
+    kept.get(name).map(|(_, what)| what.clone())
+}
+
+/// No cluster is called so.
+fn part_name(part: OutlookOf<'_>) -> &str {
+    match part {
+        OutlookOf::Domain => "",
+        OutlookOf::Cluster(name) => name.as_str(),
     }
 }

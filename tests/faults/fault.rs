@@ -7,6 +7,8 @@ use std::time::Duration;
 use spark_broker::ports::Error;
 use spark_broker::ports::cluster::CreateError;
 
+use crate::hold::Hold;
+
 /// What happens to the call.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, PartialOrd, Ord)]
 pub enum Mode {
@@ -35,6 +37,7 @@ pub struct Fault {
 #[derive(Debug, Clone, Default)]
 pub struct Faults {
     fault: Option<Fault>,
+    hold: Option<Arc<Hold>>,
     calls: Arc<Mutex<BTreeMap<&'static str, usize>>>,
 }
 
@@ -61,6 +64,22 @@ impl Faults {
         Self {
             fault,
             ..Self::default()
+        }
+    }
+
+    /// No fault, but a call that hangs.
+    pub fn held(hold: Arc<Hold>) -> Self {
+        Self {
+            hold: Some(hold),
+            ..Self::default()
+        }
+    }
+
+    /// Carries `apply` out, which hangs if it is what is held.
+    pub async fn step<T>(&self, step: &str, apply: impl Future<Output = T>) -> T {
+        match &self.hold {
+            Some(hold) => hold.around(step, apply).await,
+            None => apply.await,
         }
     }
 

@@ -183,7 +183,7 @@ async fn overdue() {
     job["annotations"]["simulated.spark-broker/run-time"] = json!("10h");
     job["retry"] = json!({"on": ["NodeLost"]});
     let store = Arc::new(MemoryStore::prompt(installation.clone(), Faults::default()));
-    let queue = Arc::new(MemoryQueue::of(vec![job.to_string()], Faults::default()));
+    let queue = Arc::new(MemoryQueue::of(Vec::new(), Faults::default()));
     let a = Arc::new(Silenced {
         inner: Arc::new(simulated("a", 4, 64_000, &installation, &clock)),
         since: watch::Sender::new(None),
@@ -198,7 +198,10 @@ async fn overdue() {
         installation,
         store: Arc::clone(&store) as _,
         coordination: Arc::clone(&store) as _,
-        queues: vec![(queue as Arc<dyn SubmissionQueue>, Some("dev".parse().unwrap()))],
+        queues: vec![(
+            Arc::clone(&queue) as Arc<dyn SubmissionQueue>,
+            Some("dev".parse().unwrap()),
+        )],
         clusters,
         dial: no_other(),
     };
@@ -214,6 +217,9 @@ async fn overdue() {
     let running = put_together(&config, ports, places).await.unwrap().start();
     let stop = CancellationToken::new();
     tokio::join!(running.until(stop.clone()), async {
+        // Once both clusters are in sight, whichever comes first.
+        tokio::time::sleep(Duration::from_secs(1)).await;
+        queue.put(job.to_string());
         given_up(&store, &clock, &a).await;
         stop.cancel();
     });

@@ -1,84 +1,93 @@
 //! A store in memory: conditional writes as DynamoDB's, indexes that lag behind by up to a minute and repeat.
 
-use std::collections::{BTreeMap, BTreeSet};
-use std::hash::{DefaultHasher, Hash, Hasher};
-use std::sync::{Mutex, MutexGuard};
-use std::time::Duration;
+use std::collections::BTreeMap;
+use std::sync::{Arc, Mutex, MutexGuard};
 
 use async_trait::async_trait;
 use jiff::Timestamp;
-use serde_json::{Map, Value, json};
+use serde_json::{Value, json};
 use spark_broker::model::{ClusterName, Domain, Epoch, InstallationId, QueueName, SubmissionId};
 use spark_broker::ports::Error;
-use spark_broker::ports::store::{Create, Lease, LostConfirmed, Page, Store, Write};
-use spark_broker::submission::{
-    BacklogEntry, Change, Record, RecordKey, SpecTexts, State, from_attributes, to_attributes,
+use spark_broker::ports::store::{
+    ClusterBoard, Create, Lease, LostConfirmed, Page, QueueBoard, Store, Write,
 };
+use spark_broker::submission::{BacklogEntry, Change, Record, RecordKey, SpecTexts, State, to_attributes};
 use tokio::time::Instant;
 
 use crate::fault::Faults;
+use crate::items::{Stored, Versions, changed, lag, latest, shows, size, stands, without_specs};
 
 const SHARDS: u32 = 2;
 /// The most by which an index lags.
 const LAG: u64 = 60;
+/// The most bytes of specs in a record, as of DynamoDB's.
+const INLINE_MAX: usize = 8 * 1024;
 
-type Item = Map<String, Value>;
-
-/// Every version that an item has had.
-type Versions = Vec<Stored>;
-
-/// One version of an item.
-#[derive(Debug)]
-struct Stored {
-    since: Instant,
-    item: Item,
-    /// The same, read.
-    record: Record,
-}
-
-impl Stored {
-    fn now(item: Item) -> Self {
-        Self {
-            since: Instant::now(),
-            record: from_attributes(item.clone()).expect("an item is a record"),
-            item,
-        }
-    }
-
-    fn boxed(&self) -> Box<Record> {
-        Box::new(self.record.clone())
-    }
-}
+/// What a scheduler wrote, and in which epoch.
+pub(crate) type Fenced<T> = BTreeMap<String, (Epoch, T)>;
 
 #[derive(Debug, Default)]
 pub(crate) struct Inner {
     items: BTreeMap<SubmissionId, Versions>,
+    /// Specs that are too large for their records, by incarnation.
+    specs: BTreeMap<String, SpecTexts>,
     pub(crate) lease: Option<Lease>,
-    pub(crate) boards: BTreeSet<String>,
-    pub(crate) identities: BTreeMap<ClusterName, String>,
+    pub(crate) clusters: Fenced<ClusterBoard>,
+    pub(crate) queues: Fenced<QueueBoard>,
+    pub(crate) outlooks: Fenced<String>,
+    pub(crate) identities: Fenced<String>,
     pub(crate) sections: BTreeMap<ClusterName, String>,
     pub(crate) confirmed_lost: BTreeMap<ClusterName, LostConfirmed>,
 }
 
-/// The table.
+/// A scheduler's write of a record.
+#[derive(Debug, Clone, PartialEq, Eq)]
+pub struct Fencing {
+    pub epoch: Epoch,
+    /// The state that it gives the record, where it gives one.
+    pub state: String,
+    /// Whether another had written before.
+    pub stale: bool,
+}
+
+/// The table, as one pod sees it.
 #[derive(Debug)]
 pub struct MemoryStore {
-    inner: Mutex<Inner>,
+    inner: Arc<Mutex<Inner>>,
     begun: Instant,
     lag: u64,
     pub(crate) installation: InstallationId,
     pub(crate) faults: Faults,
+    /// The writes of this pod's scheduler, in order.
+    writes: Mutex<Vec<Fencing>>,
 }
 
 impl MemoryStore {
     pub fn new(installation: InstallationId, faults: Faults) -> Self {
         Self {
-            inner: Mutex::default(),
+            inner: Arc::default(),
             begun: Instant::now(),
             lag: LAG,
             installation,
             faults,
+            writes: Mutex::default(),
         }
+    }
+
+    /// The same table as another pod sees it.
+    pub fn seen_by_another(&self, faults: Faults) -> Self {
+        Self {
+            inner: Arc::clone(&self.inner),
+            installation: self.installation.clone(),
+            faults,
+            writes: Mutex::default(),
+            ..*self
+        }
+    }
+
+    /// What this pod's scheduler has written of records, in order.
+    pub fn writes(&self) -> Vec<Fencing> {
+        self.writes.lock().unwrap().clone()
     }
 
     /// The same, with indexes that show what stands: their scans are quick then, whatever the number of items.
@@ -139,122 +148,94 @@ impl MemoryStore {
     }
 }
 
-/// Another lag for each item every ten seconds, so that an index may go back to what it showed before.
-fn lag(id: &SubmissionId, since: Duration, most: u64) -> Duration {
-    let mut hasher = DefaultHasher::new();
-    (id.as_str(), since.as_secs() / 10).hash(&mut hasher);
-    Duration::from_secs(hasher.finish() % (most + 1))
-}
-
-fn latest(versions: &Versions) -> &Stored {
-    versions.last().expect("an item has a version")
-}
-
-fn stands(item: &Item, key: &RecordKey) -> bool {
-    item["version"] == json!(key.version) && item["incarnation"] == json!(key.incarnation)
-}
-
-/// `change` applied; the reply-lost rule compares with it too.
-fn changed(item: &Item, key: &RecordKey, change: &Change, epoch: Option<Epoch>) -> Item {
-    let mut next = item.clone();
-    for name in &change.remove {
-        next.remove(name);
+impl Inner {
+    /// The record as it is kept: specs that are too large for it are put apart.
+    fn apart(&mut self, record: &Record) -> Record {
+        if size(&record.spec) <= INLINE_MAX {
+            return record.clone();
+        }
+        let of = record.incarnation.as_str().to_owned();
+        self.specs.insert(of, record.spec.clone());
+        without_specs(record)
     }
-    next.extend(change.set.clone());
-    next.insert("version".into(), json!(key.version.next()));
-    if let Some(epoch) = epoch {
-        next.insert("epoch".into(), json!(epoch));
-    }
-    if let Some(Value::Array(history)) = next.get_mut("history") {
-        history.extend(change.append.iter().cloned());
-    }
-    next
-}
 
-/// Whether `stored` shows what `change` would have made of it: the write happened, and its reply was lost.
-fn shows(stored: &Item, key: &RecordKey, change: &Change, epoch: Option<Epoch>) -> bool {
-    let later = stored["version"].as_u64() > Some(key.version.0);
-    let same_epoch = epoch.is_none_or(|epoch| stored.get("epoch") == Some(&json!(epoch)));
-    let set = change
-        .set
-        .iter()
-        .filter(|(name, _)| !["version", "updatedAt"].contains(&name.as_str()));
-    later
-        && same_epoch
-        && stored["incarnation"] == json!(key.incarnation)
-        && set.clone().count() > 0
-        && set
-            .into_iter()
-            .all(|(name, value)| stored.get(name) == Some(value))
-        && change
-            .remove
-            .iter()
-            .all(|name| name == "epoch" || !stored.contains_key(name))
+    fn written(&mut self, key: &RecordKey, change: &Change, epoch: Option<Epoch>) -> Write {
+        let Some(versions) = self.items.get_mut(&key.id) else {
+            return Write::Stale(None);
+        };
+        let stored = latest(versions);
+        let written = stored.item.get("epoch").and_then(Value::as_u64);
+        let fenced = epoch.is_some_and(|epoch| written > Some(epoch.0));
+        if stands(&stored.item, key) && !fenced {
+            let next = Stored::now(changed(&stored.item, key, change, epoch));
+            let done = next.boxed();
+            versions.push(next);
+            return Write::Done(done);
+        }
+        if shows(&stored.item, key, change, epoch) {
+            return Write::Done(stored.boxed());
+        }
+        Write::Stale(Some(stored.boxed()))
+    }
 }
 
 #[async_trait]
 impl Store for MemoryStore {
     async fn create(&self, record: &Record) -> Result<Create, Error> {
-        self.faults
-            .around("store.create", async {
-                let mut inner = self.lock();
-                let item = to_attributes(record, SHARDS);
-                match inner.items.get(&record.id) {
-                    Some(versions) if latest(versions).item["incarnation"] == item["incarnation"] => {
-                        Ok(Create::Created)
-                    }
-                    Some(versions) => Ok(Create::Exists(latest(versions).boxed())),
-                    None => {
-                        inner.items.insert(record.id.clone(), vec![Stored::now(item)]);
-                        Ok(Create::Created)
-                    }
+        let creation = async {
+            let mut inner = self.lock();
+            let record = &inner.apart(record);
+            let item = to_attributes(record, SHARDS);
+            match inner.items.get(&record.id) {
+                Some(versions) if latest(versions).item["incarnation"] == item["incarnation"] => {
+                    Ok(Create::Created)
                 }
-            })
-            .await
+                Some(versions) => Ok(Create::Exists(latest(versions).boxed())),
+                None => {
+                    inner.items.insert(record.id.clone(), vec![Stored::now(item)]);
+                    Ok(Create::Created)
+                }
+            }
+        };
+        self.faults.around("store.create", creation).await
     }
 
     async fn replace(&self, old: &RecordKey, next: &Record) -> Result<Write, Error> {
-        self.faults
-            .around("store.replace", async {
-                let mut inner = self.lock();
-                let Some(versions) = inner.items.get_mut(&next.id) else {
-                    return Ok(Write::Stale(None));
-                };
-                let stored = latest(versions);
-                if stored.item["incarnation"] == json!(next.incarnation) {
-                    return Ok(Write::Done(stored.boxed()));
-                }
-                if !stands(&stored.item, old) {
-                    return Ok(Write::Stale(Some(stored.boxed())));
-                }
-                versions.push(Stored::now(to_attributes(next, SHARDS)));
-                Ok(Write::Done(Box::new(next.clone())))
-            })
-            .await
+        let replacement = async {
+            let mut inner = self.lock();
+            let next = inner.apart(next);
+            let Some(versions) = inner.items.get_mut(&next.id) else {
+                return Ok(Write::Stale(None));
+            };
+            let stored = latest(versions);
+            if stored.item["incarnation"] == json!(next.incarnation) {
+                return Ok(Write::Done(stored.boxed()));
+            }
+            if !stands(&stored.item, old) {
+                return Ok(Write::Stale(Some(stored.boxed())));
+            }
+            versions.push(Stored::now(to_attributes(&next, SHARDS)));
+            Ok(Write::Done(Box::new(next)))
+        };
+        self.faults.around("store.replace", replacement).await
     }
 
     async fn update(&self, key: &RecordKey, change: &Change, epoch: Option<Epoch>) -> Result<Write, Error> {
-        self.faults
-            .around("store.update", async {
-                let mut inner = self.lock();
-                let Some(versions) = inner.items.get_mut(&key.id) else {
-                    return Ok(Write::Stale(None));
-                };
-                let stored = latest(versions);
-                let written = stored.item.get("epoch").and_then(Value::as_u64);
-                let fenced = epoch.is_some_and(|epoch| written > Some(epoch.0));
-                if stands(&stored.item, key) && !fenced {
-                    let next = Stored::now(changed(&stored.item, key, change, epoch));
-                    let done = next.boxed();
-                    versions.push(next);
-                    return Ok(Write::Done(done));
-                }
-                if shows(&stored.item, key, change, epoch) {
-                    return Ok(Write::Done(stored.boxed()));
-                }
-                Ok(Write::Stale(Some(stored.boxed())))
-            })
-            .await
+        let state = change
+            .set
+            .get("state")
+            .and_then(Value::as_str)
+            .unwrap_or_default();
+        let update = async {
+            let written = self.lock().written(key, change, epoch);
+            if let Some(epoch) = epoch {
+                let (state, stale) = (state.to_owned(), matches!(written, Write::Stale(_)));
+                self.writes.lock().unwrap().push(Fencing { epoch, state, stale });
+            }
+            Ok(written)
+        };
+        let update = self.faults.step(state, update);
+        self.faults.around("store.update", update).await
     }
 
     async fn get(&self, id: &SubmissionId) -> Result<Option<Record>, Error> {
@@ -281,7 +262,11 @@ impl Store for MemoryStore {
     }
 
     async fn specs(&self, record: &Record) -> Result<SpecTexts, Error> {
-        Ok(record.spec.clone())
+        let read = async {
+            let apart = self.lock().specs.get(record.incarnation.as_str()).cloned();
+            Ok(apart.unwrap_or_else(|| record.spec.clone()))
+        };
+        self.faults.around("store.specs", read).await
     }
 
     async fn backlog(
@@ -327,15 +312,22 @@ impl Store for MemoryStore {
 
     async fn recent(
         &self,
-        _: &QueueName,
-        _: &str,
-        _: u32,
+        queue: &QueueName,
+        day: &str,
+        shard: u32,
         _: Option<String>,
     ) -> Result<Page<SubmissionId>, Error> {
-        Ok(Page {
-            items: Vec::new(),
-            next: None,
-        })
+        let partition = format!("{queue}#{day}#{shard}");
+        let read = async {
+            let key = ("recentPartition", partition.as_str());
+            let mut shown = self.shown_under(key, |_| true, |record| (record.accepted_at, record.id.clone()));
+            shown.items.sort_unstable_by(|one, other| other.cmp(one));
+            Ok(Page {
+                items: shown.items.into_iter().map(|(_, id)| id).collect(),
+                next: None,
+            })
+        };
+        self.faults.around("store.recent", read).await
     }
 
     fn shards(&self) -> u32 {

@@ -33,7 +33,24 @@ async fn a_submission_on_a_cluster_that_is_not_configured_says_that_nobody_follo
         let status = get(&fake, &format!("/v1/submissions/{id}")).await.body;
         assert_eq!(status.get("reason"), None, "{status}");
     }
-    // The active scheduler follows one that has left the configuration by the section that it had.
+    let listed = get(&fake, "/v1/submissions").await.body;
+    let reasons: Vec<_> = listed["submissions"]
+        .as_array()
+        .unwrap()
+        .iter()
+        .map(|s| &s["reason"])
+        .collect();
+    assert_eq!(
+        reasons.iter().filter(|reason| reason.is_string()).count(),
+        1,
+        "{listed}"
+    );
+}
+
+#[tokio::test]
+async fn one_that_left_the_configuration_and_is_followed_is_told_as_any_other() {
+    let fake = shared();
+    // The active scheduler follows it by the section that it had.
     let out: ClusterName = "out".parse().unwrap();
     let mut removed = record("removed", NOW);
     (removed.state, removed.cluster) = (State::Running, Some(out.clone()));
@@ -50,19 +67,11 @@ async fn a_submission_on_a_cluster_that_is_not_configured_says_that_nobody_follo
         .collect();
     assert_eq!(removed.last(), Some(&(&json!("out"), &json!(true))), "{clusters}");
     assert_eq!(removed[0].1, &Value::Null, "{clusters}");
-    let listed = get(&fake, "/v1/submissions").await.body;
-    let reasons: Vec<_> = listed["submissions"]
-        .as_array()
-        .unwrap()
-        .iter()
-        .map(|s| &s["reason"])
-        .collect();
-    assert_eq!(
-        reasons.iter().filter(|reason| reason.is_string()).count(),
-        1,
-        "{listed}"
-    );
-    // One that doesn't answer is told of as such.
+}
+
+#[tokio::test]
+async fn one_that_left_the_configuration_and_does_not_answer_is_told_of_as_such() {
+    let fake = shared();
     let silent: ClusterName = "silent".parse().unwrap();
     let mut unreached = record("unreached", NOW);
     (unreached.state, unreached.cluster) = (State::Running, Some(silent.clone()));

@@ -59,9 +59,11 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     object_is_gone(attempt, at)
 }
 
-/// The deletion of the object, asked for again where it stands on.
+/// The deletion of the object, asked for again where it stands on. One that has landed under the name since goes at once.
 fn delete(attempt: &Attempt, object: &ObjectState, at: &Circumstances<'_>) -> Act {
-    match attempt.memory.delete_sent.map(|sent| sent + DELETE_AGAIN) {
+    let sent = attempt.memory.delete_sent.as_ref();
+    let of_it = sent.filter(|(uid, _)| *uid == object.uid);
+    match of_it.map(|(_, sent)| *sent + DELETE_AGAIN) {
         Some(due) if due > at.now => Act::Wait(due),
         Some(_) | None => Act::DeleteObject(object.uid.clone()),
     }

@@ -103,7 +103,7 @@ impl Scheduler {
         slot.busy = true;
         let now = self.term.hands.clock.monotonic();
         match &act {
-            Act::DeleteObject(_) => slot.attempt.memory.delete_sent = Some(now),
+            Act::DeleteObject(uid) => slot.attempt.memory.delete_sent = Some((uid.clone(), now)),
             Act::Release(_) => slot.attempt.memory.release_sent = Some(now),
             _ => {}
         }
