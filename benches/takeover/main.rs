@@ -13,7 +13,6 @@ mod succession;
 
 #[path = "../../tests/support/proxy.rs"]
 mod proxy;
-#[allow(dead_code, reason = "the suites in one process use more of it")]
 #[path = "../../tests/support/spine/mod.rs"]
 mod spine;
 #[path = "../support/test_bed.rs"]

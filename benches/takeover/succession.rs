@@ -46,14 +46,14 @@ pub async fn measure(live: usize, queued_too: usize) -> Vec<Row> {
     tokio::time::sleep(Duration::from_secs(5)).await;
     let killed = Instant::now();
     process.shutdown_background();
-    let mut rows = rows("was killed", "≤ 15 s", killed, &world, &second, live + queued_too).await;
+    let mut rows = handover("was killed", "≤ 15 s", killed, &world, &second, live + queued_too).await;
 
     let third = pod(&world, &shared, live / 2 + 2 * SPARE, clock).await;
     tokio::time::sleep(Duration::from_secs(5)).await;
     let told = Instant::now();
-    let stopping = tokio::spawn(second.stop());
-    rows.extend(self::rows("was stopped", "≤ 2 s", told, &world, &third, live + queued_too).await);
-    stopping.await.unwrap();
+    let handed_over = handover("was stopped", "≤ 2 s", told, &world, &third, live + queued_too);
+    let ((), handed_over) = tokio::join!(second.stop(), handed_over);
+    rows.extend(handed_over);
     third.stop().await;
     rows
 }
@@ -83,7 +83,7 @@ fn clusters(most: usize) -> String {
     format!("[{}, {}]", one("a"), one("b"))
 }
 
-async fn rows(
+async fn handover(
     how: &str,
     aim: &'static str,
     from: Instant,
