@@ -153,7 +153,7 @@ impl World {
             domain: record.domain.clone(),
             cancel_memory: 60,
         };
-        records.cancel(&record.id, true).await.unwrap();
+        records.cancel(&record.id).await.unwrap();
     }
 
     /// The one record.
