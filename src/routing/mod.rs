@@ -10,6 +10,8 @@ mod outcome;
 mod refusal;
 mod pace;
 mod rooms;
+mod alike;
+mod unbound;
 mod pools;
 mod view;
 mod fraction;

@@ -11,11 +11,13 @@ use std::time::Duration;
 use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
+use super::alike::Alike;
 use super::figures::milliseconds;
 use super::hold::{Hold, Holds};
 use super::pace::Bucket;
 use super::pools::{Pools, PoolsOutlook};
-use super::rooms::{Alike, Rooms};
+use super::rooms::Rooms;
+use super::unbound::Unbound;
 use super::usage::{Usage, Usages};
 use super::view::View;
 use super::weights::Counts;
@@ -62,6 +64,12 @@ pub struct ClusterOutlook {
     /// Free rooms.
     pub(super) free: Vec<Alike>,
     owed: Resources,
+    /// Pods that aren't on nodes yet.
+    #[serde(default, skip_serializing_if = "Unbound::is_empty")]
+    unbound: Unbound,
+    /// Rooms with nothing kept for those; left out where there are none of them.
+    #[serde(default, skip_serializing_if = "Vec::is_empty")]
+    bare: Vec<Alike>,
     /// The same as if nothing ran there.
     empty: Vec<Alike>,
     #[serde(default)]
@@ -125,6 +133,12 @@ impl Router {
             held_for,
             free: view.rooms.alike(),
             owed: view.rooms.owed().clone(),
+            unbound: view.unbound.clone(),
+            bare: if view.unbound.is_empty() {
+                Vec::new()
+            } else {
+                view.bare.alike()
+            },
             empty: view.empty.alike(),
             pools: view.pools.outlook(now),
         })
@@ -234,6 +248,13 @@ impl View {
         self.live = told.live;
         self.pending = told.pending;
         self.bucket = Bucket::restored(told.pace, THEN);
+        let bare = if told.unbound.is_empty() {
+            &told.free
+        } else {
+            &told.bare
+        };
+        self.bare = Rooms::restored(bare, Resources::default());
+        self.unbound = told.unbound;
         self.rooms = Rooms::restored(&told.free, told.owed);
         self.empty = Rooms::restored(&told.empty, Resources::default());
         self.pools = Pools::restored(told.pools, THEN);

@@ -172,7 +172,8 @@ impl fmt::Display for Cause {
                 Shortage::Total { .. }
                 | Shortage::Pool { .. }
                 | Shortage::Pod { .. }
-                | Shortage::Pods { .. } => write!(f, "too small even when empty: {shortage}"),
+                | Shortage::Pods { .. }
+                | Shortage::Unbound { .. } => write!(f, "too small even when empty: {shortage}"),
             },
         }
     }
@@ -235,6 +236,12 @@ pub enum Shortage {
         /// Executors that the nodes have room for beside the driver.
         room: u64,
     },
+    /// There is room, but the pods of others that aren't on nodes yet might take it, or the other way round: where they
+    /// go is the cluster's own scheduler's choice.
+    Unbound {
+        /// How many those are.
+        pods: u64,
+    },
 }
 
 impl fmt::Display for Shortage {
@@ -281,6 +288,10 @@ impl fmt::Display for Shortage {
                     "needs {need} executors beside the driver, the nodes hold {room}"
                 )
             }
+            Self::Unbound { pods } => write!(
+                f,
+                "not sure to find nodes until {pods} pods that were placed before are on theirs"
+            ),
         }
     }
 }

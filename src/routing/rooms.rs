@@ -4,10 +4,8 @@
 //! tells how. Pods not yet seen are put where kube-scheduler puts them by default: on the node with the most room.
 
 use std::cmp::Reverse;
-use std::collections::{BTreeMap, BTreeSet, BinaryHeap};
+use std::collections::{BTreeSet, BinaryHeap};
 use std::sync::Arc;
-
-use serde::{Deserialize, Serialize};
 
 use super::Shortage;
 use crate::model::{Bar, Constraints, Demand, Millicores, NodeTraits, Resources};
@@ -18,7 +16,7 @@ type Rank = (bool, u64, u64, Reverse<u32>);
 /// The free room of a cluster.
 #[derive(Debug, Clone, Default)]
 pub(super) struct Rooms {
-    rooms: Vec<Room>,
+    pub(super) rooms: Vec<Room>,
     ranked: BTreeSet<Rank>,
     free: Resources,
     /// Promised to pods that found no place: room that appears is theirs first.
@@ -34,16 +32,6 @@ pub(super) struct Room {
     pub(super) real: bool,
     /// Its labels and taints; absent: not known, so nothing is held against a pod.
     pub(super) traits: Option<Arc<NodeTraits>>,
-}
-
-/// Rooms that are alike.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-pub(super) struct Alike {
-    real: bool,
-    free: Resources,
-    #[serde(default, skip_serializing_if = "Option::is_none")]
-    traits: Option<Arc<NodeTraits>>,
-    count: u64,
 }
 
 impl Room {
@@ -98,6 +86,15 @@ fn times(need: &Resources, room: &Resources) -> u64 {
     .unwrap_or(u64::MAX)
 }
 
+/// The most places for `executor` that a `driver` takes of one room.
+fn displaced(driver: &Resources, executor: &Resources) -> u64 {
+    let parts = executor.named().filter(|(_, need)| *need > 0);
+    parts
+        .map(|(name, need)| driver.get(name).div_ceil(need))
+        .max()
+        .unwrap_or(0)
+}
+
 impl Rooms {
     /// Rooms of nodes, in that order.
     pub(super) fn new(rooms: impl Iterator<Item = Room>) -> Self {
@@ -114,67 +111,9 @@ impl Rooms {
         }
     }
 
-    /// Rooms as they were written down.
-    pub(super) fn restored(alike: &[Alike], owed: Resources) -> Self {
-        let of = |wanted: bool| {
-            let alike = alike.iter().filter(move |alike| alike.real == wanted);
-            alike.flat_map(|alike| {
-                (0..alike.count).map(|_| Room {
-                    free: alike.free.clone(),
-                    real: alike.real,
-                    traits: alike.traits.clone(),
-                })
-            })
-        };
-        Self {
-            owed,
-            ..Self::new(of(true).chain(of(false)))
-        }
-    }
-
-    /// The rooms, alike ones together.
-    pub(super) fn alike(&self) -> Vec<Alike> {
-        type Key<'a> = (
-            bool,
-            u64,
-            u64,
-            u64,
-            &'a BTreeMap<String, u64>,
-            &'a Option<Arc<NodeTraits>>,
-        );
-        let mut found: BTreeMap<Key<'_>, (&Room, u64)> = Default::default();
-        for room in &self.rooms {
-            let Room { free, real, traits } = room;
-            let key = (
-                *real,
-                free.cpu.0,
-                free.memory.0,
-                free.pods,
-                &free.extended,
-                traits,
-            );
-            found.entry(key).or_insert((room, 0)).1 += 1;
-        }
-        let rooms = found.into_values();
-        rooms
-            .map(|(room, count)| Alike {
-                real: room.real,
-                free: room.free.clone(),
-                traits: room.traits.clone(),
-                count,
-            })
-            .collect()
-    }
-
-    /// The rooms one by one, in order.
-    pub(super) fn one_by_one(&self) -> Vec<Alike> {
-        let one = |room: &Room| Alike {
-            real: room.real,
-            free: room.free.clone(),
-            traits: room.traits.clone(),
-            count: 1,
-        };
-        self.rooms.iter().map(one).collect()
+    /// The same with so much promised to pods that found no place.
+    pub(super) fn owing(self, owed: Resources) -> Self {
+        Self { owed, ..self }
     }
 
     /// How many nodes are there, and how many may be added.
@@ -186,6 +125,11 @@ impl Rooms {
     /// What is free altogether and promised to nobody.
     pub(super) fn free(&self) -> Resources {
         self.free.minus(&self.owed)
+    }
+
+    /// What is free altogether, whoever it was promised to.
+    pub(super) fn whole(&self) -> &Resources {
+        &self.free
     }
 
     /// What is promised to pods that found no place.
@@ -242,6 +186,46 @@ impl Rooms {
             }
         }
         Err(self.shortage(demand, driver.map(|(cost, _)| executors - cost), executors))
+    }
+
+    /// Whether all its executors find places whichever node the driver is put on, be it one that has no room for it yet:
+    /// some may come there. How many surely do, where they don't.
+    pub(super) fn surely_fit(&self, demand: &Demand) -> Result<(), u64> {
+        let need = u64::from(demand.executors);
+        // A driver takes no more places than that, wherever it goes.
+        let enough = need.saturating_add(displaced(&demand.driver, &demand.executor));
+        let (mut executors, mut most): (u64, u64) = (0, 0);
+        let least = demand.driver.cpu.min(demand.executor.cpu);
+        for (_, room) in self.with_cpu(least) {
+            let here = room.times(&demand.executor, &demand.executor_constraints);
+            executors = executors.saturating_add(here);
+            if executors >= enough {
+                return Ok(());
+            }
+            if room.barred(&demand.driver_constraints).is_none() {
+                let beside = times(&demand.executor, &room.free.minus(&demand.driver));
+                most = most.max(here - beside.min(here));
+            }
+        }
+        let sure = executors - most.min(executors);
+        if sure >= need { Ok(()) } else { Err(sure) }
+    }
+
+    /// What is free where a pod finds a place, the emptiest first.
+    pub(super) fn open_to(
+        &self,
+        need: &Resources,
+        constraints: &Constraints,
+    ) -> impl Iterator<Item = &Resources> {
+        self.with_cpu(need.cpu)
+            .filter(|(_, room)| room.times(need, constraints) > 0)
+            .map(|(_, room)| &room.free)
+    }
+
+    /// Whether some node may take pods of both constraints.
+    pub(super) fn are_open_to_both(&self, one: &Constraints, other: &Constraints) -> bool {
+        let mut rooms = self.rooms.iter();
+        rooms.any(|room| room.barred(one).is_none() && room.barred(other).is_none())
     }
 
     /// The rooms with so much CPU or more, as they are taken: the others hold no pod that asks for it.

@@ -1,14 +1,17 @@
 //! What is known of one cluster.
 
+mod layout;
+
 use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
-use super::nodes::{addable, allocatable};
+use super::nodes::allocatable;
 use super::pace::Bucket;
 use super::pools::{Of, Pools, missing};
-use super::rooms::{Places, Room, Rooms};
+use super::rooms::{Places, Rooms};
+use super::unbound::Unbound;
 use super::{CapacitySource, Cause, ClusterSettings, Node, Pool, Shortage};
 use crate::model::{ClusterName, Demand, Resources, SubmissionId};
 
@@ -35,6 +38,10 @@ pub(super) struct View {
     /// What it has with what may be added.
     pub(super) capacity: Resources,
     pub(super) rooms: Rooms,
+    /// The same with nothing kept for pods that aren't on nodes yet.
+    pub(super) bare: Rooms,
+    /// Those pods.
+    pub(super) unbound: Unbound,
     /// What the other sources say.
     pub(super) pools: Pools,
     /// The same as if nothing ran there.
@@ -78,6 +85,8 @@ impl View {
             least: None,
             capacity: Resources::default(),
             rooms: Rooms::default(),
+            bare: Rooms::default(),
+            unbound: Unbound::default(),
             pools: Pools::default(),
             empty: Rooms::default(),
             grown: 0,
@@ -213,7 +222,30 @@ impl View {
         if !self.measures_nodes() {
             return Ok(None);
         }
-        self.rooms.fit(&self.here(demand), total).map(Some)
+        let demand = self.here(demand);
+        let driver = self.rooms.fit(&demand, total)?;
+        self.surely_fit(&demand)?;
+        Ok(Some(driver))
+    }
+
+    /// Whether driver and executors, and all pods that were promised places before, find nodes wherever the cluster's own
+    /// scheduler puts each of them. Of a submission that not even the empty cluster is sure to hold, the best is hoped for.
+    fn surely_fit(&self, demand: &Demand) -> Result<(), Shortage> {
+        let hoped_for = || self.empty.surely_fit(demand).is_err();
+        if self.unbound.is_empty() {
+            return match self.bare.surely_fit(demand) {
+                Err(room) if !hoped_for() => Err(Shortage::Pods {
+                    need: u64::from(demand.executors),
+                    room,
+                }),
+                Ok(()) | Err(_) => Ok(()),
+            };
+        }
+        let (unbound, rooms, whole) = (&self.unbound, &self.bare, self.empty.whole());
+        let sure = unbound.have_plenty_with(demand, rooms, whole)
+            || unbound.bear(demand, rooms, whole) && (unbound.leave(demand, rooms, whole) || hoped_for());
+        let pods = unbound.pods();
+        sure.then_some(()).ok_or(Shortage::Unbound { pods })
     }
 
     /// Why it would find none even if nothing ran here, as far as the sources were read.
@@ -249,6 +281,8 @@ impl View {
         self.pools.enter(id, &demand, false);
         let Some(driver) = driver else { return };
         let demand = Arc::new(self.here(&demand).into_owned());
+        self.unbound.add(&demand, true, demand.executors);
+        self.unbound.measure(&self.bare, self.empty.whole());
         let places = self.rooms.take(&demand, driver);
         let seen = Resources::default();
         self.reservations
@@ -262,6 +296,8 @@ impl View {
             return;
         }
         let demand = Arc::new(self.here(&demand).into_owned());
+        self.unbound.add(&demand, true, demand.executors);
+        self.unbound.measure(&self.bare, self.empty.whole());
         let mut places = Places::default();
         self.rooms.spread_driver(&demand, &mut places);
         self.rooms
@@ -275,6 +311,9 @@ impl View {
     pub(super) fn release(&mut self, id: &SubmissionId) {
         self.grown += u64::from(self.pools.release(id));
         if let Some(reservation) = self.reservations.remove(id) {
+            let (driver, executors) = reservation.missing();
+            self.unbound.take(&reservation.demand, driver, executors);
+            self.unbound.measure(&self.bare, self.empty.whole());
             self.rooms.give_back(&reservation.places);
             self.grown += 1;
         }
@@ -294,74 +333,5 @@ impl View {
     /// What is kept for one submission.
     pub(super) fn places_of(&self, id: &SubmissionId) -> Option<&Places> {
         Some(&self.reservations.get(id)?.places)
-    }
-
-    /// Lays the rooms out anew and keeps places for every pod not yet seen, the largest pods first.
-    fn rebuild(&mut self) {
-        let grown = self
-            .least
-            .as_ref()
-            .map_or_else(Resources::default, |least| allocatable(&self.nodes).minus(least));
-        let provisionable = self
-            .settings
-            .as_ref()
-            .and_then(|settings| settings.provisionable.as_ref());
-        let addable = provisionable.map_or_else(Vec::new, |provisionable| addable(provisionable, &grown));
-        let traits = provisionable.and_then(|provisionable| provisionable.traits.clone());
-        let added = |free: &Resources| Room {
-            free: free.clone(),
-            real: false,
-            traits: traits.clone(),
-        };
-        let laid_out = |free: fn(&Node) -> Resources| {
-            let real = self.nodes.iter().map(|node| Room {
-                free: free(node),
-                real: true,
-                traits: Some(node.traits.clone()),
-            });
-            Rooms::new(real.chain(addable.iter().map(added)))
-        };
-        let mut rooms = laid_out(|node| node.allocatable.minus(&node.requested));
-        let empty = laid_out(|node| node.allocatable.clone());
-        self.keep_places(&mut rooms);
-        if rooms.grew_since(&self.rooms) {
-            self.grown += 1;
-        }
-        if !empty.same_as(&self.empty) {
-            self.reshaped += 1;
-        }
-        self.rooms = rooms;
-        self.empty = empty;
-        self.measure();
-    }
-
-    fn keep_places(&mut self, rooms: &mut Rooms) {
-        let mut pods: Vec<(u64, u64, SubmissionId, bool, u32)> = Vec::new();
-        for (id, reservation) in &mut self.reservations {
-            reservation.places = Places::default();
-            let (driver, executors) = reservation.missing();
-            let demand = &reservation.demand;
-            if driver {
-                pods.push((demand.driver.cpu.0, demand.driver.memory.0, id.clone(), true, 1));
-            }
-            if executors > 0 {
-                let pod = &demand.executor;
-                pods.push((pod.cpu.0, pod.memory.0, id.clone(), false, executors));
-            }
-        }
-        pods.sort_by(|a, b| {
-            (b.0, b.1)
-                .cmp(&(a.0, a.1))
-                .then_with(|| a.2.cmp(&b.2))
-                .then(b.3.cmp(&a.3))
-        });
-        for (_, _, id, driver, count) in pods {
-            if let Some(reservation) = self.reservations.get_mut(&id) {
-                match driver {
-                    true => rooms.spread_driver(&reservation.demand, &mut reservation.places),
-                    false => rooms.spread_executors(&reservation.demand, count, &mut reservation.places),
-                }
-            }
-        }
     }
 }

@@ -39,7 +39,7 @@ pub fn judge(file: &Path, node: &Resources, demand: impl Fn(&str) -> Demand) -> 
         let placements = cycle.placements.iter();
         seen.placed
             .extend(placements.map(|one| (one.submission_id.to_string(), one.cluster.to_string())));
-        Judge::new(&cycle).judge(&mut seen);
+        Judge::new(&cycle, &demand).judge(&mut seen);
     }
     seen
 }
@@ -84,6 +84,10 @@ struct Standing<'a> {
     pending: u64,
     tokens: Option<u64>,
     free: Vec<Resources>,
+    /// What is free with nothing kept.
+    bare: Vec<Resources>,
+    /// What pods request that are to come.
+    to_come: Vec<Resources>,
 }
 
 /// A job queue as the placements so far have left it.
@@ -94,13 +98,24 @@ struct Line<'a> {
 }
 
 impl<'a> Judge<'a> {
-    fn new(cycle: &'a RecordedCycle) -> Self {
-        let standing = |before: &'a RecordedCluster| Standing {
-            before,
-            live: before.live,
-            pending: before.pending,
-            tokens: before.pace_tokens,
-            free: before.room.as_ref().unwrap().free.clone(),
+    fn new(cycle: &'a RecordedCycle, demand: &impl Fn(&str) -> Demand) -> Self {
+        let standing = |before: &'a RecordedCluster| {
+            let room = before.room.as_ref().unwrap();
+            let nodes = room.nodes.iter();
+            let kept = room.kept.iter();
+            Standing {
+                before,
+                live: before.live,
+                pending: before.pending,
+                tokens: before.pace_tokens,
+                free: room.free.clone(),
+                bare: nodes
+                    .map(|node| node.allocatable.minus(&node.requested))
+                    .collect(),
+                to_come: kept
+                    .flat_map(|kept| pods(&demand(kept.submission_id.as_str()), &kept.amount))
+                    .collect(),
+            }
         };
         let line = |before: &'a RecordedQueue| Line {
             before,
@@ -177,7 +192,9 @@ impl<'a> Judge<'a> {
         }
         for cluster in &self.clusters {
             let why = self.closed(cluster, line, head);
-            let why = why.or_else(|| (!cluster.fits(&head.demand)).then_some("room"));
+            let why = why
+                .or_else(|| (!cluster.fits(&head.demand)).then_some("room"))
+                .or_else(|| (!cluster.surely_fits(&head.demand)).then_some("pods to come"));
             let Some(why) = why else {
                 panic!(
                     "{} was left, yet fits on {} at {}: {}",
@@ -280,6 +297,7 @@ impl Standing<'_> {
             }
         }
         assert_eq!(executors, u64::from(demand.executors), "{id}");
+        self.to_come.extend(pods(demand, &demand.total()));
         self.live += 1;
         self.pending += 1;
         self.tokens = self.tokens.map(|tokens| tokens - 1);
@@ -296,18 +314,60 @@ impl Standing<'_> {
         if !demand.total().fits(&free.minus(owed)) {
             return false;
         }
-        (0..self.free.len()).any(|driver| {
-            let mut free = self.free.clone();
-            demand.driver.fits(&free[driver]) && {
-                free[driver] = free[driver].minus(&demand.driver);
-                (0..demand.executors).all(|_| {
-                    let room = free.iter_mut().find(|room| demand.executor.fits(room));
-                    room.is_some_and(|room| {
-                        *room = room.minus(&demand.executor);
-                        true
-                    })
-                })
-            }
+        let mut drivers = (0..self.free.len()).filter(|node| demand.driver.fits(&self.free[*node]));
+        drivers.any(|driver| beside(&self.free, driver, demand))
+    }
+
+    /// Whether each pod to come, and each of `demand`, is certainly left a node. Every pod closes one node at most to
+    /// another: it is where there are more nodes than others. It also is where the others together don't request enough
+    /// to close all, by the larger part of what the nodes have altogether. Of a demand that isn't certain of the empty
+    /// cluster the best is hoped for.
+    fn surely_fits(&self, demand: &Demand) -> bool {
+        let nodes = &self.before.room.as_ref().unwrap().nodes;
+        let empty: Vec<Resources> = nodes.iter().map(|node| node.allocatable.clone()).collect();
+        if self.to_come.is_empty() {
+            let surely = |free: &[Resources]| (0..free.len()).all(|driver| beside(free, driver, demand));
+            return surely(&self.bare) || !surely(&empty);
+        }
+        let whole = empty.iter().fold(Resources::default(), |sum, one| sum.plus(one));
+        let parts = |of: &Resources| -> Vec<f64> {
+            let named = whole.named().filter(|(_, whole)| *whole > 0);
+            named
+                .map(|(name, whole)| of.get(name) as f64 / whole as f64)
+                .collect()
+        };
+        let most = |of: &Resources| parts(of).into_iter().fold(0.0, f64::max);
+        let least = |of: &Resources| parts(of).into_iter().fold(f64::INFINITY, f64::min);
+        let mut all = self.to_come.clone();
+        all.extend(pods(demand, &demand.total()));
+        let requested: f64 = all.iter().map(most).sum();
+        all.iter().all(|pod| {
+            let open: Vec<&Resources> = self.bare.iter().filter(|room| pod.fits(room)).collect();
+            let gaps: f64 = open.iter().map(|room| least(&room.minus(pod))).sum();
+            open.len() >= all.len() || requested - most(pod) < gaps
         })
     }
+}
+
+/// Whether the executors find places, put one by one wherever one fits, with the driver on that node.
+fn beside(free: &[Resources], driver: usize, demand: &Demand) -> bool {
+    let mut free = free.to_vec();
+    free[driver] = free[driver].minus(&demand.driver);
+    (0..demand.executors).all(|_| {
+        let room = free.iter_mut().find(|room| demand.executor.fits(room));
+        room.is_some_and(|room| {
+            *room = room.minus(&demand.executor);
+            true
+        })
+    })
+}
+
+/// The pods that together request `amount`.
+fn pods(demand: &Demand, amount: &Resources) -> Vec<Resources> {
+    let executors = demand.executor.times(amount.pods);
+    let mut pods = vec![demand.executor.clone(); amount.pods as usize];
+    if *amount != executors {
+        pods[0] = demand.driver.clone();
+    }
+    pods
 }

@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, HashMap};
 use std::path::Path;
 use std::sync::{Arc, Mutex};
 
+use futures::future::join_all;
 use futures::{StreamExt, TryStreamExt};
 use jiff::Timestamp;
 use k8s_openapi::api::core::v1::Pod;
@@ -30,6 +31,8 @@ pub struct Kwok {
     ends: Ends,
     plane: ControlPlane,
     name: &'static str,
+    /// Cores and GiB of each node.
+    node: (u64, u64),
 }
 
 impl Kwok {
@@ -41,28 +44,35 @@ impl Kwok {
         for object in rights(NAMESPACE, User::Broker) {
             plane.apply(&object, Some(NAMESPACE)).await;
         }
-        for n in 1..=nodes {
-            let node = Node::new(&format!("node-{n}"), &cores.to_string(), &format!("{gib}Gi"));
-            plane.add_node(&node).await;
-        }
         let jobs: HashMap<String, Job> = jobs.iter().map(|job| (job.id.clone(), job.clone())).collect();
         let jobs = Arc::new(jobs);
         let pods = move |object: &DynamicObject| {
             let annotations = object.metadata.annotations.as_ref().unwrap();
             let job = &jobs[&annotations["spark-broker/submission-id"]];
-            runs_pods(&job.requests(), job.executors, &job.requests())
+            let [driver, executor] = job.requests();
+            runs_pods(&driver, job.executors, &executor)
         };
         let operator = StandInOperator::start(&plane, NAMESPACE, pods).await;
         let ends = Ends::default();
         let mut watch = JoinSet::new();
         watch.spawn(note_ends(plane.admin().await, Arc::clone(&ends)));
-        Self {
+        let kwok = Self {
             _operator: operator,
             _watch: watch,
             ends,
             plane,
             name,
-        }
+            node: (cores, gib),
+        };
+        join_all((1..=nodes).map(|n| kwok.add_node(n))).await;
+        kwok
+    }
+
+    /// Adds its n-th node, like the others.
+    pub async fn add_node(&self, n: u64) {
+        let (cores, gib) = self.node;
+        let node = Node::new(&format!("node-{n}"), &cores.to_string(), &format!("{gib}Gi"));
+        self.plane.add_node(&node).await;
     }
 
     /// As the configuration names it, with these settings besides.
@@ -72,6 +82,16 @@ impl Kwok {
             settings[key] = json!(value);
         }
         settings
+    }
+
+    /// Its control plane.
+    pub fn plane(&self) -> &ControlPlane {
+        &self.plane
+    }
+
+    /// The pods of its jobs, and strangers' in the same namespace, as the API server has them now.
+    pub async fn pods(&self) -> Vec<Pod> {
+        self.plane.pods(NAMESPACE).await
     }
 
     /// When the driver of each object ended, by its own container, as the API server told it: in whole seconds.

@@ -9,6 +9,7 @@ mod clocks;
 mod contention;
 mod cycles;
 mod drain;
+mod filling;
 mod kwok;
 mod provisionable;
 mod shares;

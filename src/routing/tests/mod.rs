@@ -17,3 +17,4 @@ mod pools;
 mod replay;
 mod room;
 mod starvation;
+mod unbound;

@@ -41,3 +41,50 @@ pub(super) fn filling(weights: &[u64], costs: &[u64], capacity: u64) -> Vec<u64>
         jobs[queue] += 1;
     }
 }
+
+/// Whether the executors fit whichever node the driver is put on, also if that had no room for it.
+pub(super) fn surely_fits(demand: &Demand, rooms: &[Resources], may: impl Fn(bool, usize) -> bool) -> bool {
+    let alone = Demand {
+        driver: Resources::default(),
+        ..demand.clone()
+    };
+    (0..rooms.len()).filter(|n| may(true, *n)).all(|driver| {
+        let mut rooms = rooms.to_vec();
+        rooms[driver] = rooms[driver].minus(&demand.driver);
+        fits(&alone, &rooms, |is_driver, n| is_driver || may(false, n))
+    })
+}
+
+/// Pods that aren't on a node yet: what each requests, and on which nodes it may go.
+pub(super) type Unbound = Vec<(Resources, Vec<bool>)>;
+
+/// Whether each of the pods is certainly left a node, by two plain rules. Every other pod closes one node at most: there
+/// are more nodes than others. Or the others together don't request enough to close all, by the larger part of what
+/// the nodes have altogether.
+pub(super) fn are_certain(pods: &Unbound, rooms: &[Resources], whole: &Resources) -> bool {
+    let parts = |of: &Resources| {
+        let part = |of: u64, whole: u64| of as f64 / whole.max(1) as f64;
+        [
+            part(of.cpu.0, whole.cpu.0),
+            part(of.memory.0, whole.memory.0),
+            part(of.pods, whole.pods),
+        ]
+    };
+    pods.iter().enumerate().all(|(n, (need, may))| {
+        let open: Vec<&Resources> = rooms
+            .iter()
+            .zip(may)
+            .filter(|(room, may)| **may && need.fits(room))
+            .map(|(room, _)| room)
+            .collect();
+        let others = pods.iter().enumerate().filter(|(other, _)| *other != n);
+        let requested: f64 = others
+            .map(|(_, (other, _))| parts(other).into_iter().fold(0.0, f64::max))
+            .sum();
+        let gaps: f64 = open
+            .iter()
+            .map(|room| parts(&room.minus(need)).into_iter().fold(f64::INFINITY, f64::min))
+            .sum();
+        open.len() >= pods.len() || requested < gaps
+    })
+}

@@ -28,7 +28,7 @@ fn a_cluster_scaled_to_zero_is_filled_up_to_what_may_be_added_and_not_again_when
     let mut world = World::new(vec![queue("dev", 1)], vec![settings]);
     world.nodes("a", &[]);
     for n in 0..20 {
-        world.submit(&format!("job-{n}"), "dev", job(1, 3));
+        world.submit(&format!("job-{n}"), "dev", job(3, 1));
     }
     assert_eq!(world.placed().len(), 8);
     world.nodes("a", &[node("n1", 16, 64)]);

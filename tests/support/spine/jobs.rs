@@ -10,12 +10,14 @@ pub struct Job {
     pub id: String,
     /// Its job queue.
     pub queue: &'static str,
-    /// Executors, each like the driver.
+    /// How many executors it has.
     pub executors: u64,
-    /// Cores of each pod.
+    /// Cores of each executor.
     pub cores: u64,
-    /// `memory` of each pod in MiB, overhead not included.
+    /// `memory` of each executor in MiB, overhead not included.
     pub memory: u64,
+    /// Cores and `memory` of the driver; none: as an executor's.
+    pub driver_size: Option<(u64, u64)>,
     /// What the simulated cluster does with it, without the prefix.
     pub behaviour: Vec<(&'static str, String)>,
     /// What KWOK does with its driver, as annotations of the driver; none: null.
@@ -37,6 +39,7 @@ impl Job {
             executors: 1,
             cores: 1,
             memory: 1024,
+            driver_size: None,
             behaviour: vec![("submit-delay", "50ms".into()), ("start-delay", "50ms".into())],
             driver: Value::Null,
             clusters: &[],
@@ -57,11 +60,12 @@ impl Job {
         let named = |(key, value): &(&str, String)| (format!("simulated.spark-broker/{key}"), json!(value));
         let annotations: serde_json::Map<String, Value> = self.behaviour.iter().map(named).collect();
         let memory = format!("{}m", self.memory);
+        let (driver_cores, driver_memory) = self.driver_size();
         let mut spec = json!({
             "submissionId": self.id, "applicationName": "Spine", "queue": self.queue, "sparkVersion": "3.5.0",
             "type": "Java", "mainClass": "com.example.Main", "mainApplicationFile": "s3://example-jobs/main.jar",
             "annotations": annotations,
-            "driver": {"cores": self.cores, "memory": memory},
+            "driver": {"cores": driver_cores, "memory": format!("{driver_memory}m")},
             "executor": {"instances": self.executors, "cores": self.cores, "memory": memory},
         });
         if !self.driver.is_null() {
@@ -79,34 +83,48 @@ impl Job {
         spec
     }
 
-    /// What one of its pods requests, in MiB: Spark adds the larger of 384 MiB and a tenth to `memory` (JVM).
-    fn requested_memory(&self) -> u64 {
-        self.memory + (self.memory / 10).max(384)
+    fn driver_size(&self) -> (u64, u64) {
+        self.driver_size.unwrap_or((self.cores, self.memory))
     }
 
-    /// What one of its pods requests.
-    pub fn pod(&self) -> Resources {
-        let memory = Bytes::mib(self.requested_memory());
-        Resources::new(Millicores(self.cores * 1000), memory, 1)
+    /// What its driver requests.
+    pub fn driver_pod(&self) -> Resources {
+        pod(self.driver_size())
+    }
+
+    /// What each of its executors requests.
+    pub fn executor_pod(&self) -> Resources {
+        pod((self.cores, self.memory))
     }
 
     /// What its pods request together.
     pub fn demand(&self) -> Resources {
-        self.pod().times(1 + self.executors)
+        self.parts().total()
     }
 
     /// The same, pod by pod.
     pub fn parts(&self) -> Demand {
         Demand {
-            driver: self.pod(),
-            executor: self.pod(),
+            driver: self.driver_pod(),
+            executor: self.executor_pod(),
             executors: u32::try_from(self.executors).unwrap(),
             ..Demand::default()
         }
     }
 
-    /// What one of its pods requests, as Kubernetes writes it.
-    pub fn requests(&self) -> Value {
-        json!({"cpu": self.cores.to_string(), "memory": format!("{}Mi", self.requested_memory())})
+    /// What its driver requests and what each executor does, as Kubernetes writes it.
+    pub fn requests(&self) -> [Value; 2] {
+        [self.driver_size(), (self.cores, self.memory)].map(
+            |(cores, memory)| json!({"cpu": cores.to_string(), "memory": format!("{}Mi", requested(memory))}),
+        )
     }
+}
+
+/// What a pod with this `memory` requests, in MiB: Spark adds the larger of 384 MiB and a tenth (JVM).
+fn requested(memory: u64) -> u64 {
+    memory + (memory / 10).max(384)
+}
+
+fn pod((cores, memory): (u64, u64)) -> Resources {
+    Resources::new(Millicores(cores * 1000), Bytes::mib(requested(memory)), 1)
 }

@@ -250,22 +250,29 @@ impl Broker {
         assert!(called.await.unwrap().is_success(), "{method} {url}");
     }
 
+    /// Where `job` would go now, as its API explains it; null where it can't yet.
+    pub async fn explain(&self, job: &Job) -> serde_json::Value {
+        let (url, spec) = (format!("http://{}/v1/explain", self.api), job.spec().to_string());
+        let asked = tokio::task::spawn_blocking(move || {
+            let answer = ureq::post(&url).send(&spec).ok()?;
+            answer.into_body().read_to_string().ok()
+        });
+        let answer = asked.await.unwrap();
+        answer.map_or(serde_json::Value::Null, |answer| {
+            serde_json::from_str(&answer).unwrap()
+        })
+    }
+
     /// Waits until every cluster would take `job`.
     pub async fn all_take(&self, job: &Job) {
-        let (url, spec) = (format!("http://{}/v1/explain", self.api), job.spec().to_string());
         let mut told = serde_json::Value::Null;
         for _ in 0..LOOKS {
-            let (url, spec) = (url.clone(), spec.clone());
-            let asked = tokio::task::spawn_blocking(move || {
-                let answer = ureq::post(&url).send(&spec).ok()?;
-                answer.into_body().read_to_string().ok()
-            });
-            if let Some(answer) = asked.await.unwrap() {
-                told = serde_json::from_str(&answer).unwrap();
-                let mut clusters = told["clusters"].as_array().unwrap().iter();
-                if clusters.all(|cluster| cluster["answer"] == "chosen" || cluster["answer"] == "passes") {
-                    return;
-                }
+            told = self.explain(job).await;
+            let mut clusters = told["clusters"].as_array().into_iter().flatten().peekable();
+            let passes =
+                |cluster: &serde_json::Value| matches!(cluster["answer"].as_str(), Some("chosen" | "passes"));
+            if clusters.peek().is_some() && clusters.all(passes) {
+                return;
             }
             tokio::time::sleep(Duration::from_millis(50)).await;
         }

@@ -126,7 +126,8 @@ fn filter_of(cause: &Cause) -> &'static str {
             Shortage::Total { .. }
             | Shortage::NoNode { .. }
             | Shortage::Pod { .. }
-            | Shortage::Pods { .. } => "driver and initial executors find nodes",
+            | Shortage::Pods { .. }
+            | Shortage::Unbound { .. } => "driver and initial executors find nodes",
         },
     }
 }
