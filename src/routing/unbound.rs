@@ -28,13 +28,20 @@ pub(super) struct Kind {
 }
 
 /// The pods of a cluster's submissions that aren't on nodes yet.
-#[derive(Debug, Clone, Default, PartialEq, Serialize, Deserialize)]
+#[derive(Debug, Clone, Default, Serialize, Deserialize)]
 #[serde(transparent)]
 pub(super) struct Unbound {
     kinds: Vec<Kind>,
     /// Where there is plenty of room, this is enough to know it.
     #[serde(skip)]
     plenty: Option<Plenty>,
+}
+
+/// What was measured isn't part of them.
+impl PartialEq for Unbound {
+    fn eq(&self, other: &Self) -> bool {
+        self.kinds == other.kinds
+    }
 }
 
 /// One pod as large as the largest of each resource, and what would have to be taken before no node has room for it.

@@ -256,9 +256,9 @@ fn a_job_waits_where_its_own_driver_might_take_the_room_of_its_executor() {
 #[test]
 fn a_driver_may_go_where_an_end_makes_room_for_it() {
     let mut world = World::new(vec![queue("dev", 1)], vec![cluster("a", 1)]);
-    let (mut n1, mut n2) = (node("n1", 4, 16), node("n2", 2, 16));
+    let (mut n1, mut n2) = (node("n1", 4, 16), node("n2", 4, 16));
     n1.requested = pod(0, 12);
-    n2.requested = pod(0, 8);
+    n2.requested = pod(2, 8);
     world.nodes("a", &[n1, n2]);
     // The driver fits on the second node alone, until a pod on the first ends: then the executor would find none.
     let demand = Demand {
