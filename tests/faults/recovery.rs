@@ -224,6 +224,7 @@ fn audit_store(mut calls: BTreeMap<&'static str, usize>, took: Duration) {
         ("lease.read", seconds / 2 + 1),
         ("lease.write", seconds / 2 + 1),
         ("boards.write", 3 * (seconds / 5 + 1)),
+        ("outlook.write", 3 * (seconds / 5 + 1)),
         ("identity.read", 2),
         ("queue.receive", seconds),
     ];
