@@ -13,6 +13,7 @@ mod rooms;
 mod alike;
 mod unbound;
 mod pools;
+mod reservation;
 mod view;
 mod fraction;
 mod usage;

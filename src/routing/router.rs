@@ -202,11 +202,10 @@ impl Router {
     }
 
     /// The watches of the cluster are up: what they have said of its capacity was still so at `at` (monotonic). Told at
-    /// least once within `view_limit`, since a watch says nothing while nothing changes.
-    pub fn still_current(&mut self, cluster: &ClusterName, at: Duration) {
-        if let Some(view) = self.view_mut(cluster) {
-            view.still_current(at);
-        }
+    /// least once within `view_limit`, since a watch says nothing while nothing changes. Whether a cycle may decide
+    /// otherwise for it: pods that haven't come for long keep others from no node any more.
+    pub fn still_current(&mut self, cluster: &ClusterName, at: Duration) -> bool {
+        self.view_mut(cluster).is_some_and(|view| view.still_current(at))
     }
 
     /// Whether it can be given objects.

@@ -9,7 +9,8 @@ use std::time::Duration;
 
 use super::nodes::allocatable;
 use super::pace::Bucket;
-use super::pools::{Of, Pools, missing};
+use super::pools::{Of, Pools};
+use super::reservation::Reservation;
 use super::rooms::{Places, Rooms};
 use super::unbound::Unbound;
 use super::{CapacitySource, Cause, ClusterSettings, Node, Pool, Shortage};
@@ -53,20 +54,6 @@ pub(super) struct View {
     reservations: BTreeMap<SubmissionId, Reservation>,
     /// Submissions whose pods the last view showed.
     pub(super) seen: BTreeSet<SubmissionId>,
-}
-
-/// What is kept free for pods that weren't seen yet. Dropped once all were.
-#[derive(Debug)]
-struct Reservation {
-    demand: Arc<Demand>,
-    seen: Resources,
-    places: Places,
-}
-
-impl Reservation {
-    fn missing(&self) -> (bool, u32) {
-        missing(&self.demand, &self.seen)
-    }
 }
 
 impl View {
@@ -156,7 +143,7 @@ impl View {
             self.reshaped += 1;
         }
         for (id, reservation) in &mut self.reservations {
-            reservation.seen = bound.get(id).cloned().unwrap_or_default();
+            reservation.see(bound.get(id).cloned().unwrap_or_default(), at);
         }
         self.reservations
             .retain(|_, reservation| reservation.missing() != (false, 0));
@@ -183,14 +170,23 @@ impl View {
         self.current.clear();
     }
 
-    /// What its watches have said was still so at `at`.
-    pub(super) fn still_current(&mut self, at: Duration) {
-        if self.current.contains(&CapacitySource::Nodes) {
-            self.at = self.at.max(Some(at));
-        }
+    /// What its watches have said was still so at `at`; whether pods that haven't come by then are given up.
+    pub(super) fn still_current(&mut self, at: Duration) -> bool {
         if self.current.contains(&CapacitySource::Quota) {
             self.pools.still_current(at);
         }
+        if !self.current.contains(&CapacitySource::Nodes) {
+            return false;
+        }
+        self.at = self.at.max(Some(at));
+        let reservations = self.reservations.values_mut();
+        let given_up = reservations
+            .filter_map(|reservation| reservation.is_given_up(at).then_some(()))
+            .count();
+        if given_up > 0 {
+            self.rebuild();
+        }
+        given_up > 0
     }
 
     /// Why what is known of its room doesn't count.
@@ -284,9 +280,8 @@ impl View {
         self.unbound.add(&demand, true, demand.executors);
         self.unbound.measure(&self.bare, self.empty.whole());
         let places = self.rooms.take(&demand, driver);
-        let seen = Resources::default();
         self.reservations
-            .insert(id.clone(), Reservation { demand, seen, places });
+            .insert(id.clone(), Reservation::new(demand, places));
     }
 
     /// Keeps room for the pods of a submission that is here already.
@@ -302,16 +297,15 @@ impl View {
         self.rooms.spread_driver(&demand, &mut places);
         self.rooms
             .spread_executors(&demand, demand.executors, &mut places);
-        let seen = Resources::default();
         self.reservations
-            .insert(id.clone(), Reservation { demand, seen, places });
+            .insert(id.clone(), Reservation::new(demand, places));
     }
 
     /// Gives back what is kept for a submission.
     pub(super) fn release(&mut self, id: &SubmissionId) {
         self.grown += u64::from(self.pools.release(id));
         if let Some(reservation) = self.reservations.remove(id) {
-            let (driver, executors) = reservation.missing();
+            let (driver, executors) = reservation.awaited();
             self.unbound.take(&reservation.demand, driver, executors);
             self.unbound.measure(&self.bare, self.empty.whole());
             self.rooms.give_back(&reservation.places);

@@ -328,7 +328,7 @@ impl Scheduler {
         self.tend_removed(now);
         self.cycle_due |= self.backlog.wake(self.wall()) > 0;
         for (name, _) in self.health.iter().filter(|(_, health)| health.is_in_sight()) {
-            self.router.still_current(name, now);
+            self.cycle_due |= self.router.still_current(name, now);
         }
         if let Some(written) = self.writing.try_join_next()
             && !written.unwrap_or(false)

@@ -238,6 +238,23 @@ fn a_job_waits_for_the_pods_placed_before_where_they_might_take_its_room_and_goe
 }
 
 #[test]
+fn pods_that_do_not_come_are_given_up_after_five_minutes() {
+    let mut world = World::new(vec![queue("dev", 1)], vec![cluster("a", 1)]);
+    let nodes = ["n1", "n2", "n3"].map(|name| node(name, 4, 16));
+    world.nodes("a", &nodes);
+    world.submit("stuck", "dev", job(1, 4));
+    world.submit("next", "dev", job(2, 1));
+    assert_eq!(ids(&world.placed()), ["stuck"]);
+    world.nodes("a", &nodes);
+    world.mono = Duration::from_secs(299);
+    world.nodes("a", &nodes);
+    assert!(world.placed().is_empty(), "its executor may be closed out");
+    world.mono = Duration::from_secs(300);
+    world.router.still_current(&cluster_name("a"), world.mono);
+    assert_eq!(ids(&world.placed()), ["next"]);
+}
+
+#[test]
 fn a_job_waits_where_its_own_driver_might_take_the_room_of_its_executor() {
     let mut world = World::new(vec![queue("dev", 1)], vec![cluster("a", 1)]);
     let (mut busy, free) = (node("n1", 4, 16), node("n2", 4, 16));

@@ -57,7 +57,8 @@ impl View {
             reservation.places = Places::default();
             let (driver, executors) = reservation.missing();
             let demand = &reservation.demand;
-            self.unbound.add(demand, driver, executors);
+            let awaited = reservation.awaited();
+            self.unbound.add(demand, awaited.0, awaited.1);
             if driver {
                 pods.push((demand.driver.cpu.0, demand.driver.memory.0, id.clone(), true, 1));
             }
