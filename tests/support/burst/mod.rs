@@ -124,8 +124,15 @@ async fn end_of(bed: &Bed<'_>, id: &str) -> Value {
             tokio::time::sleep(Duration::from_millis(500)).await;
         }
     };
-    let ended = tokio::time::timeout(PATIENCE, ending).await;
-    ended.unwrap_or_else(|_| panic!("{id} hasn't ended after {} s", PATIENCE.as_secs()))
+    match tokio::time::timeout(PATIENCE, ending).await {
+        Ok(status) => status,
+        Err(_) => panic!(
+            "hasn't ended after {} s: {:#} {:#}",
+            PATIENCE.as_secs(),
+            bed.get(&path).await.unwrap_or_default(),
+            bed.get(&format!("{path}/history")).await.unwrap_or_default(),
+        ),
+    }
 }
 
 fn witnessed(status: Value, history: &Value, seen: &Seen) -> Job {

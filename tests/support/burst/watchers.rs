@@ -9,7 +9,7 @@ use k8s_openapi::api::core::v1::Pod;
 use kube::Api;
 use kube::api::{DynamicObject, ListParams};
 use kube::runtime::WatchStreamExt;
-use kube::runtime::watcher::{Config, watcher};
+use kube::runtime::watcher::{Config, Event, watcher};
 use serde_json::Value;
 use spark_broker::model::{Clock, SystemClock};
 use tokio::task::JoinSet;
@@ -48,7 +48,10 @@ impl Watchers {
         Self { seen, tasks }
     }
 
-    /// Waits until all of `objects` have shown their end to all witnesses.
+    /// Waits until all of `objects` have shown their end to all witnesses, or are gone.
+    ///
+    /// The broker removes an object that its operator could still submit again, once its record has ended: one whose
+    /// spark-submit made the driver, saw its own call time out, tried once more and reported "driver pod already exists".
     ///
     /// # Panics
     ///
@@ -134,11 +137,20 @@ async fn watch_drivers(pods: Api<Pod>, seen: Arc<Mutex<Seen>>) {
 }
 
 async fn watch_objects(objects: Api<DynamicObject>, seen: Arc<Mutex<Seen>>) {
-    let events = watcher(objects, Config::default()).default_backoff();
-    let mut events = events.touched_objects().boxed();
+    let mut events = watcher(objects, Config::default()).default_backoff().boxed();
     while let Some(event) = events.next().await {
-        if let Ok(object) = event {
-            note(&mut seen.lock().unwrap().object, &object);
+        let mut seen = seen.lock().unwrap();
+        match event {
+            Ok(Event::Apply(object) | Event::InitApply(object)) => note(&mut seen.object, &object),
+            Ok(Event::Delete(object)) => {
+                let name = object.metadata.name.unwrap_or_default();
+                let now = SystemClock.now();
+                let seen = &mut *seen;
+                for witness in [&mut seen.object, &mut seen.polled] {
+                    witness.entry(name.clone()).or_default().ended.get_or_insert(now);
+                }
+            }
+            Ok(Event::Init | Event::InitDone) | Err(_) => {}
         }
     }
 }

@@ -14,7 +14,7 @@ use super::folders::run;
 use super::manifests::documents;
 use super::objects::eventually;
 use super::ports::free_ports;
-use super::spark::spark_home;
+use super::spark::{spark_home, spark_submit_options};
 use super::tools::{Tool, binary, module_folder};
 use super::webhook::{self, WebhookOptions};
 
@@ -123,10 +123,11 @@ impl Operator {
         command
             .args(["--enable-ui-service=false", "--zap-encoder", "console"])
             .args(&self.options.arguments);
-        // spark-submit reads these three.
+        // spark-submit reads these.
         command
             .env("KUBECONFIG", &kubeconfig)
-            .env("SPARK_HOME", spark_home());
+            .env("SPARK_HOME", spark_home())
+            .env("SPARK_SUBMIT_OPTS", spark_submit_options());
         command.envs([
             ("KUBERNETES_SERVICE_HOST", "127.0.0.1"),
             ("KUBERNETES_SERVICE_PORT", &plane.port().to_string()),
