@@ -48,6 +48,7 @@ impl Router {
                 break;
             }
             cycle.waiting.clear();
+            self.claims.clear();
         }
         tell_unknown(&settings.queues, backlog, &mut cycle);
         cycle
@@ -57,6 +58,7 @@ impl Router {
     pub(super) fn prepare(&mut self, backlog: &Backlog, now: Now) {
         self.cycles += 1;
         self.weights = self.active_weights(&self.settings.queues, backlog);
+        self.claims.clear();
         self.tidy_holds(backlog);
         self.grant_ripe(backlog, now);
     }
@@ -121,10 +123,12 @@ impl Router {
                     cycle
                         .placements
                         .extend(self.place(lane.queue, entry, &passes, now));
+                    self.claims_no_more(lane.queue);
                 }
             }
             Verdict::Waits(wait, why) => {
                 self.is_passed(lane, place, ready.shape(), wait, &why, now);
+                self.claim(lane.queue, ready.shape(), wait, &why);
                 if lane.waits(wait) {
                     cycle.waiting.push(Waiting {
                         id: ready.id().clone(),
@@ -149,6 +153,7 @@ impl Router {
         // Within a period nothing gets easier: what made one of a shape wait makes the next one wait, unless a cluster
         // that is kept free is kept for the one, or for one behind it.
         let period = (self.cycles, self.holds.ended);
+        let borrows = self.borrows(queue);
         let mut known = self.memo.of(ready.shape(), line, &queue.name, &self.views);
         if let Some((then, wait, why)) = &known.permit.waits
             && *then == period
@@ -158,12 +163,14 @@ impl Router {
         let candidate = Candidate {
             queue,
             usage: &self.usages.of(&queue.name),
+            borrows,
             place,
             shape: ready.shape(),
         };
         let sight = Sight {
             views: &self.views,
             holds: &self.holds,
+            claims: &self.claims,
             view_limit: self.settings.view_limit,
             now: now.mono,
             period,

@@ -26,12 +26,14 @@ impl Router {
         let candidate = Candidate {
             queue,
             usage: &self.usages.of(&queue.name),
+            borrows: self.borrows(queue),
             place: &place_of(entry),
             shape: &shape,
         };
         let sight = Sight {
             views: &self.views,
             holds: &self.holds,
+            claims: &self.claims,
             view_limit: self.settings.view_limit,
             now: now.mono,
             period: (self.cycles, self.holds.ended),

@@ -26,10 +26,10 @@ impl Fraction {
     }
 
     /// This fraction of `n` equal parts; `n` of 0 counts as 1.
-    pub(super) fn over(self, n: u32) -> Self {
+    pub(super) fn over(self, n: impl Into<u128>) -> Self {
         Self {
             part: self.part,
-            whole: self.whole.saturating_mul(u128::from(n.max(1))),
+            whole: self.whole.saturating_mul(n.into().max(1)),
         }
     }
 }

@@ -3,6 +3,7 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::claim::Claims;
 use super::hold::Holds;
 use super::memo::Known;
 use super::outcome::Why;
@@ -21,6 +22,7 @@ pub(super) type Period = (u64, u64);
 pub(super) struct Sight<'a> {
     pub(super) views: &'a [View],
     pub(super) holds: &'a Holds,
+    pub(super) claims: &'a Claims,
     pub(super) view_limit: Duration,
     pub(super) now: Duration,
     pub(super) period: Period,
@@ -30,6 +32,8 @@ pub(super) struct Sight<'a> {
 pub(super) struct Candidate<'a> {
     pub(super) queue: &'a QueueSettings,
     pub(super) usage: &'a Usage,
+    /// Its queue uses more than its share, and others want some back.
+    pub(super) borrows: bool,
     pub(super) place: &'a Place,
     pub(super) shape: &'a Arc<Shape>,
 }
@@ -108,8 +112,9 @@ impl Sight<'_> {
             let refusals = Vec::new();
             return Verdict::Waits(wait, Arc::new(Why { general, refusals }));
         }
-        // Where neither configuration nor holds tell queues apart, one answer is that of all.
-        let for_all = self.holds.is_empty() && known.permit.allowed.len() == self.views.len();
+        // Where neither configuration nor holds nor claims tell queues apart, one answer is that of all.
+        let for_all =
+            self.holds.is_empty() && !candidate.borrows && known.permit.allowed.len() == self.views.len();
         if for_all
             && let Some((then, wait, why)) = &known.fits.waits
             && *then == self.period
@@ -162,7 +167,8 @@ impl Sight<'_> {
             .too_small(place, view, shape)
             .map(Cause::TooSmall)
             .or_else(|| filter::open(view, settings, self.view_limit, self.now))
-            .or_else(|| self.held(candidate, view));
+            .or_else(|| self.held(candidate, view))
+            .or_else(|| self.claimed(candidate, view));
         Some(match closed {
             Some(cause) => Err(cause),
             None => known.fits.now(place, view, shape).map_err(Cause::NoRoom),
@@ -176,6 +182,11 @@ impl Sight<'_> {
         Some(Cause::Held {
             holder: holder.clone(),
         })
+    }
+
+    fn claimed(&self, candidate: &Candidate<'_>, view: &View) -> Option<Cause> {
+        let by = self.claims.on(&view.name).filter(|_| candidate.borrows)?;
+        Some(Cause::Claimed { by: by.clone() })
     }
 }
 

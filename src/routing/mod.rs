@@ -22,6 +22,7 @@ mod policy;
 mod filter;
 mod memo;
 mod hold;
+mod claim;
 mod judge;
 mod router;
 mod figures;

@@ -12,6 +12,7 @@ use jiff::Timestamp;
 use serde::{Deserialize, Serialize};
 
 use super::alike::Alike;
+use super::claim::Claims;
 use super::figures::milliseconds;
 use super::hold::{Hold, Holds};
 use super::pace::Bucket;
@@ -37,6 +38,9 @@ pub struct DomainOutlook {
     pub clusters: Vec<ClusterName>,
     queues: Vec<QueueOutlook>,
     placed: Vec<(Vec<ClusterName>, Vec<u64>)>,
+    /// The weights of all queues that want something.
+    #[serde(default)]
+    weights: u64,
 }
 
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
@@ -61,6 +65,9 @@ pub struct ClusterOutlook {
     /// The level of its token bucket.
     pace: u64,
     held_for: Option<HoldOutlook>,
+    /// The job queue that wants room there back.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    claimed_by: Option<QueueName>,
     /// Free rooms.
     pub(super) free: Vec<Alike>,
     owed: Resources,
@@ -114,6 +121,7 @@ impl Router {
             clusters: self.settings.clusters.iter().map(|c| c.name.clone()).collect(),
             queues: self.settings.queues.iter().map(queue).collect(),
             placed: sets.map(|(set, counts)| (named(set), counts.to_vec())).collect(),
+            weights: self.weights,
         }
     }
 
@@ -131,6 +139,7 @@ impl Router {
             pending: view.pending,
             pace: view.bucket.level(&settings.pacing, now),
             held_for,
+            claimed_by: self.claims.on(name).cloned(),
             free: view.rooms.alike(),
             owed: view.rooms.owed().clone(),
             unbound: view.unbound.clone(),
@@ -166,7 +175,9 @@ impl Outlook {
             let (live, resources) = (queue.live, queue.used);
             (queue.settings.name, Usage { live, resources })
         }));
+        router.weights = domain.weights;
         router.holds = Holds::restored(clusters.iter().filter_map(ClusterOutlook::hold));
+        router.claims = Claims::restored(clusters.iter().filter_map(ClusterOutlook::claim));
         for (view, cluster) in router.views.iter_mut().zip(clusters) {
             view.restore(cluster);
         }
@@ -212,6 +223,10 @@ impl ClusterOutlook {
 
     fn hold(&self) -> Option<(ClusterName, Hold)> {
         Some((self.settings.name.clone(), self.held_for.as_ref()?.hold()))
+    }
+
+    fn claim(&self) -> Option<(ClusterName, QueueName)> {
+        Some((self.settings.name.clone(), self.claimed_by.clone()?))
     }
 }
 

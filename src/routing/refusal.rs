@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use super::CapacitySource;
-use crate::model::{ClusterName, Resources, SubmissionId, Taint};
+use crate::model::{ClusterName, QueueName, Resources, SubmissionId, Taint};
 
 /// Why one cluster doesn't take a submission now.
 #[derive(Debug, Clone, PartialEq)]
@@ -85,6 +85,11 @@ pub enum Cause {
         /// Which.
         holder: SubmissionId,
     },
+    /// Its room is wanted back: the submission's job queue has its share or more.
+    Claimed {
+        /// The job queue below its share whose submissions wait for room there.
+        by: QueueName,
+    },
     /// It has no room now.
     NoRoom(Arc<Shortage>),
     /// It has no room even when it is empty.
@@ -125,7 +130,7 @@ impl Cause {
                 Kind::Unavailable
             }
             Self::MaxPending { .. } | Self::Pace { .. } => Kind::Paced,
-            Self::MaxLive { .. } | Self::Held { .. } | Self::NoRoom(_) => Kind::Full,
+            Self::MaxLive { .. } | Self::Held { .. } | Self::Claimed { .. } | Self::NoRoom(_) => Kind::Full,
         }
     }
 }
@@ -166,6 +171,10 @@ impl fmt::Display for Cause {
                 next_in.as_secs_f64()
             ),
             Self::Held { holder } => write!(f, "kept free for {holder}, which has waited longer"),
+            Self::Claimed { by } => write!(
+                f,
+                "kept for job queue {by}, which waits for room below its share; this one has its own or more"
+            ),
             Self::NoRoom(shortage) => write!(f, "no room: {shortage}"),
             Self::TooSmall(shortage) => match **shortage {
                 Shortage::NoNode { .. } => write!(f, "no such node: {shortage}"),

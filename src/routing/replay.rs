@@ -16,8 +16,6 @@ use crate::submission::BacklogEntry;
 pub struct Ground {
     domain: DomainOutlook,
     clusters: Vec<ClusterOutlook>,
-    /// The weights of all queues that want something.
-    weights: u64,
     passed: Vec<PassedOutlook>,
 }
 
@@ -46,7 +44,6 @@ impl Router {
         Ground {
             domain: self.domain_outlook(|_| 0),
             clusters: clusters.collect(),
-            weights: self.weights,
             passed: passed.collect(),
         }
     }
@@ -59,7 +56,6 @@ pub fn replay(recorded: &RecordedCycle) -> Vec<(SubmissionId, ClusterName)> {
     let told = ground.clusters.iter();
     let told = told.map(|cluster| (cluster.settings.name.clone(), cluster.clone()));
     let mut router = Outlook::new(ground.domain.clone(), told.collect()).into_router();
-    router.weights = ground.weights;
     for passed in &ground.passed {
         let hold = passed.head.hold();
         let since = THEN.saturating_sub(Duration::from_nanos(passed.passed_for));

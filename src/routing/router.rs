@@ -4,6 +4,7 @@ use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 use std::time::Duration;
 
+use super::claim::Claims;
 use super::hold::Holds;
 use super::memo::Memo;
 use super::usage::Usages;
@@ -29,6 +30,7 @@ pub struct Router {
     pub(super) usages: Usages,
     pub(super) counts: Counts,
     pub(super) holds: Holds,
+    pub(super) claims: Claims,
     pub(super) memo: Memo,
     /// What the configured clusters have altogether.
     pub(super) capacity: Resources,
@@ -72,6 +74,7 @@ impl Router {
             usages: Usages::default(),
             counts: Counts::default(),
             holds: Holds::default(),
+            claims: Claims::default(),
             memo: Memo::default(),
             capacity: Resources::default(),
             weights: 0,

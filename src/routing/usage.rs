@@ -17,66 +17,84 @@ pub(super) struct Usage {
 
 /// What all queues use.
 #[derive(Debug, Default)]
-pub(super) struct Usages(BTreeMap<QueueName, Usage>);
+pub(super) struct Usages {
+    queues: BTreeMap<QueueName, Usage>,
+    /// Together.
+    all: Resources,
+}
 
 impl Usages {
     /// What the queues use, as it was written down.
     pub(super) fn restored(usages: impl Iterator<Item = (QueueName, Usage)>) -> Self {
-        Self(usages.filter(|(_, usage)| usage.live > 0).collect())
+        let queues: BTreeMap<_, _> = usages.filter(|(_, usage)| usage.live > 0).collect();
+        let all = queues.values().fold(Resources::default(), |all, usage: &Usage| {
+            all.plus(&usage.resources)
+        });
+        Self { queues, all }
     }
 
     pub(super) fn of(&self, queue: &QueueName) -> Usage {
-        self.0.get(queue).cloned().unwrap_or_default()
+        self.queues.get(queue).cloned().unwrap_or_default()
     }
 
     pub(super) fn add(&mut self, queue: &QueueName, amount: &Resources) {
-        let usage = self.0.entry(queue.clone()).or_default();
+        self.all = self.all.plus(amount);
+        let usage = self.queues.entry(queue.clone()).or_default();
         usage.live += 1;
         usage.resources = usage.resources.plus(amount);
     }
 
     pub(super) fn remove(&mut self, queue: &QueueName, amount: &Resources) {
-        if let Some(usage) = self.0.get_mut(queue) {
+        if let Some(usage) = self.queues.get_mut(queue) {
+            self.all = self.all.minus(amount);
             usage.live = usage.live.saturating_sub(1);
             usage.resources = usage.resources.minus(amount);
             if usage.live == 0 {
-                self.0.remove(queue);
+                self.queues.remove(queue);
             }
         }
     }
 
     /// One of the queue's submissions uses another amount.
     pub(super) fn replace(&mut self, queue: &QueueName, before: &Resources, after: &Resources) {
-        if let Some(usage) = self.0.get_mut(queue) {
+        if let Some(usage) = self.queues.get_mut(queue) {
+            self.all = self.all.minus(before).plus(after);
             usage.resources = usage.resources.minus(before).plus(after);
         }
     }
 
     /// Whether the queue has live submissions.
     pub(super) fn is_active(&self, queue: &QueueName) -> bool {
-        self.0.contains_key(queue)
+        self.queues.contains_key(queue)
     }
 
     /// The largest fraction of the domain's capacity that the queue uses of one resource. Where no capacity is known,
     /// the number of its pods.
     pub(super) fn dominant(&self, queue: &QueueName, capacity: &Resources) -> Fraction {
-        let Some(usage) = self.0.get(queue) else {
-            return Fraction::ZERO;
-        };
-        if capacity.named().all(|(_, amount)| amount == 0) {
-            return Fraction::new(usage.resources.pods, 1u64);
-        }
-        usage
-            .resources
-            .named()
-            .filter(|(name, _)| capacity.get(name) > 0)
-            .map(|(name, used)| Fraction::new(used, capacity.get(name)))
-            .max()
-            .unwrap_or(Fraction::ZERO)
+        let usage = self.queues.get(queue);
+        usage.map_or(Fraction::ZERO, |usage| dominant(&usage.resources, capacity))
     }
 
     /// The queue's dominant fraction per unit of weight; the lowest goes first.
     pub(super) fn share(&self, queue: &QueueSettings, capacity: &Resources) -> Fraction {
         self.dominant(&queue.name, capacity).over(queue.weight)
     }
+
+    /// The same of all queues together, whose weights are `weights`: what each has where all have their shares.
+    pub(super) fn fair(&self, weights: u64, capacity: &Resources) -> Fraction {
+        dominant(&self.all, capacity).over(weights)
+    }
+}
+
+/// The largest fraction of `capacity` that `resources` are of one resource. Where no capacity is known, the number of pods.
+pub(super) fn dominant(resources: &Resources, capacity: &Resources) -> Fraction {
+    if capacity.named().all(|(_, amount)| amount == 0) {
+        return Fraction::new(resources.pods, 1u64);
+    }
+    resources
+        .named()
+        .filter(|(name, _)| capacity.get(name) > 0)
+        .map(|(name, used)| Fraction::new(used, capacity.get(name)))
+        .max()
+        .unwrap_or(Fraction::ZERO)
 }

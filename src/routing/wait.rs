@@ -7,7 +7,7 @@ use super::fraction::Fraction;
 use super::hold::Hold;
 use super::judge::{Verdict, Wait};
 use super::outcome::Why;
-use super::{Cause, Now, Order, QueueSettings, Router};
+use super::{Cause, Now, Order, QueueSettings, Refusal, Router};
 use crate::backlog::{Backlog, Place, Shape};
 use crate::model::{ClusterName, QueueName, Resources, SubmissionId};
 
@@ -103,17 +103,24 @@ impl Router {
 
     /// Whether the queue uses no more than its part of the weights of all queues that want something.
     fn within_share(&self, queue: &QueueSettings) -> bool {
-        let part = Fraction::new(queue.weight, self.weights);
-        self.usages.dominant(&queue.name, &self.capacity) <= part
+        self.usages.dominant(&queue.name, &self.capacity) <= self.part(queue)
     }
 
     /// The clusters that will take it in time and are kept for nobody, the one that has most of what is needed free
     /// first.
     fn nearest(&self, why: &Why, need: &Resources) -> Vec<ClusterName> {
-        let mut near: Vec<(Fraction, &ClusterName)> = why
-            .refusals
-            .iter()
-            .filter(|refusal| refusal.cause.is_for_now() && !matches!(refusal.cause, Cause::Held { .. }))
+        let in_time =
+            |refusal: &&Refusal| refusal.cause.is_for_now() && !matches!(refusal.cause, Cause::Held { .. });
+        self.freest(why.refusals.iter().filter(in_time), need)
+    }
+
+    /// The clusters of these refusals, the one that has most of what is needed free first.
+    pub(super) fn freest<'a>(
+        &self,
+        refusals: impl Iterator<Item = &'a Refusal>,
+        need: &Resources,
+    ) -> Vec<ClusterName> {
+        let mut near: Vec<(Fraction, &ClusterName)> = refusals
             .filter_map(|refusal| {
                 let view = self.views.iter().find(|view| view.name == refusal.cluster)?;
                 let free = view.free();

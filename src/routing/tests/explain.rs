@@ -14,7 +14,7 @@ use self::worlds::*;
 use super::harness::*;
 use crate::model::{Attempt, ClusterName};
 use crate::routing::outlook::Outlook;
-use crate::routing::{Answer, Cause, DomainOutlook, Explanation, LiveJob, Why};
+use crate::routing::{Answer, Cause, DomainOutlook, Explanation, LiveJob, Router, Why};
 use crate::submission::{BacklogEntry, Placement, Reason};
 
 const WORLDS: u32 = 2_000;
@@ -98,11 +98,20 @@ fn step(world: &mut World, sites: usize) -> bool {
         "explaining changes nothing"
     );
 
-    let changed = |world: &World| (world.router.holds.ended, world.router.holds.begun);
-    let holds = changed(world);
+    let changed = |world: &World| {
+        let Router {
+            holds,
+            claims,
+            weights,
+            ..
+        } = &world.router;
+        (holds.ended, holds.begun, claims.clone(), *weights)
+    };
+    let kept = changed(world);
     let cycle = world.router.cycle(&world.backlog, world.now(), 1);
-    // A hold that ended within the cycle freed a cluster that was held when we asked, and one that began took one.
-    if changed(world) == holds {
+    // A hold that ended within the cycle freed a cluster that was held when we asked, and one that began took one; the
+    // same with claims, and with the shares that they go by.
+    if changed(world) == kept {
         COMPARED.fetch_add(cycle.placements.len() + cycle.waiting.len(), Ordering::Relaxed);
         for decision in &cycle.placements {
             let answer = &told[decision.entry.id.as_str()];

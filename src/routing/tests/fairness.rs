@@ -59,6 +59,36 @@ fn what_one_queue_leaves_idle_the_other_takes_and_gives_back_as_jobs_end() {
 }
 
 #[test]
+fn a_queue_gets_back_what_others_borrowed_though_its_jobs_are_larger_than_theirs() {
+    let mut world = World::new(vec![queue("small", 1), queue("large", 1)], vec![cluster("a", 1)]);
+    world.nodes("a", &[node("n1", 8, 8)]);
+    for n in 0..20 {
+        world.submit(&format!("small-{n}"), "small", job(0, 0));
+    }
+    assert_eq!(world.cycle().placements.len(), 8);
+    world.submit("large-0", "large", job(1, 3));
+    world.submit("large-1", "large", job(1, 3));
+    for n in 0..3 {
+        world.router.released(&id(&format!("small-{n}")));
+        let cycle = world.cycle();
+        assert!(cycle.placements.is_empty(), "{:?}", cycle.placements);
+        let small = cycle
+            .waiting
+            .iter()
+            .find(|told| told.queue == queue_name("small"));
+        assert_eq!(
+            small.unwrap().message(),
+            "a: kept for job queue large, which waits for room below its share; this one has its own or more"
+        );
+    }
+    world.router.released(&id("small-3"));
+    assert_eq!(ids(&world.placed()), ["large-0"]);
+    // Both have their shares now.
+    world.router.released(&id("small-4"));
+    assert_eq!(ids(&world.placed()), ["small-8"]);
+}
+
+#[test]
 fn executors_that_were_added_later_count_as_use() {
     let mut world = World::new(vec![queue("dev", 1), queue("prod", 1)], vec![cluster("a", 1)]);
     world.nodes("a", &[node("n1", 20, 1000)]);

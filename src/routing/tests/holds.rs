@@ -33,7 +33,8 @@ fn a_head_that_was_passed_for_too_long_gets_a_cluster_of_its_own() {
         world.submit(&format!("run-{n}"), "small", job(1, 1));
     }
     assert_eq!(world.cycle().placements.len(), 4);
-    world.submit("whole", "dev", job(1, 7));
+    // Of its own queue: to those of others, one that uses nothing yet would yield nothing at all.
+    world.submit("whole", "small", job(1, 7));
     for n in 0..100 {
         world.submit(&format!("next-{n}"), "small", job(1, 1));
     }

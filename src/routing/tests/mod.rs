@@ -16,5 +16,6 @@ mod policies;
 mod pools;
 mod replay;
 mod room;
+mod shares;
 mod starvation;
 mod unbound;

@@ -25,13 +25,18 @@ pub(super) fn fits(demand: &Demand, rooms: &[Resources], may: impl Fn(bool, usiz
 }
 
 /// Weighted progressive filling in whole cores of one resource: how many jobs of `cost` each queue has when nothing more
-/// fits, always serving the queue with the lowest use per weight.
+/// fits, always serving the queue with the lowest use per weight. Where one that uses less than its part of what is in use
+/// doesn't fit, those that use theirs or more get nothing.
 pub(super) fn filling(weights: &[u64], costs: &[u64], capacity: u64) -> Vec<u64> {
     let mut used = vec![0u64; weights.len()];
     let mut jobs = vec![0u64; weights.len()];
     loop {
         let free = capacity - used.iter().sum::<u64>();
-        let next = (0..weights.len()).filter(|q| costs[*q] <= free).min_by(|a, b| {
+        let (all, sum) = (used.iter().sum::<u64>(), weights.iter().sum::<u64>());
+        let is_short = |q: &usize| used[*q] * sum < weights[*q] * all;
+        let claimed = (0..weights.len()).any(|q| costs[q] > free && is_short(&q));
+        let may = |q: &usize| costs[*q] <= free && (!claimed || is_short(q));
+        let next = (0..weights.len()).filter(may).min_by(|a, b| {
             (used[*a] * weights[*b])
                 .cmp(&(used[*b] * weights[*a]))
                 .then(a.cmp(b))

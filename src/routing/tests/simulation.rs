@@ -5,14 +5,25 @@ use std::collections::{BTreeMap, BTreeSet};
 use std::time::Duration;
 
 use super::harness::*;
-use crate::model::{ClusterName, Demand};
-use crate::routing::{ClusterSettings, QueueSettings};
+use crate::model::{Attempt, ClusterName, Demand, Resources};
+use crate::routing::{ClusterSettings, Node, QueueSettings};
+
+/// Nodes on which pods are bound as soon as their submission is placed, each to the node with most cores free.
+#[derive(Default)]
+struct Bound {
+    nodes: Vec<Node>,
+    /// By submission: on which node each pod is.
+    pods: BTreeMap<String, Vec<(usize, Resources)>>,
+}
 
 pub(super) struct Simulation {
     pub(super) world: World,
     clusters: Vec<ClusterName>,
     run_times: BTreeMap<String, Duration>,
     ends: BTreeSet<(Duration, String)>,
+    demands: BTreeMap<String, Demand>,
+    /// Of the clusters whose pods are bound.
+    bound: BTreeMap<String, Bound>,
     /// When each job started, and where.
     pub(super) started: BTreeMap<String, (Duration, String)>,
 }
@@ -25,13 +36,43 @@ impl Simulation {
             clusters: names,
             run_times: BTreeMap::new(),
             ends: BTreeSet::new(),
+            demands: BTreeMap::new(),
+            bound: BTreeMap::new(),
             started: BTreeMap::new(),
         }
     }
 
     pub(super) fn submit(&mut self, name: &str, queue: &str, demand: Demand, runs_for: Duration) {
-        self.world.submit(name, queue, demand);
+        self.world.submit(name, queue, demand.clone());
+        self.demands.insert(name.to_owned(), demand);
         self.run_times.insert(name.to_owned(), runs_for);
+    }
+
+    /// From now on pods of the cluster are bound to these nodes, and the router is told so after each change. Without
+    /// this, nothing is ever told of pods.
+    pub(super) fn binds(&mut self, cluster: &str, nodes: Vec<Node>) {
+        let pods = BTreeMap::new();
+        self.bound.insert(cluster.to_owned(), Bound { nodes, pods });
+        self.tell(cluster);
+    }
+
+    fn tell(&mut self, cluster: &str) {
+        let Some(bound) = self.bound.get(cluster) else {
+            return;
+        };
+        let pods: Vec<(String, Resources)> = bound
+            .pods
+            .iter()
+            .map(|(id, pods)| {
+                let sum = pods
+                    .iter()
+                    .fold(Resources::default(), |sum, (_, need)| sum.plus(need));
+                (super::harness::id(id).object_name(Attempt(1)), sum)
+            })
+            .collect();
+        self.world
+            .router
+            .set_capacity(&cluster_name(cluster), &bound.nodes, &pods, self.world.mono);
     }
 
     /// A cycle now; how many it placed.
@@ -46,6 +87,13 @@ impl Simulation {
                 self.ends.insert((now + runs_for, id.clone()));
             }
             self.started.insert(id.clone(), (now, cluster.clone()));
+            if let Some((bound, demand)) = self.bound.get_mut(cluster).zip(self.demands.remove(id)) {
+                bound.bind(id, &demand);
+            }
+        }
+        let changed: BTreeSet<&String> = placed.iter().map(|(_, cluster)| cluster).collect();
+        for cluster in changed {
+            self.tell(cluster);
         }
         placed.len()
     }
@@ -65,7 +113,46 @@ impl Simulation {
             self.world.router.released(&super::harness::id(&id));
             ended.push(id);
         }
+        self.unbind(&ended);
         self.cycle();
         ended
+    }
+
+    fn unbind(&mut self, ended: &[String]) {
+        let mut changed = BTreeSet::new();
+        for (cluster, bound) in &mut self.bound {
+            for id in ended {
+                for (node, need) in bound.pods.remove(id).into_iter().flatten() {
+                    let requested = &mut bound.nodes[node].requested;
+                    *requested = requested.minus(&need);
+                    changed.insert(cluster.clone());
+                }
+            }
+        }
+        for cluster in &changed {
+            self.tell(cluster);
+        }
+    }
+}
+
+impl Bound {
+    fn bind(&mut self, id: &str, demand: &Demand) {
+        let executors = (0..demand.executors).map(|_| &demand.executor);
+        let pods = [&demand.driver]
+            .into_iter()
+            .chain(executors)
+            .filter_map(|need| {
+                let free = |node: &Node| node.allocatable.minus(&node.requested);
+                let fitting = self
+                    .nodes
+                    .iter_mut()
+                    .enumerate()
+                    .filter(|(_, node)| need.fits(&free(node)));
+                let (n, node) = fitting.max_by_key(|(_, node)| free(node).cpu)?;
+                node.requested = node.requested.plus(need);
+                Some((n, need.clone()))
+            })
+            .collect();
+        self.pods.insert(id.to_owned(), pods);
     }
 }

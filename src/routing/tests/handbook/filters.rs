@@ -121,6 +121,7 @@ fn filter_of(cause: &Cause) -> &'static str {
         Cause::MaxPending { .. } => "`pacing.maxPending`",
         Cause::Pace { .. } => "`pacing.submissionsPerMinute`",
         Cause::Held { .. } => "not held for an older job",
+        Cause::Claimed { .. } => "not wanted back by a job queue below its share",
         Cause::NoRoom(shortage) => match **shortage {
             Shortage::Pool { .. } => "every quota, YuniKorn queue and fixed figure has room",
             Shortage::Total { .. }
