@@ -134,7 +134,7 @@ pub(super) async fn drain(
     let name = named(&api, &name).await?;
     let mut fields = Fields::of(body, EXAMPLE, api.clock.now())?;
     if !fields.has("deadline") {
-        fields.fault("deadline", "nothing", "by when it is to be empty, such as 10m");
+        fields.fault("deadline", "nothing", "when it is to be emptied, such as 10m");
     }
     let drain = Drain {
         reason: fields.reason(),

@@ -227,8 +227,8 @@ impl Standing {
         let cordoned = cordon.map(|cordon| format!("cordoned: {}", cordon.reason));
         let drain = self.wishes.drain.as_ref();
         let drained = drain.map(|drain| {
-            let until = timestamp_text(drain.deadline);
-            format!("being emptied by {until}: {}", drain.reason)
+            let deadline = timestamp_text(drain.deadline);
+            format!("drained, deadline {deadline}: {}", drain.reason)
         });
         let due = drain.filter(|drain| drain.is_due(wall));
         let lasting = self

@@ -33,7 +33,7 @@ pub enum ClusterCommand {
     Cordon(Cordon),
     /// Open a cluster that was cordoned
     Uncordon(Named),
-    /// Empty a cluster by a deadline: jobs that never started then go elsewhere
+    /// Close a cluster and empty it at a deadline: jobs that never started then go elsewhere
     Drain(Drain),
     /// End a drain
     Undrain(Named),
@@ -94,7 +94,7 @@ pub struct Drain {
     /// Why.
     #[command(flatten)]
     pub why: Why,
-    /// By when it is to be empty: a time, or a duration from now such as 10m
+    /// When it is to be emptied: a time, or a duration from now such as 10m
     #[arg(long, value_name = "WHEN")]
     pub deadline: String,
     /// What becomes then of jobs that have started

@@ -42,7 +42,7 @@ pub enum DrainThen {
     Cancel,
 }
 
-/// Closed to new submissions, and to be empty by a deadline.
+/// Closed to new submissions, and emptied at a deadline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Drain {
@@ -55,7 +55,8 @@ pub struct Drain {
     #[serde(with = "moment::required")]
     #[schema(value_type = String)]
     pub at: Timestamp,
-    /// From when on jobs that never started are withdrawn and wait for another cluster.
+    /// Until when what is there goes on as ever. From then on jobs that never started are withdrawn and wait for another
+    /// cluster.
     #[serde(with = "moment::required")]
     #[schema(value_type = String)]
     pub deadline: Timestamp,

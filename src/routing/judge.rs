@@ -108,7 +108,10 @@ impl Passes {
 impl Sight<'_> {
     /// Where the candidate may go now.
     pub(super) fn judge(&self, known: &mut Known<'_>, candidate: &Candidate<'_>) -> Verdict {
-        if let Some((wait, general)) = queue_limit(candidate.queue, candidate.usage, &known.fits.total) {
+        // What goes nowhere whatever its queue uses must say so: under a limit it would stand in others' way.
+        if let Some((wait, general)) = queue_limit(candidate.queue, candidate.usage, &known.fits.total)
+            && !(wait == Wait::QueueLimit && self.goes_nowhere(known, candidate))
+        {
             let refusals = Vec::new();
             return Verdict::Waits(wait, Arc::new(Why { general, refusals }));
         }
@@ -146,6 +149,17 @@ impl Sight<'_> {
             allowed: known.permit.allowed.clone(),
             open,
             refusals,
+        })
+    }
+
+    /// Whether every cluster is closed to it, too small or away.
+    fn goes_nowhere(&self, known: &mut Known<'_>, candidate: &Candidate<'_>) -> bool {
+        let mut views = self.views.iter().enumerate();
+        views.all(|(place, view)| {
+            let forbidden = known.permit.forbidden.get(place).is_none_or(Option::is_some);
+            forbidden
+                || known.fits.too_small(place, view, candidate.shape).is_some()
+                || filter::away(view, self.view_limit, self.now).is_some()
         })
     }
 
@@ -199,11 +213,13 @@ fn queue_limit(queue: &QueueSettings, usage: &Usage, need: &Resources) -> Option
         return Some((Wait::QueueFull, text));
     }
     let limits = queue.limits.resources.as_ref()?;
+    // What it can never have says more than what others use now.
     let (name, need, limit) = need
         .named()
         .filter(|(name, need)| *need > 0 && limits.get(name) > 0)
         .map(|(name, need)| (name, need, limits.get(name)))
-        .find(|(name, need, limit)| usage.resources.get(name).saturating_add(*need) > *limit)?;
+        .filter(|(name, need, limit)| usage.resources.get(name).saturating_add(*need) > *limit)
+        .min_by_key(|(_, need, limit)| need <= limit)?;
     let (used, need, most) = (
         Amount(name, usage.resources.get(name)),
         Amount(name, need),

@@ -1,5 +1,3 @@
-//! A placement: the policy's pick, reserved at once, with its reasons for the record.
-
 //! A placement: the policy's pick, reserved at once, with its reasons for the record. And the same without placing.
 
 use std::collections::BTreeMap;

@@ -23,12 +23,17 @@ pub struct Seen {
     pub against: BTreeMap<&'static str, u64>,
 }
 
+/// The cycles of the file, in their order.
+pub fn read(file: &Path) -> impl Iterator<Item = RecordedCycle> {
+    let lines = BufReader::new(File::open(file).unwrap()).lines();
+    lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap())
+}
+
 /// Judges every cycle of the file. `demand` tells what a submission's driver, and each of its executors, requests;
 /// `node` what each node has for pods.
 pub fn judge(file: &Path, node: &Resources, demand: impl Fn(&str) -> Demand) -> Seen {
     let mut seen = Seen::default();
-    for line in BufReader::new(File::open(file).unwrap()).lines() {
-        let cycle: RecordedCycle = serde_json::from_str(&line.unwrap()).unwrap();
+    for cycle in read(file) {
         for cluster in &cycle.clusters {
             is_honest(cluster, node, &demand, &cycle);
         }

@@ -10,6 +10,7 @@ mod fairness;
 mod freshness;
 mod handbook;
 mod holds;
+mod laws;
 mod order;
 mod pacing;
 mod policies;

@@ -145,6 +145,39 @@ fn what_is_larger_than_its_queues_limit_never_fits() {
 }
 
 #[test]
+fn what_is_larger_than_one_of_its_queues_limits_never_fits_though_another_is_only_used_up() {
+    let mut limited = queue("dev", 1);
+    limited.order = Order::StrictFifo;
+    limited.limits.resources = Some(pod(8, 4));
+    limited.limits.resources.as_mut().unwrap().pods = 0;
+    let mut world = World::new(vec![limited], vec![cluster("a", 1)]);
+    world.nodes("a", &[node("n1", 64, 64)]);
+    world.submit("first", "dev", job(1, 1));
+    world.submit("large", "dev", job(1, 7));
+    world.submit("next", "dev", job(1, 1));
+    let cycle = world.cycle();
+    assert_eq!(cycle.placements.len(), 2);
+    assert_eq!(cycle.waiting[0].reason, Reason::NeverFits);
+}
+
+#[test]
+fn what_goes_nowhere_blocks_nobody_though_its_queues_limit_leaves_less_than_it_needs() {
+    let mut limited = queue("dev", 1);
+    limited.order = Order::StrictFifo;
+    limited.limits.resources = Some(pod(8, 0));
+    limited.limits.resources.as_mut().unwrap().pods = 0;
+    let mut world = World::new(vec![limited], vec![cluster("a", 1)]);
+    world.nodes("a", &[node("n1", 4, 8)]);
+    world.submit("first", "dev", job(1, 1));
+    world.submit("wide", "dev", job(1, 7));
+    world.submit("next", "dev", job(1, 1));
+    let cycle = world.cycle();
+    assert_eq!(cycle.placements.len(), 2);
+    let reasons: Vec<Reason> = cycle.waiting.iter().map(|waiting| waiting.reason).collect();
+    assert_eq!(reasons, [Reason::NeverFits]);
+}
+
+#[test]
 fn where_every_cluster_is_away_no_more_than_the_lookahead_are_looked_at() {
     let mut settings = queue("dev", 1);
     settings.lookahead = 3;

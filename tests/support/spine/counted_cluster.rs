@@ -57,6 +57,11 @@ impl CountedCluster {
 }
 
 impl Calls {
+    /// Whether every object has ended or gone, as far as the watch has told.
+    pub fn is_empty(&self) -> bool {
+        self.live.is_empty()
+    }
+
     fn created(&mut self, name: &str) {
         *self.creates.entry(name.to_owned()).or_default() += 1;
         self.pending.insert(name.to_owned());
