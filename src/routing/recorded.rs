@@ -44,6 +44,8 @@ pub struct RecordedCycle {
 pub struct RecordedQueue {
     /// Its name.
     pub name: QueueName,
+    /// Its part of what the queues share is this to the sum of all.
+    pub weight: u32,
     /// Whether later submissions may pass a head that fits nowhere.
     pub order: Order,
     /// How many that wait may be passed.
@@ -234,6 +236,7 @@ impl Router {
         let usage = self.usages.of(&queue.name);
         RecordedQueue {
             name: queue.name.clone(),
+            weight: queue.weight,
             order: queue.order,
             lookahead: queue.lookahead,
             max_bypass_ms: milliseconds(queue.max_bypass),

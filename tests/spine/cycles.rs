@@ -199,7 +199,8 @@ impl<'a> Judge<'a> {
             let why = self.closed(cluster, line, head);
             let why = why
                 .or_else(|| (!cluster.fits(&head.demand)).then_some("room"))
-                .or_else(|| (!cluster.surely_fits(&head.demand)).then_some("pods to come"));
+                .or_else(|| (!cluster.surely_fits(&head.demand)).then_some("pods to come"))
+                .or_else(|| self.claimed(cluster, line).then_some("claimed"));
             let Some(why) = why else {
                 panic!(
                     "{} was left, yet fits on {} at {}: {}",
@@ -211,6 +212,28 @@ impl<'a> Judge<'a> {
             };
             *seen.against.entry(why).or_default() += 1;
         }
+    }
+
+    /// Whether a queue that uses less for its weight waits for room there: the cluster may be kept for it.
+    fn claimed(&self, cluster: &Standing<'_>, line: &Line<'_>) -> bool {
+        let has = self
+            .clusters
+            .iter()
+            .flat_map(|cluster| &cluster.before.room.as_ref().unwrap().nodes);
+        let has = has.fold(Resources::default(), |sum, node| sum.plus(&node.allocatable));
+        let mut behind = self
+            .queues
+            .iter()
+            .filter(|other| other.share(&has) < line.share(&has));
+        behind.any(|other| {
+            let heads = other.before.heads.iter();
+            let left = heads.filter(|head| !self.placed.contains(head.submission_id.as_str()));
+            left.take(other.before.lookahead).any(|head| {
+                let demand = &head.demand;
+                self.closed(cluster, other, head).is_none()
+                    && !(cluster.fits(demand) && cluster.surely_fits(demand))
+            })
+        })
     }
 
     /// Why a cluster takes nothing of the kind now, whatever its room.
@@ -272,6 +295,13 @@ impl<'a> Judge<'a> {
 }
 
 impl Line<'_> {
+    /// The largest part of one resource that it uses, for its weight.
+    fn share(&self, has: &Resources) -> f64 {
+        let parts = self.used.named().filter(|(name, _)| has.get(name) > 0);
+        let parts = parts.map(|(name, used)| used as f64 / has.get(name) as f64);
+        parts.fold(0.0, f64::max) / f64::from(self.before.weight)
+    }
+
     /// Which limit of the queue stands against one more.
     fn full(&self, head: &RecordedHead) -> Option<&'static str> {
         let live = self.before.max_live.is_some_and(|most| self.live >= most);

@@ -15,8 +15,9 @@ use outside::Outside;
 use worlds::{any_queue, any_site, step};
 
 /// What all worlds together must have met, or the laws were kept for want of occasion.
-const MET: [&str; 17] = [
+const MET: [&str; 18] = [
     "bound",
+    "claimed",
     "cordoned",
     "held",
     "held for another queue",

@@ -29,7 +29,7 @@ fn busy(world: &mut World) {
     world.cycle();
 }
 
-const CASES: [Case; 18] = [
+const CASES: [Case; 19] = [
     case(|_, _| {}, |_, entry| entry.queue = queue_name("nowhere")),
     case(|queue, _| queue.limits.max_live = Some(1), |world, _| busy(world)),
     case(
@@ -79,6 +79,14 @@ const CASES: [Case; 18] = [
         |world, _| {
             busy(world);
             world.submit("whole", "dev", job(3, 4));
+            world.cycle();
+        },
+    ),
+    case(
+        |_, _| {},
+        |world, _| {
+            busy(world);
+            world.submit("large", "prod", job(3, 4));
             world.cycle();
         },
     ),
@@ -139,7 +147,7 @@ fn each_filter_answers_with_its_reason_and_figures() {
     for case in CASES {
         let (mut dev, mut a) = (queue("dev", 1), cluster("a", 1));
         (case.settings)(&mut dev, &mut a);
-        let mut world = World::new(vec![dev], vec![a]);
+        let mut world = World::new(vec![dev, queue("prod", 1)], vec![a]);
         let nodes: Vec<_> = (1..5).map(|n| node(&format!("n{n}"), 4, 16)).collect();
         world.nodes("a", &nodes);
         let mut entry = world.entry("job", "dev", job(1, 1));

@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use super::super::reference::{are_certain, fits, surely_fits};
 use super::outside::{Job, Outside, Place, pods};
-use crate::model::{ClusterName, Demand, Resources, SubmissionId};
+use crate::model::{ClusterName, Demand, QueueName, Resources, SubmissionId};
 use crate::routing::{Cause, Cycle, Order, QueueSettings, Waiting};
 
 /// What may stand against a job on a cluster.
@@ -206,6 +206,7 @@ impl Outside {
         let of_it = refusals.iter().find(|one| one.cluster == place.settings.name);
         of_it.is_some_and(|one| match &one.cause {
             Cause::Held { holder } => self.is_kept_for(holder, job),
+            Cause::Claimed { by } => self.is_ahead_of(job, by),
             _ => false,
         })
     }
@@ -220,6 +221,20 @@ impl Outside {
         let behind = holder.queue == job.queue && job.place <= holder.place;
         let since = self.told_since.get(&holder.id);
         !behind && since.is_some_and(|since| self.world.mono - *since >= patience)
+    }
+
+    /// Whether room may be kept from the job for those of another queue: that uses less for its weight.
+    fn is_ahead_of(&self, job: &Job, by: &QueueName) -> bool {
+        let has = self.places.iter().map(|place| whole(&place.empty()));
+        let has = has.fold(Resources::default(), |sum, has| sum.plus(&has));
+        let share = |queue: &QueueSettings| {
+            let (_, used) = self.used_by(queue);
+            let parts = used.named().filter(|(name, _)| has.get(name) > 0);
+            let largest = parts.map(|(name, used)| used as f64 / has.get(name) as f64);
+            largest.fold(0.0, f64::max) / f64::from(queue.weight)
+        };
+        let claimant = self.queues.iter().find(|queue| queue.name == *by);
+        claimant.is_some_and(|claimant| share(claimant) < share(self.queue_of(job)))
     }
 
     /// All whom a queue's order lets the router look at are told, and every word is true.
@@ -286,6 +301,10 @@ impl Outside {
         for (refusal, place) in refusals.iter().zip(&self.places) {
             let ground = ground_of(&refusal.cause);
             met.push(ground);
+            if let Cause::Claimed { by } = &refusal.cause {
+                assert!(self.is_ahead_of(job, by), "{} was told {refusal}", job.id);
+                continue;
+            }
             let Cause::Held { holder } = &refusal.cause else {
                 assert!(self.stands(ground, job, place), "{} was told {refusal}", job.id);
                 continue;
@@ -314,6 +333,7 @@ fn ground_of(cause: &Cause) -> &'static str {
         Cause::Pace { .. } => "pace",
         Cause::NoRoom(_) => "no room",
         Cause::Held { .. } => "held",
+        Cause::Claimed { .. } => "claimed",
         Cause::QueueNotServed
         | Cause::NotSelected
         | Cause::Excluded
