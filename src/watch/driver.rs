@@ -61,7 +61,7 @@ pub enum DriverPhase {
     },
     /// Ended.
     Ended(DriverEnd),
-    /// The pod's phase is Unknown: says nothing.
+    /// Nobody who could know says what it does: the pod's phase is Unknown, or Failed by hearsay.
     Unknown,
 }
 
@@ -159,6 +159,7 @@ fn phase(pod: &Pod) -> DriverPhase {
     }
     match status.phase.as_deref() {
         Some("Succeeded") => DriverPhase::Ended(pod_end(pod, container, true)),
+        Some("Failed") if is_hearsay(pod, container) => DriverPhase::Unknown,
         Some("Failed") => DriverPhase::Ended(pod_end(pod, container, false)),
         Some("Unknown") => DriverPhase::Unknown,
         _ => match container.and_then(|c| c.state.as_ref()?.running.as_ref()) {
@@ -170,6 +171,17 @@ fn phase(pod: &Pod) -> DriverPhase {
             },
         },
     }
+}
+
+/// Whether the pod is called failed for the loss of its node by somebody who can't know that its driver doesn't run: the
+/// kubelet hasn't told so, and the garbage collector, which acts once the node is deleted or carries the taint
+/// `node.kubernetes.io/out-of-service`, leaves its condition or deletes what was to be deleted already.
+fn is_hearsay(pod: &Pod, container: Option<&ContainerStatus>) -> bool {
+    let runs = container.is_some_and(|c| c.state.as_ref().is_some_and(|state| state.running.is_some()));
+    let collected =
+        disruption(pod).as_deref() == Some("DeletionByPodGC") || pod.metadata.deletion_timestamp.is_some();
+    let by_kubelet = pod_reason(pod).is_some_and(|word| word != "NodeLost");
+    runs && !collected && !by_kubelet && pod_cause(pod) == Reason::NodeLost
 }
 
 /// The status of the driver's container: the one with Spark's name, else the one whose first argument is `driver`.
@@ -301,54 +313,4 @@ fn kept_from_starting(container: &ContainerStatus) -> Option<String> {
 }
 
 #[cfg(test)]
-mod tests {
-    use serde_json::{Value, json};
-
-    use super::*;
-
-    fn why(status: Value) -> Option<String> {
-        let pod = json!({"metadata": {"name": "d", "uid": "u"}, "status": status});
-        let driver = read_driver(&serde_json::from_value(pod).unwrap()).unwrap();
-        let DriverPhase::Waiting { why } = driver.phase else {
-            panic!("{:?}", driver.phase);
-        };
-        why
-    }
-
-    #[test]
-    fn why_a_driver_waits_is_told_with_the_image_and_the_nodes() {
-        let pulling =
-            json!({"waiting": {"reason": "ImagePullBackOff", "message": "Back-off pulling image \"no:1\""}});
-        let making = json!({"waiting": {"reason": "PodInitializing"}});
-        let told = "ImagePullBackOff: Back-off pulling image \"no:1\"";
-        let own = json!([{"name": "spark-kubernetes-driver", "state": pulling}]);
-        assert_eq!(why(json!({"containerStatuses": own})).as_deref(), Some(told));
-        let lines = json!({"waiting": {"reason": "ErrImagePull", "message": "[one,\n two]\n"}});
-        let own = json!([{"name": "spark-kubernetes-driver", "state": lines}]);
-        let told_of_lines = why(json!({"containerStatuses": own}));
-        assert_eq!(told_of_lines.as_deref(), Some("ErrImagePull: [one, two]"));
-        let own = json!([{"name": "spark-kubernetes-driver", "state": making}]);
-        let init = json!([{"name": "init", "state": pulling}]);
-        let both = json!({"containerStatuses": own, "initContainerStatuses": init});
-        assert_eq!(why(both).as_deref(), Some(told));
-        assert_eq!(
-            why(json!({"containerStatuses": own})),
-            None,
-            "it is only being made"
-        );
-        let bare =
-            json!([{"name": "spark-kubernetes-driver", "state": {"waiting": {"reason": "ErrImagePull"}}}]);
-        assert_eq!(
-            why(json!({"containerStatuses": bare})).as_deref(),
-            Some("ErrImagePull")
-        );
-        let unscheduled = json!([{
-            "type": "PodScheduled", "status": "False", "reason": "Unschedulable",
-            "message": "0/3 nodes are available: 3 Insufficient cpu."
-        }]);
-        assert_eq!(
-            why(json!({"conditions": unscheduled})).as_deref(),
-            Some("Unschedulable: 0/3 nodes are available: 3 Insufficient cpu.")
-        );
-    }
-}
+mod tests;

@@ -5,18 +5,8 @@ use std::panic::{AssertUnwindSafe, catch_unwind};
 use std::sync::atomic::{AtomicUsize, Ordering};
 
 use crate::fault::{Fault, Mode};
-use crate::run::run;
+use crate::run::{Outcome, run};
 
-/// Calls of a beat that runs on whatever happens: some of them stand for all.
-const BEATS: [&str; 7] = [
-    "store.backlog",
-    "store.live",
-    "store.wishes",
-    "lease.read",
-    "lease.write",
-    "boards.write",
-    "wishes.read",
-];
 /// Calls that change something for a job.
 const WRITES: [&str; 6] = [
     "cluster.create",
@@ -26,54 +16,42 @@ const WRITES: [&str; 6] = [
     "store.create",
     "store.update",
 ];
-/// How many calls of a beat are hit.
-const OF_A_BEAT: usize = 12;
 
-/// A fault of each mode at every call that a run makes, of its beats at the first ones.
+/// A fault of each mode at every call that a run makes.
 pub fn every(calls: &BTreeMap<&'static str, usize>) -> Vec<Fault> {
-    let mut faults = Vec::new();
-    for (call, count) in calls {
-        for nth in 1..=(*count).min(most(call)) {
-            faults.extend(modes(call).iter().map(|mode| Fault {
-                call,
-                nth,
-                mode: *mode,
-            }));
-        }
-    }
-    faults
+    let each = calls
+        .iter()
+        .flat_map(|(call, count)| (1..=*count).map(|nth| (*call, nth)));
+    each.flat_map(|(call, nth)| {
+        modes(call).iter().map(move |mode| Fault {
+            call,
+            nth,
+            mode: *mode,
+        })
+    })
+    .collect()
 }
 
-/// A few of them: each mode at one call of each method, at an early and the last one of those that write.
+/// A few of them: each mode at one call of each method, at an early and a late one of those that write. Runs differ by a
+/// few calls, since what waits draws lots.
 pub fn spread(calls: &BTreeMap<&'static str, usize>) -> Vec<Fault> {
     let few = |call: &str, count: usize| {
-        let writes = WRITES.contains(&call);
-        let middle = count.div_ceil(2);
-        if writes {
-            vec![2.min(count), count]
+        if WRITES.contains(&call) {
+            vec![2.min(count), count - count / 5]
         } else {
-            vec![middle]
+            vec![count.div_ceil(2)]
         }
     };
     let mut faults = every(calls);
-    faults.retain(|fault| few(fault.call, calls[fault.call].min(most(fault.call))).contains(&fault.nth));
+    faults.retain(|fault| few(fault.call, calls[fault.call]).contains(&fault.nth));
     faults
-}
-
-/// The most calls of a method that are hit.
-fn most(call: &str) -> usize {
-    if BEATS.contains(&call) {
-        OF_A_BEAT
-    } else {
-        usize::MAX
-    }
 }
 
 /// The modes that differ for this call.
 fn modes(call: &str) -> &'static [Mode] {
     match call {
         // The watch breaks, which is one thing.
-        "cluster.event" => &[Mode::Fails],
+        "cluster.watch" => &[Mode::Fails],
         "cluster.create" => &[
             Mode::Fails,
             Mode::Delays,
@@ -84,18 +62,39 @@ fn modes(call: &str) -> &'static [Mode] {
     }
 }
 
-/// Runs all of them, as many at once as there are cores; what failed.
-pub fn carry_out(faults: &[Fault]) -> Vec<String> {
+/// A fault and what came of it.
+#[derive(Debug)]
+pub struct Tried {
+    pub fault: Fault,
+    pub outcome: Outcome,
+}
+
+impl Tried {
+    /// Whether the run came to the call.
+    pub fn hit(&self) -> bool {
+        self.outcome.calls.get(self.fault.call) >= Some(&self.fault.nth)
+    }
+
+    fn of(fault: Fault) -> Self {
+        let outcome = catch_unwind(AssertUnwindSafe(|| run(Some(fault)))).unwrap_or_else(|panic| {
+            let text = panic.downcast_ref::<String>().map_or("a panic", String::as_str);
+            let mut outcome = Outcome::default();
+            outcome.findings.stuck.push(text.to_owned());
+            outcome
+        });
+        Self { fault, outcome }
+    }
+}
+
+/// Runs all of them, as many at once as there are cores.
+pub fn carry_out(faults: &[Fault]) -> Vec<Tried> {
     let next = AtomicUsize::new(0);
     let worker = || {
-        let mut failed = Vec::new();
+        let mut tried = Vec::new();
         while let Some(fault) = faults.get(next.fetch_add(1, Ordering::Relaxed)) {
-            if let Err(panic) = catch_unwind(AssertUnwindSafe(|| run(Some(*fault)))) {
-                let text = panic.downcast_ref::<String>().map_or("a panic", String::as_str);
-                failed.push(format!("{fault:?}: {text}"));
-            }
+            tried.push(Tried::of(*fault));
         }
-        failed
+        tried
     };
     let cores = std::thread::available_parallelism().map_or(1, usize::from);
     std::thread::scope(|scope| {

@@ -1,7 +1,6 @@
-//! Simulated clusters behind the faults, with every object that was ever made on them written down.
+//! Simulated clusters behind the faults.
 
-use std::collections::BTreeMap;
-use std::sync::{Arc, Mutex};
+use std::sync::Arc;
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -11,74 +10,12 @@ use spark_broker::app::{Dial, StartError};
 use spark_broker::model::{ObjectUid, SubmissionId};
 use spark_broker::ports::Error;
 use spark_broker::ports::cluster::{Cluster, ClusterEvent, CreateError, Deleted, PodSight};
-use spark_broker::submission::RawState;
 use spark_broker::watch::ObjectState;
 use tokio::sync::mpsc;
-use tokio::time::Instant;
 
 use crate::fault::{Faults, LATE, Mode};
-
-/// An object's name and its cluster.
-type Made = (String, Arc<SimulatedCluster>);
-
-/// All objects ever made, by submission, and those that were made beside one that hadn't finished.
-#[derive(Clone, Default)]
-pub struct Ledger {
-    made: Arc<Mutex<BTreeMap<String, Vec<Made>>>>,
-    doubled: Arc<Mutex<Vec<String>>>,
-    /// When each was made.
-    times: Arc<Mutex<Vec<Instant>>>,
-}
-
-impl Ledger {
-    /// The submission's objects that haven't finished.
-    pub async fn unfinished(&self, submission: &str) -> Vec<String> {
-        let made = self
-            .made
-            .lock()
-            .unwrap()
-            .get(submission)
-            .cloned()
-            .unwrap_or_default();
-        let mut open = Vec::new();
-        for (name, cluster) in made {
-            let object = cluster.get(&name).await.unwrap();
-            if object.is_some_and(|object| !object.known_raw().is_some_and(RawState::is_terminal)) {
-                open.push(name);
-            }
-        }
-        open
-    }
-
-    /// All submissions that an object was made for.
-    pub fn submissions(&self) -> Vec<String> {
-        self.made.lock().unwrap().keys().cloned().collect()
-    }
-
-    /// What was doubled.
-    pub fn doubled(&self) -> Vec<String> {
-        self.doubled.lock().unwrap().clone()
-    }
-
-    /// When objects were made, in order.
-    pub fn times(&self) -> Vec<Instant> {
-        self.times.lock().unwrap().clone()
-    }
-
-    async fn note(&self, object: &ObjectState, cluster: &Arc<SimulatedCluster>) {
-        let submission = object.submission_id.as_ref().unwrap().to_string();
-        let open = self.unfinished(&submission).await;
-        // Not a panic: the broker would survive it.
-        if !open.is_empty() {
-            let text = format!("{} was made while {open:?} hadn't finished", object.name);
-            self.doubled.lock().unwrap().push(text);
-        }
-        self.times.lock().unwrap().push(Instant::now());
-        let mut made = self.made.lock().unwrap();
-        let of_it = made.entry(submission).or_default();
-        of_it.push((object.name.clone(), Arc::clone(cluster)));
-    }
-}
+use crate::ledger::Ledger;
+use crate::orphans::Orphans;
 
 /// No cluster but those at hand is connected.
 pub fn no_other() -> Dial {
@@ -93,6 +30,9 @@ pub struct FaultyCluster {
     inner: Arc<SimulatedCluster>,
     ledger: Ledger,
     faults: Faults,
+    /// Whether drivers outlive their objects.
+    ownerless: bool,
+    orphans: Orphans,
 }
 
 impl FaultyCluster {
@@ -101,19 +41,53 @@ impl FaultyCluster {
             inner: inner.into(),
             ledger,
             faults,
+            ownerless: false,
+            orphans: Orphans::default(),
         }
     }
-}
 
-async fn create(
-    inner: Arc<SimulatedCluster>,
-    ledger: Ledger,
-    object: Value,
-    deadline: Duration,
-) -> Result<ObjectState, CreateError> {
-    let made = inner.create(&object, deadline).await?;
-    ledger.note(&made, &inner).await;
-    Ok(made)
+    /// The same, where drivers outlive their objects.
+    pub fn ownerless(self) -> Self {
+        Self {
+            ownerless: true,
+            ..self
+        }
+    }
+
+    /// Creates the object whether or not anybody waits for it.
+    fn creating(
+        &self,
+        object: &Value,
+        deadline: Duration,
+    ) -> impl Future<Output = Result<ObjectState, CreateError>> + Send + 'static {
+        let (inner, ledger, orphans) = (Arc::clone(&self.inner), self.ledger.clone(), self.orphans.clone());
+        let object = object.clone();
+        async move {
+            let made = inner.create(&object, deadline).await?;
+            ledger.note(&made, &inner, &orphans).await;
+            Ok(made)
+        }
+    }
+
+    async fn delete_object(&self, name: &str, uid: &ObjectUid) -> Result<Deleted, Error> {
+        if self.ownerless {
+            return self.orphans.delete_object(&self.inner, name, uid).await;
+        }
+        self.inner.delete(name, uid).await
+    }
+
+    async fn all_pods(&self, id: &SubmissionId) -> Result<Vec<PodSight>, Error> {
+        let mut pods = self.inner.pods(id).await?;
+        pods.extend(self.orphans.of(&id.dns_form()));
+        Ok(pods)
+    }
+
+    async fn delete_any_pod(&self, name: &str, uid: &ObjectUid) -> Result<Deleted, Error> {
+        match self.inner.delete_pod(name, uid).await? {
+            Deleted::Done => Ok(Deleted::Done),
+            Deleted::Absent => Ok(self.orphans.delete(uid).await),
+        }
+    }
 }
 
 #[async_trait]
@@ -123,12 +97,7 @@ impl Cluster for FaultyCluster {
     }
 
     async fn create(&self, object: &Value, deadline: Duration) -> Result<ObjectState, CreateError> {
-        let creating = create(
-            Arc::clone(&self.inner),
-            self.ledger.clone(),
-            object.clone(),
-            deadline,
-        );
+        let creating = self.creating(object, deadline);
         match self.faults.hit("cluster.create") {
             None => creating.await,
             Some(Mode::Fails) => Err(CreateError::NotConnected("refused".into())),
@@ -169,26 +138,31 @@ impl Cluster for FaultyCluster {
 
     async fn delete(&self, name: &str, uid: &ObjectUid) -> Result<Deleted, Error> {
         self.faults
-            .around("cluster.delete", self.inner.delete(name, uid))
+            .around("cluster.delete", self.delete_object(name, uid))
             .await
     }
 
     async fn pods(&self, id: &SubmissionId) -> Result<Vec<PodSight>, Error> {
-        self.faults.around("cluster.pods", self.inner.pods(id)).await
+        self.faults.around("cluster.pods", self.all_pods(id)).await
     }
 
     async fn delete_pod(&self, name: &str, uid: &ObjectUid) -> Result<Deleted, Error> {
         self.faults
-            .around("cluster.delete_pod", self.inner.delete_pod(name, uid))
+            .around("cluster.delete_pod", self.delete_any_pod(name, uid))
             .await
     }
 
     /// Where the fault hits an event, the connection breaks there for a while, and everything is listed anew.
     async fn watch(&self, events: mpsc::Sender<ClusterEvent>) {
         let (inner_events, mut said) = mpsc::channel(64);
+        self.orphans.tell(&inner_events);
         let forward = async {
             while let Some(event) = said.recv().await {
-                if self.faults.hit("cluster.event").is_some() {
+                let Some(event) = self.orphans.shown(event) else {
+                    continue;
+                };
+                self.ledger.hear(&event);
+                if self.faults.hit("cluster.watch").is_some() {
                     self.inner.set_away(Some("the watch broke".into()));
                     tokio::time::sleep(LATE).await;
                     self.inner.set_away(None);

@@ -18,7 +18,7 @@ use crate::store::{Fenced, MemoryStore};
 impl Coordination for MemoryStore {
     async fn lease(&self, _: &Domain) -> Result<Option<Lease>, Error> {
         self.faults
-            .around("lease.read", async { Ok(self.lock().lease.clone()) })
+            .around("coordination.lease", async { Ok(self.lock().lease.clone()) })
             .await
     }
 
@@ -40,7 +40,7 @@ impl Coordination for MemoryStore {
             Ok(LeaseWrite::Done)
         };
         let write = self.faults.step(LEASE, write);
-        self.faults.around("lease.write", write).await
+        self.faults.around("coordination.write_lease", write).await
     }
 
     async fn write_cluster(
@@ -51,17 +51,17 @@ impl Coordination for MemoryStore {
         epoch: Epoch,
     ) -> Result<bool, Error> {
         let write = async { Ok(put(&mut self.lock().clusters, name.as_str(), board, epoch)) };
-        self.faults.around("boards.write", write).await
+        self.faults.around("coordination.write_cluster", write).await
     }
 
     async fn cluster(&self, _: &Domain, name: &ClusterName) -> Result<Option<ClusterBoard>, Error> {
         let read = async { Ok(found(&self.lock().clusters, name.as_str())) };
-        self.faults.around("boards.read", read).await
+        self.faults.around("coordination.cluster", read).await
     }
 
     async fn cluster_identity(&self, _: &Domain, name: &ClusterName) -> Result<Option<String>, Error> {
         let read = async { Ok(found(&self.lock().identities, name.as_str())) };
-        self.faults.around("identity.read", read).await
+        self.faults.around("coordination.cluster_identity", read).await
     }
 
     async fn set_cluster_identity(
@@ -73,12 +73,14 @@ impl Coordination for MemoryStore {
     ) -> Result<bool, Error> {
         let identity = identity.to_owned();
         let write = async { Ok(put(&mut self.lock().identities, name.as_str(), &identity, epoch)) };
-        self.faults.around("identity.write", write).await
+        self.faults
+            .around("coordination.set_cluster_identity", write)
+            .await
     }
 
     async fn cluster_sections(&self, _: &Domain) -> Result<BTreeMap<ClusterName, String>, Error> {
         let read = async { Ok(self.lock().sections.clone()) };
-        self.faults.around("sections.read", read).await
+        self.faults.around("coordination.cluster_sections", read).await
     }
 
     async fn write_cluster_sections(
@@ -91,18 +93,14 @@ impl Coordination for MemoryStore {
             self.lock().sections.clone_from(sections);
             Ok(true)
         };
-        self.faults.around("sections.write", write).await
+        self.faults
+            .around("coordination.write_cluster_sections", write)
+            .await
     }
 
     async fn cluster_wishes(&self, _: &Domain, name: &ClusterName) -> Result<ClusterWishes, Error> {
-        let read = async {
-            let lost_confirmed = self.lock().confirmed_lost.get(name).cloned();
-            Ok(ClusterWishes {
-                lost_confirmed,
-                ..ClusterWishes::default()
-            })
-        };
-        self.faults.around("wishes.read", read).await
+        let read = async { Ok(self.lock().wishes.get(name).cloned().unwrap_or_default()) };
+        self.faults.around("coordination.cluster_wishes", read).await
     }
 
     async fn set_cluster_wish(
@@ -111,21 +109,36 @@ impl Coordination for MemoryStore {
         name: &ClusterName,
         wish: &ClusterWish,
     ) -> Result<(), Error> {
-        let ClusterWish::LostConfirmed(wish) = wish else {
-            unreachable!("nobody closes anything here")
+        let write = async {
+            let mut inner = self.lock();
+            let wishes = inner.wishes.entry(name.clone()).or_default();
+            match wish.clone() {
+                ClusterWish::Cordon(wish) => wishes.cordon = Some(wish),
+                ClusterWish::Drain(wish) => wishes.drain = Some(wish),
+                ClusterWish::LostConfirmed(wish) => wishes.lost_confirmed = Some(wish),
+            }
+            Ok(())
         };
-        self.lock().confirmed_lost.insert(name.clone(), wish.clone());
-        Ok(())
+        self.faults.around("coordination.set_cluster_wish", write).await
     }
 
     async fn remove_cluster_wish(
         &self,
         _: &Domain,
         name: &ClusterName,
-        _: WishKind,
-        _: Option<Timestamp>,
+        kind: WishKind,
+        at: Option<Timestamp>,
     ) -> Result<bool, Error> {
-        Ok(self.lock().confirmed_lost.remove(name).is_some())
+        let write = async {
+            Ok(self
+                .lock()
+                .wishes
+                .get_mut(name)
+                .is_some_and(|wishes| remove(wishes, kind, at)))
+        };
+        self.faults
+            .around("coordination.remove_cluster_wish", write)
+            .await
     }
 
     async fn write_queue(
@@ -136,12 +149,12 @@ impl Coordination for MemoryStore {
         epoch: Epoch,
     ) -> Result<bool, Error> {
         let write = async { Ok(put(&mut self.lock().queues, name.as_str(), board, epoch)) };
-        self.faults.around("boards.write", write).await
+        self.faults.around("coordination.write_queue", write).await
     }
 
     async fn queue(&self, _: &Domain, name: &QueueName) -> Result<Option<QueueBoard>, Error> {
         let read = async { Ok(found(&self.lock().queues, name.as_str())) };
-        self.faults.around("boards.read", read).await
+        self.faults.around("coordination.queue", read).await
     }
 
     async fn write_outlook(
@@ -153,17 +166,17 @@ impl Coordination for MemoryStore {
     ) -> Result<bool, Error> {
         let outlook = outlook.to_owned();
         let write = async { Ok(put(&mut self.lock().outlooks, part_name(part), &outlook, epoch)) };
-        self.faults.around("outlook.write", write).await
+        self.faults.around("coordination.write_outlook", write).await
     }
 
     async fn outlook(&self, _: &Domain, part: OutlookOf<'_>) -> Result<Option<String>, Error> {
         let read = async { Ok(found(&self.lock().outlooks, part_name(part))) };
-        self.faults.around("outlook.read", read).await
+        self.faults.around("coordination.outlook", read).await
     }
 
     async fn installation(&self) -> Result<InstallationId, Error> {
         let read = async { Ok(self.installation.clone()) };
-        self.faults.around("installation.read", read).await
+        self.faults.around("coordination.installation", read).await
     }
 }
 
@@ -174,6 +187,16 @@ fn put<T: Clone>(kept: &mut Fenced<T>, name: &str, what: &T, epoch: Epoch) -> bo
     }
     kept.insert(name.to_owned(), (epoch, what.clone()));
     true
+}
+
+/// Takes one wish away, with `at` only the one of that time; whether there was one.
+fn remove(wishes: &mut ClusterWishes, kind: WishKind, at: Option<Timestamp>) -> bool {
+    let is_it = |of: Timestamp| at.is_none_or(|at| at == of);
+    match kind {
+        WishKind::Cordon => wishes.cordon.take_if(|wish| is_it(wish.at)).is_some(),
+        WishKind::Drain => wishes.drain.take_if(|wish| is_it(wish.at)).is_some(),
+        WishKind::LostConfirmed => wishes.lost_confirmed.take_if(|wish| is_it(wish.at)).is_some(),
+    }
 }
 
 fn found<T: Clone>(kept: &Fenced<T>, name: &str) -> Option<T> {

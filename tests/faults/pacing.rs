@@ -13,8 +13,9 @@ use spark_broker::ports::queue::SubmissionQueue;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::PausedClock;
-use crate::clusters::{FaultyCluster, Ledger, no_other};
+use crate::clusters::{FaultyCluster, no_other};
 use crate::fault::Faults;
+use crate::ledger::Ledger;
 use crate::queue::MemoryQueue;
 use crate::run::{simulated, spec};
 use crate::store::MemoryStore;

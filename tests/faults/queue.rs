@@ -1,6 +1,7 @@
 //! A submission queue in memory: at least once, every fifth message once more after it was deleted.
 
 use std::sync::Mutex;
+use std::sync::atomic::{AtomicUsize, Ordering};
 use std::time::Duration;
 
 use async_trait::async_trait;
@@ -24,6 +25,8 @@ struct Held {
 #[derive(Debug)]
 pub struct MemoryQueue {
     messages: Mutex<Vec<Held>>,
+    /// How many there ever were.
+    sent: AtomicUsize,
     parked: Mutex<Vec<Parking>>,
     faults: Faults,
 }
@@ -39,6 +42,7 @@ impl MemoryQueue {
             again: u32::from(id % 5 == 0),
         };
         Self {
+            sent: AtomicUsize::new(bodies.len()),
             messages: Mutex::new(bodies.into_iter().enumerate().map(held).collect()),
             parked: Mutex::default(),
             faults,
@@ -47,15 +51,25 @@ impl MemoryQueue {
 
     /// Puts one more into the queue, delivered once.
     pub fn put(&self, body: String) {
+        self.add(body, |_| 0);
+    }
+
+    fn add(&self, body: String, again: impl FnOnce(usize) -> u32) -> usize {
         let mut messages = self.messages.lock().unwrap();
-        let id = messages.last().map_or(0, |held| held.id + 1);
+        let id = self.sent.fetch_add(1, Ordering::Relaxed);
         messages.push(Held {
             id,
             body,
             visible_at: Instant::now(),
             receives: 0,
-            again: 0,
+            again: again(id),
         });
+        id
+    }
+
+    /// What was parked.
+    pub fn parked(&self) -> Vec<Parking> {
+        self.parked.lock().unwrap().clone()
     }
 
     /// How many messages are left, and how many were parked.
@@ -143,11 +157,24 @@ impl SubmissionQueue for MemoryQueue {
         self.faults.around("queue.park", parking).await
     }
 
-    async fn send(&self, _: &str) -> Result<String, Error> {
-        Err(Error::permanent("nobody sends here"))
+    async fn send(&self, body: &str) -> Result<String, Error> {
+        let sending = async {
+            let id = self.add(body.to_owned(), |id| u32::from(id % 5 == 0));
+            Ok(format!("message-{id}"))
+        };
+        self.faults.around("queue.send", sending).await
     }
 
     async fn describe(&self) -> Result<QueueFacts, Error> {
-        Err(Error::permanent("nobody asks"))
+        let facts = async {
+            Ok(QueueFacts {
+                fifo: false,
+                dead_letter_url: Some("memory:dead".into()),
+                max_receive_count: Some(1_000),
+                retention: Duration::from_secs(345_600),
+                dead_letter_retention: Some(Duration::from_secs(1_209_600)),
+            })
+        };
+        self.faults.around("queue.describe", facts).await
     }
 }

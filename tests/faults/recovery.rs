@@ -17,8 +17,9 @@ use tokio::time::Instant;
 use tokio_util::sync::CancellationToken;
 
 use crate::clock::PausedClock;
-use crate::clusters::{FaultyCluster, Ledger, no_other};
+use crate::clusters::{FaultyCluster, no_other};
 use crate::fault::Faults;
+use crate::ledger::Ledger;
 use crate::queue::MemoryQueue;
 use crate::run::{simulated, spec};
 use crate::store::MemoryStore;
@@ -220,12 +221,13 @@ fn audit_store(mut calls: BTreeMap<&'static str, usize>, took: Duration) {
         ("store.live", 2 * (seconds / 30 + 1)),
         ("store.wishes", seconds + 1),
         ("store.get_many", seconds / 10 + 1),
-        ("wishes.read", 2 * (seconds / 2 + 1)),
-        ("lease.read", seconds / 2 + 1),
-        ("lease.write", seconds / 2 + 1),
-        ("boards.write", 3 * (seconds / 5 + 1)),
-        ("outlook.write", 3 * (seconds / 5 + 1)),
-        ("identity.read", 2),
+        ("coordination.cluster_wishes", 2 * (seconds / 2 + 1)),
+        ("coordination.lease", seconds / 2 + 1),
+        ("coordination.write_lease", seconds / 2 + 1),
+        ("coordination.write_cluster", 2 * (seconds / 5 + 1)),
+        ("coordination.write_queue", seconds / 5 + 1),
+        ("coordination.write_outlook", 3 * (seconds / 5 + 1)),
+        ("coordination.cluster_identity", 2),
         ("queue.receive", seconds),
     ];
     for (call, most) in beats {
@@ -245,7 +247,7 @@ fn audit_clusters(scene: &Scene, before: &[BTreeMap<&'static str, usize>], first
         let releases = if CLUSTERS[n] == "b" { of_it } else { 0 };
         assert_eq!(calls.remove("cluster.release").unwrap_or(0), releases);
         // What the cluster says isn't a call, and it is asked once who it is, as after every outage.
-        calls.remove("cluster.event");
+        calls.remove("cluster.watch");
         assert!(calls.remove("cluster.identity").unwrap_or(0) <= 1);
         assert_eq!(calls, BTreeMap::new(), "{}", CLUSTERS[n]);
         assert!(

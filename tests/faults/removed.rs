@@ -213,7 +213,8 @@ async fn unconnected() {
         assert_eq!(record.verdict.reason, Some(Reason::Lost));
         assert!(record.verdict.message.unwrap().contains("torn down"));
         world.sections(&["b"]).await;
-        assert!(world.store.lock().confirmed_lost.is_empty(), "it is carried out");
+        let left = world.store.lock().wishes[&name].lost_confirmed.clone();
+        assert_eq!(left, None, "it is carried out");
     };
     world.pod(&["b"], given_up).await;
 }

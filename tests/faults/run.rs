@@ -1,4 +1,4 @@
-//! Twenty jobs on two simulated clusters, through in-memory ports under paused time, with one fault; and the audit.
+//! Twenty jobs on two simulated clusters, through in-memory ports under paused time, with one fault.
 
 use std::collections::{BTreeMap, HashMap};
 use std::sync::Arc;
@@ -11,19 +11,20 @@ use spark_broker::config::Config;
 use spark_broker::model::{Bytes, Clock, ClusterName, Demand, InstallationId, Millicores, Resources};
 use spark_broker::ports::cluster::Cluster;
 use spark_broker::ports::queue::SubmissionQueue;
-use spark_broker::submission::{Record, State};
+use spark_broker::ports::store::Coordination;
 use tokio_util::sync::CancellationToken;
 
+use crate::audit::{Findings, audit};
 use crate::clock::PausedClock;
-use crate::clusters::{FaultyCluster, Ledger, no_other};
+use crate::clusters::{FaultyCluster, no_other};
 use crate::fault::{Fault, Faults};
+use crate::ledger::Ledger;
+use crate::people::{People, answered};
 use crate::queue::MemoryQueue;
 use crate::store::MemoryStore;
 
-/// In the runtime's paused time: longer than anything takes that isn't stuck.
-const PATIENCE: Duration = Duration::from_secs(3_600);
-/// Longer than every settling time.
-const SETTLED: Duration = Duration::from_secs(200);
+/// How long the store takes no new records at first: messages that were received are held longer than they are hidden.
+const FULL: Duration = Duration::from_secs(25);
 
 const CONFIG: &str = "
 domain: faults
@@ -38,37 +39,7 @@ clusters:
   - {name: b, type: simulated, namespace: jobs, capacity: {sources: [nodes]}, commit: two-phase}
 ";
 
-/// The messages of the run, and how each job must end.
-fn jobs() -> (Vec<String>, BTreeMap<String, State>) {
-    let (mut bodies, mut ends) = (Vec::new(), BTreeMap::new());
-    for n in 0..20 {
-        let id = format!("job-{n}");
-        let mut spec = spec(&id);
-        let mut annotate = |key: &str, value: &str| {
-            spec["annotations"][format!("simulated.spark-broker/{key}")] = json!(value);
-        };
-        annotate("run-time", &format!("{}s", 5 + n % 7));
-        let end = match n {
-            3 | 9 => {
-                annotate("exit-code", "3");
-                State::Failed
-            }
-            5 | 11 => {
-                annotate("failure", "SubmissionFailed");
-                State::Failed
-            }
-            7 | 13 => {
-                annotate("run-time", "10m");
-                State::Cancelled
-            }
-            _ => State::Succeeded,
-        };
-        bodies.push(spec.to_string());
-        ends.insert(id, end);
-    }
-    (bodies, ends)
-}
-
+/// A job that succeeds after five seconds.
 pub fn spec(id: &str) -> Value {
     json!({
         "submissionId": id, "applicationName": "Faults", "queue": "dev", "sparkVersion": "3.5.0", "type": "Java",
@@ -77,33 +48,40 @@ pub fn spec(id: &str) -> Value {
     })
 }
 
-/// One run under `fault`: how often each method was called.
-///
-/// # Panics
-///
-/// If the audit finds anything.
-pub fn run(fault: Option<Fault>) -> BTreeMap<&'static str, usize> {
+/// What came of one run.
+#[derive(Debug, Default)]
+pub struct Outcome {
+    /// How often each method was called.
+    pub calls: BTreeMap<&'static str, usize>,
+    pub findings: Findings,
+}
+
+/// One run under `fault`.
+pub fn run(fault: Option<Fault>) -> Outcome {
     let mut runtime = tokio::runtime::Builder::new_current_thread();
     let runtime = runtime.enable_all().start_paused(true).build().unwrap();
     let faults = Faults::of(fault);
-    runtime.block_on(async { audited(&faults).await });
-    faults.calls()
+    let findings = runtime.block_on(async { audited(&faults).await });
+    Outcome {
+        calls: faults.calls(),
+        findings,
+    }
 }
 
-async fn audited(faults: &Faults) {
-    let installation = InstallationId::random();
+async fn audited(faults: &Faults) -> Findings {
     let clock: Arc<dyn Clock> = Arc::new(PausedClock::start());
-    let (mut bodies, ends) = jobs();
-    for (id, _) in ends.iter().filter(|(_, end)| **end == State::Cancelled) {
-        bodies.push(json!({"cancel": id}).to_string());
-    }
-    let store = Arc::new(MemoryStore::new(installation.clone(), faults.clone()));
-    let queue = Arc::new(MemoryQueue::of(bodies, faults.clone()));
+    let store = MemoryStore::new(InstallationId::random(), faults.clone()).full_for(FULL);
+    let store = Arc::new(store);
+    let queue = Arc::new(MemoryQueue::of(Vec::new(), faults.clone()));
+    // As at a pod's start, which is begun again where it fails.
+    let installation = answered(|| store.installation()).await;
+    answered(|| queue.describe()).await;
     let ledger = Ledger::default();
     let mut clusters: HashMap<ClusterName, Arc<dyn Cluster>> = HashMap::new();
     for name in ["a", "b"] {
         let inner = simulated(name, 2, 8_000, &installation, &clock);
         let faulty = FaultyCluster::over(inner, ledger.clone(), faults.clone());
+        let faulty = if name == "a" { faulty.ownerless() } else { faulty };
         clusters.insert(name.parse().unwrap(), Arc::new(faulty));
     }
     let ports = Ports {
@@ -126,40 +104,17 @@ async fn audited(faults: &Faults) {
         record_cycles: None,
         lasting: Lasting::default(),
     };
-    let running = put_together(&config, ports, places).await.unwrap().start();
+    let parts = put_together(&config, ports, places).await.unwrap();
+    let people = People::of(&parts, &queue, &ledger);
     let stop = CancellationToken::new();
     let watching = async {
-        ended(&store, &queue, &ends).await;
-        tokio::time::sleep(SETTLED).await;
-        assert_eq!(ledger.doubled(), Vec::<String>::new(), "doubled");
-        for submission in ledger.submissions() {
-            let open = ledger.unfinished(&submission).await;
-            assert!(open.is_empty(), "leaked: {open:?}");
-        }
+        let findings = people.while_they_live(audit(&store, &queue, &ledger)).await;
         stop.cancel();
+        findings
     };
-    tokio::join!(running.until(stop.clone()), watching);
-}
-
-/// Waits until all have ended as they must, by legal steps, and nothing is left in the queue.
-async fn ended(store: &MemoryStore, queue: &MemoryQueue, ends: &BTreeMap<String, State>) {
-    let mut records = Vec::new();
-    for _ in 0..PATIENCE.as_secs() {
-        tokio::time::sleep(Duration::from_secs(1)).await;
-        records = store.records();
-        let over = records.len() == ends.len() && records.iter().all(|record| record.state.is_terminal());
-        if over && queue.left().0 == 0 {
-            break;
-        }
-    }
-    assert_eq!(queue.left(), (0, 0), "messages left, messages parked");
-    let open: Vec<&Record> = records
-        .iter()
-        .filter(|record| !record.state.is_terminal())
-        .collect();
-    assert!(open.is_empty(), "stuck: {open:#?}");
-    let found: BTreeMap<String, State> = records.iter().map(|r| (r.id.to_string(), r.state)).collect();
-    assert_eq!(&found, ends);
+    let running = parts.start();
+    let (_, findings) = tokio::join!(running.until(stop.clone()), watching);
+    findings
 }
 
 /// A cluster of `nodes` nodes with so many millicores each.

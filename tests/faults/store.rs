@@ -2,6 +2,7 @@
 
 use std::collections::BTreeMap;
 use std::sync::{Arc, Mutex, MutexGuard};
+use std::time::Duration;
 
 use async_trait::async_trait;
 use jiff::Timestamp;
@@ -9,7 +10,7 @@ use serde_json::{Value, json};
 use spark_broker::model::{ClusterName, Domain, Epoch, InstallationId, QueueName, SubmissionId};
 use spark_broker::ports::Error;
 use spark_broker::ports::store::{
-    ClusterBoard, Create, Lease, LostConfirmed, Page, QueueBoard, Store, Write,
+    ClusterBoard, ClusterWishes, Create, Lease, Page, QueueBoard, Store, Write,
 };
 use spark_broker::submission::{BacklogEntry, Change, Record, RecordKey, SpecTexts, State, to_attributes};
 use tokio::time::Instant;
@@ -37,7 +38,7 @@ pub(crate) struct Inner {
     pub(crate) outlooks: Fenced<String>,
     pub(crate) identities: Fenced<String>,
     pub(crate) sections: BTreeMap<ClusterName, String>,
-    pub(crate) confirmed_lost: BTreeMap<ClusterName, LostConfirmed>,
+    pub(crate) wishes: BTreeMap<ClusterName, ClusterWishes>,
 }
 
 /// A scheduler's write of a record.
@@ -56,6 +57,8 @@ pub struct MemoryStore {
     inner: Arc<Mutex<Inner>>,
     begun: Instant,
     lag: u64,
+    /// Until when it takes no new records.
+    full_until: Instant,
     pub(crate) installation: InstallationId,
     pub(crate) faults: Faults,
     /// The writes of this pod's scheduler, in order.
@@ -68,6 +71,7 @@ impl MemoryStore {
             inner: Arc::default(),
             begun: Instant::now(),
             lag: LAG,
+            full_until: Instant::now(),
             installation,
             faults,
             writes: Mutex::default(),
@@ -96,6 +100,21 @@ impl MemoryStore {
             lag: 0,
             ..Self::new(installation, faults)
         }
+    }
+
+    /// The same, but it takes no new records at first, for so long.
+    pub fn full_for(self, long: Duration) -> Self {
+        Self {
+            full_until: self.begun + long,
+            ..self
+        }
+    }
+
+    fn takes_records(&self) -> Result<(), Error> {
+        if Instant::now() < self.full_until {
+            return Err(Error::throttled("the table is throttled", None));
+        }
+        Ok(())
     }
 
     /// How many records stand.
@@ -183,6 +202,7 @@ impl Inner {
 impl Store for MemoryStore {
     async fn create(&self, record: &Record) -> Result<Create, Error> {
         let creation = async {
+            self.takes_records()?;
             let mut inner = self.lock();
             let record = &inner.apart(record);
             let item = to_attributes(record, SHARDS);
@@ -335,6 +355,8 @@ impl Store for MemoryStore {
     }
 
     async fn probe(&self) -> Result<(), Error> {
-        self.faults.around("store.probe", async { Ok(()) }).await
+        self.faults
+            .around("store.probe", async { self.takes_records() })
+            .await
     }
 }

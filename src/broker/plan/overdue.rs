@@ -1,5 +1,7 @@
-//! A driver that was told to go and doesn't: its kubelet, which would end it, is silent, and its node may be gone or cut
-//! off. That is told; only the pod's own end or a person's word ends the attempt (the design's §10, "Retry by cause").
+//! A driver that was told to go and doesn't, or of which nobody says what it does: its kubelet, which would tell, is
+//! silent, and its node may be gone or cut off. That is told; only the pod's own end or a person's word ends the attempt
+//! (the design's §10, "Retry by cause"). Of a node that is deleted or carries the taint `out-of-service` the cluster's own
+//! garbage collector fails the pods, which is that end.
 
 use std::time::Duration;
 
@@ -7,21 +9,23 @@ use super::{Act, Circumstances, take};
 use crate::broker::attempt::Attempt;
 use crate::lifecycle::Happening;
 use crate::model::timestamp_text;
-use crate::watch::{Driver, DriverStop};
+use crate::watch::{Driver, DriverPhase, DriverStop};
 
-/// How long a driver may stand beyond its grace before its node is in doubt.
+/// How long a driver may stand beyond its grace, or nothing be known of it, before its node is in doubt.
 const OVERDUE: Duration = Duration::from_secs(300);
 
 /// What the record is to be told of the driver: that it doesn't go, or that this is over. `None`: nothing new.
 pub(super) fn told(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
     let record = &attempt.record;
     let driver = standing(attempt, at).map(|driver| {
+        let doubt = match due(driver) {
+            Some(due) => format!("was to be gone by {}, but", timestamp_text(due)),
+            None => "may run or not:".to_owned(),
+        };
         let message = format!(
-            "its driver {} was to be gone by {}, but its node says nothing of it: this ends once the pod has gone or a \
-             person says `spark-broker confirm-lost {}`",
-            driver.pod,
-            timestamp_text(due(driver).unwrap_or(at.wall)),
-            record.id
+            "its driver {} {doubt} its node says nothing of it; this ends once that node is deleted or has the taint \
+             node.kubernetes.io/out-of-service, the pod has gone, or a person says `spark-broker confirm-lost {}`",
+            driver.pod, record.id
         );
         (driver.uid.clone(), message)
     });
@@ -42,20 +46,28 @@ pub(super) fn said(attempt: &Attempt, at: &Circumstances<'_>) -> Option<String> 
 
 /// When the driver is to be told of, where that lies ahead.
 pub(super) fn tells_at(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Duration> {
-    let driver = attempt
-        .sight
-        .driver
-        .as_ref()
-        .filter(|driver| !driver.has_ended())?;
-    let left = OVERDUE.checked_sub(at.since(due(driver)?))?;
+    let left = OVERDUE.checked_sub(silent_for(attempt, at)?)?;
     (!left.is_zero()).then(|| at.now + left)
 }
 
-/// The driver that should have gone.
+/// The driver that should have gone, or told of itself.
 fn standing<'a>(attempt: &'a Attempt, at: &Circumstances<'_>) -> Option<&'a Driver> {
     let driver = attempt.sight.driver.as_ref()?;
-    let stands = !attempt.sight.driver_gone && !driver.has_ended();
-    (stands && at.since(due(driver)?) >= OVERDUE).then_some(driver)
+    (silent_for(attempt, at)? >= OVERDUE).then_some(driver)
+}
+
+/// For how long the driver that stands there should have gone, or nothing has been known of it.
+fn silent_for(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Duration> {
+    let driver = attempt.sight.driver.as_ref()?;
+    if attempt.sight.driver_gone || driver.has_ended() {
+        return None;
+    }
+    if let Some(due) = due(driver) {
+        return Some(at.since(due));
+    }
+    let unknown = driver.phase == DriverPhase::Unknown;
+    let seen = attempt.sight.driver_at.filter(|_| unknown)?;
+    Some(at.now.saturating_sub(seen))
 }
 
 fn due(driver: &Driver) -> Option<jiff::Timestamp> {

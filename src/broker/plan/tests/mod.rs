@@ -2,6 +2,7 @@
 
 mod dispatching;
 mod following;
+mod overdue;
 mod wished;
 mod out_of_sight;
 mod picking_up;
