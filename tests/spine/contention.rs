@@ -2,12 +2,10 @@
 //! ever given more than it has, no cycle leaves a job that fits, and every job ends once, by a legal walk.
 
 use std::collections::BTreeMap;
-use std::path::Path;
 
 use jiff::Timestamp;
 use serde_json::json;
 use spark_broker::model::{Bytes, Millicores, Resources};
-use spark_broker::routing::replay;
 use spark_broker::submission::{Record, State};
 
 use crate::cluster::Driver;
@@ -189,22 +187,6 @@ fn never_more_than_there_is(
     most
 }
 
-/// Decides every cycle of the file once more, from what was written of it alone: it places the same in the same order.
-/// How many placements those were.
-fn replayed(file: &Path) -> usize {
-    let mut placements = 0;
-    for cycle in cycles::read(file) {
-        let recorded = cycle.placements.iter();
-        let recorded: Vec<_> = recorded
-            .map(|one| (one.submission_id.clone(), one.cluster.clone()))
-            .collect();
-        let written = || serde_json::to_string(&cycle).unwrap();
-        assert_eq!(replay(&cycle), recorded, "{}", written());
-        placements += recorded.len();
-    }
-    placements
-}
-
 #[tokio::test(flavor = "multi_thread")]
 async fn a_thousand_mixed_jobs_never_use_more_than_there_is_and_all_end() {
     let world = World::start().await;
@@ -253,11 +235,6 @@ async fn a_thousand_mixed_jobs_never_use_more_than_there_is_and_all_end() {
     broker.stop().await;
 
     let seen = cycles::judge(&recorded, &node(), |id| by_id[id].parts());
-    let attempts = usize::try_from(attempts).unwrap();
-    assert!(
-        replayed(&recorded) >= attempts,
-        "every attempt was placed by one of the cycles"
-    );
     for record in &records {
         for (cluster, ..) in intervals(record, &ends) {
             let placement = (record.id.to_string(), cluster);

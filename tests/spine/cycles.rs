@@ -1,5 +1,6 @@
 //! A judge of recorded cycles, slow and simple: from what a cycle was given and what it placed, nobody within the
-//! lookahead is left who fits. It asks nothing of the code that decides.
+//! lookahead is left who fits. It asks nothing of the code that decides; that code is then asked whether it would decide
+//! the same once more.
 
 use std::collections::{BTreeMap, BTreeSet};
 use std::fs::File;
@@ -8,8 +9,11 @@ use std::path::Path;
 
 use spark_broker::model::{Demand, Resources, SubmissionId};
 use spark_broker::routing::{
-    Order, RecordedCluster, RecordedCycle, RecordedHead, RecordedPlacement, RecordedQueue,
+    Order, RecordedCluster, RecordedCycle, RecordedHead, RecordedPlacement, RecordedQueue, replay,
 };
+
+/// Each so-many-th cycle is decided once more: that takes longer than to judge it.
+const REPLAYED: u64 = 6;
 
 /// What the judge has seen.
 #[derive(Debug, Default)]
@@ -23,17 +27,12 @@ pub struct Seen {
     pub against: BTreeMap<&'static str, u64>,
 }
 
-/// The cycles of the file, in their order.
-pub fn read(file: &Path) -> impl Iterator<Item = RecordedCycle> {
-    let lines = BufReader::new(File::open(file).unwrap()).lines();
-    lines.map(|line| serde_json::from_str(&line.unwrap()).unwrap())
-}
-
 /// Judges every cycle of the file. `demand` tells what a submission's driver, and each of its executors, requests;
 /// `node` what each node has for pods.
 pub fn judge(file: &Path, node: &Resources, demand: impl Fn(&str) -> Demand) -> Seen {
     let mut seen = Seen::default();
-    for cycle in read(file) {
+    for line in BufReader::new(File::open(file).unwrap()).lines() {
+        let cycle: RecordedCycle = serde_json::from_str(&line.unwrap()).unwrap();
         for cluster in &cycle.clusters {
             is_honest(cluster, node, &demand, &cycle);
         }
@@ -45,8 +44,25 @@ pub fn judge(file: &Path, node: &Resources, demand: impl Fn(&str) -> Demand) -> 
         seen.placed
             .extend(placements.map(|one| (one.submission_id.to_string(), one.cluster.to_string())));
         Judge::new(&cycle, &demand).judge(&mut seen);
+        if seen.cycles.is_multiple_of(REPLAYED) {
+            replays(&cycle);
+        }
     }
     seen
+}
+
+/// The code that decided it decides the same once more, from what was written of it alone.
+fn replays(cycle: &RecordedCycle) {
+    let placements = cycle.placements.iter();
+    let recorded: Vec<_> = placements
+        .map(|one| (one.submission_id.clone(), one.cluster.clone()))
+        .collect();
+    assert_eq!(
+        replay(cycle),
+        recorded,
+        "{}",
+        serde_json::to_string(cycle).unwrap()
+    );
 }
 
 /// The view hides no room: what its nodes have left by their own figures is free, or kept for a job by name and no more
