@@ -126,14 +126,14 @@ impl Backlog {
     }
 
     /// The record is known to be past QUEUED in `version`: an entry not newer than that is taken out, and rows not newer
-    /// are refused for two minutes from `now` (monotonic).
+    /// are refused for two minutes from `now` (monotonic). Whether one was taken out.
     pub fn known_gone(
         &mut self,
         id: &SubmissionId,
         incarnation: &Incarnation,
         version: Version,
         now: Duration,
-    ) {
+    ) -> bool {
         let mark = Mark::from(incarnation);
         let outlived = self
             .slot(id)
@@ -142,6 +142,7 @@ impl Backlog {
             self.take_out(id);
         }
         self.gone.remember(id, mark, version, now);
+        outlived
     }
 
     /// The entry, as it was inserted.

@@ -209,6 +209,13 @@ impl Attempt {
         self.memory.no_pods_since = None;
         self.sight.driver_gone = false;
         self.sight.driver_at = Some(now);
+        let is_known = self
+            .sight
+            .driver
+            .as_ref()
+            .is_some_and(|seen| seen.uid == driver.uid);
+        let since = self.sight.unknown_since.filter(|_| is_known);
+        self.sight.unknown_since = (driver.phase == DriverPhase::Unknown).then(|| since.unwrap_or(now));
         self.sight.driver = Some(driver);
     }
 

@@ -14,6 +14,8 @@ pub struct Sight {
     pub driver: Option<Driver>,
     /// When `driver` last changed.
     pub driver_at: Option<Duration>,
+    /// Since when nothing is known of `driver`, however often the watch has said so again.
+    pub unknown_since: Option<Duration>,
     /// Whether `driver`, which had ended, has gone since: what stands there is its word.
     pub driver_gone: bool,
     /// An object and a driver under other UIDs than the record's.

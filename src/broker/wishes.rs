@@ -228,7 +228,7 @@ impl Standing {
         let drain = self.wishes.drain.as_ref();
         let drained = drain.map(|drain| {
             let deadline = timestamp_text(drain.deadline);
-            format!("drained, deadline {deadline}: {}", drain.reason)
+            format!("drained, emptied from {deadline} on: {}", drain.reason)
         });
         let due = drain.filter(|drain| drain.is_due(wall));
         let lasting = self

@@ -173,7 +173,7 @@ fn closed_for(line: &ClusterLine) -> String {
     let drain = line.drain.as_ref().map(|drain| {
         let deadline = timestamp_text(drain.deadline);
         format!(
-            "drained, deadline {deadline}: {}{}",
+            "drained, emptied from {deadline} on: {}{}",
             drain.reason,
             by(&drain.author)
         )

@@ -7,19 +7,19 @@
 use std::collections::BTreeMap;
 
 use super::fraction::Fraction;
-use super::judge::Wait;
+use super::judge::{Wait, queue_limit};
 use super::outcome::Why;
-use super::usage::dominant;
+use super::usage::{Usage, dominant};
 use super::{Cause, QueueSettings, Router};
-use crate::backlog::Shape;
-use crate::model::{ClusterName, QueueName, Resources};
+use crate::backlog::Ready;
+use crate::model::{ClusterName, QueueName};
 
 /// What was claimed in the last cycle, or is so far in this one.
 #[derive(Debug, Default, Clone, PartialEq)]
 pub(super) struct Claims {
     by_cluster: BTreeMap<ClusterName, QueueName>,
     /// What the submissions behind the claims need, queue by queue.
-    wanted: BTreeMap<QueueName, Resources>,
+    wanted: BTreeMap<QueueName, Usage>,
 }
 
 impl Claims {
@@ -52,15 +52,24 @@ impl Claims {
 }
 
 impl Router {
-    /// One of `queue` waits: where that is for room, and the queue is short, it claims the cluster that has most of it.
-    pub(super) fn claim(&mut self, queue: &QueueSettings, shape: &Shape, wait: Wait, why: &Why) {
-        if wait != Wait::Full || !self.is_short(queue) {
+    /// One of `queue` waits: where that is for room, and the queue is short, it claims the cluster that has most of it; not
+    /// if one is held for it, nor beyond what the queue lacks and its limits leave.
+    pub(super) fn claim(&mut self, queue: &QueueSettings, ready: Ready<'_>, wait: Wait, why: &Why) {
+        let all_are_claimed = self.claims.by_cluster.len() >= self.settings.clusters.len();
+        if wait != Wait::Full || all_are_claimed || !self.is_short(queue) {
             return;
         }
-        let need = shape.demand.total();
+        let need = ready.shape().demand.total();
         let wanted = self.claims.wanted.get(&queue.name).cloned().unwrap_or_default();
-        let to_be = self.usages.of(&queue.name).resources.plus(&wanted);
-        if dominant(&to_be, &self.capacity) >= self.part(queue) {
+        let used = self.usages.of(&queue.name);
+        let to_be = Usage {
+            live: used.live + wanted.live,
+            resources: used.resources.plus(&wanted.resources),
+        };
+        if dominant(&to_be.resources, &self.capacity) >= self.part(queue)
+            || queue_limit(queue, &to_be, &need).is_some()
+            || self.holds.of(ready.id()).is_some()
+        {
             return;
         }
         let full = why.refusals.iter().filter(|refusal| {
@@ -68,7 +77,11 @@ impl Router {
         });
         if let Some(cluster) = self.freest(full, &need).into_iter().next() {
             self.claims.by_cluster.insert(cluster, queue.name.clone());
-            self.claims.wanted.insert(queue.name.clone(), wanted.plus(&need));
+            let wanted = Usage {
+                live: wanted.live + 1,
+                resources: wanted.resources.plus(&need),
+            };
+            self.claims.wanted.insert(queue.name.clone(), wanted);
         }
     }
 

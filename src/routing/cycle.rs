@@ -128,7 +128,7 @@ impl Router {
             }
             Verdict::Waits(wait, why) => {
                 self.is_passed(lane, place, ready.shape(), wait, &why, now);
-                self.claim(lane.queue, ready.shape(), wait, &why);
+                self.claim(lane.queue, ready, wait, &why);
                 if lane.waits(wait) {
                     cycle.waiting.push(Waiting {
                         id: ready.id().clone(),

@@ -115,11 +115,10 @@ impl Sight<'_> {
             let refusals = Vec::new();
             return Verdict::Waits(wait, Arc::new(Why { general, refusals }));
         }
-        // Where neither configuration nor holds nor claims tell queues apart, one answer is that of all.
-        let for_all =
-            self.holds.is_empty() && !candidate.borrows && known.permit.allowed.len() == self.views.len();
+        // Where neither configuration nor holds tell queues apart, one answer is that of all who borrow, or of all others.
+        let for_all = self.holds.is_empty() && known.permit.allowed.len() == self.views.len();
         if for_all
-            && let Some((then, wait, why)) = &known.fits.waits
+            && let Some((then, wait, why)) = known.fits.waits(candidate.borrows)
             && *then == self.period
         {
             return Verdict::Waits(*wait, why.clone());
@@ -141,7 +140,7 @@ impl Sight<'_> {
             let general = String::new();
             let why = Arc::new(Why { general, refusals });
             if for_all {
-                known.fits.waits = Some((self.period, wait, why.clone()));
+                *known.fits.waits(candidate.borrows) = Some((self.period, wait, why.clone()));
             }
             return Verdict::Waits(wait, why);
         }
@@ -199,13 +198,16 @@ impl Sight<'_> {
     }
 
     fn claimed(&self, candidate: &Candidate<'_>, view: &View) -> Option<Cause> {
-        let by = self.claims.on(&view.name).filter(|_| candidate.borrows)?;
+        let by = self
+            .claims
+            .on(&view.name)
+            .filter(|by| candidate.borrows && **by != candidate.queue.name)?;
         Some(Cause::Claimed { by: by.clone() })
     }
 }
 
 /// What the limits of the queue say, whatever the cluster.
-fn queue_limit(queue: &QueueSettings, usage: &Usage, need: &Resources) -> Option<(Wait, String)> {
+pub(super) fn queue_limit(queue: &QueueSettings, usage: &Usage, need: &Resources) -> Option<(Wait, String)> {
     if let Some(limit) = queue.limits.max_live
         && usage.live >= limit
     {

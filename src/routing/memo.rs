@@ -47,8 +47,8 @@ pub(super) struct Fits {
     _address: Weak<Shape>,
     /// The demand altogether.
     pub(super) total: Resources,
-    /// Why one of this shape waited in any queue, where queues make no difference.
-    pub(super) waits: Option<(Period, Wait, Arc<Why>)>,
+    /// Why one of this shape waited in any queue, where queues make no difference but whether they borrow: not, and so.
+    waits: [Option<(Period, Wait, Arc<Why>)>; 2],
     clusters: Vec<Fit>,
 }
 
@@ -122,9 +122,15 @@ impl Fits {
         Self {
             _address: Arc::downgrade(shape),
             total: shape.demand.total(),
-            waits: None,
+            waits: [None, None],
             clusters: vec![Fit::default(); views.len()],
         }
+    }
+
+    /// Why one of this shape waited in any queue that borrows, or in any that doesn't.
+    pub(super) fn waits(&mut self, borrows: bool) -> &mut Option<(Period, Wait, Arc<Why>)> {
+        let [not, so] = &mut self.waits;
+        if borrows { so } else { not }
     }
 
     /// Why the cluster couldn't hold it even when empty. Nothing where its nodes were never seen.

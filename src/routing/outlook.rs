@@ -175,6 +175,7 @@ impl Outlook {
             let (live, resources) = (queue.live, queue.used);
             (queue.settings.name, Usage { live, resources })
         }));
+        router.usages.configure(&router.settings.queues);
         router.weights = domain.weights;
         router.holds = Holds::restored(clusters.iter().filter_map(ClusterOutlook::hold));
         router.claims = Claims::restored(clusters.iter().filter_map(ClusterOutlook::claim));

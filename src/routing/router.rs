@@ -111,6 +111,7 @@ impl Router {
             view.configure(None);
             self.views.push(view);
         }
+        self.usages.configure(&settings.queues);
         self.settings = Arc::new(settings);
         self.memo.clear();
         self.measure();

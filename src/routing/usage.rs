@@ -1,7 +1,7 @@
 //! What the job queues use, and which of them is the furthest below its share (weighted dominant-resource fairness,
 //! Ghodsi et al., NSDI 2011).
 
-use std::collections::BTreeMap;
+use std::collections::{BTreeMap, BTreeSet};
 
 use super::QueueSettings;
 use super::fraction::Fraction;
@@ -19,18 +19,26 @@ pub(super) struct Usage {
 #[derive(Debug, Default)]
 pub(super) struct Usages {
     queues: BTreeMap<QueueName, Usage>,
-    /// Together.
+    configured: BTreeSet<QueueName>,
+    /// What those configured use together.
     all: Resources,
 }
 
 impl Usages {
     /// What the queues use, as it was written down.
     pub(super) fn restored(usages: impl Iterator<Item = (QueueName, Usage)>) -> Self {
-        let queues: BTreeMap<_, _> = usages.filter(|(_, usage)| usage.live > 0).collect();
-        let all = queues.values().fold(Resources::default(), |all, usage: &Usage| {
-            all.plus(&usage.resources)
-        });
-        Self { queues, all }
+        Self {
+            queues: usages.filter(|(_, usage)| usage.live > 0).collect(),
+            ..Self::default()
+        }
+    }
+
+    /// Which queues there are. One that is gone may have live submissions still, but no share.
+    pub(super) fn configure(&mut self, queues: &[QueueSettings]) {
+        self.configured = queues.iter().map(|queue| queue.name.clone()).collect();
+        let usages = self.queues.iter();
+        let configured = usages.filter(|(name, _)| self.configured.contains(*name));
+        self.all = configured.fold(Resources::default(), |all, (_, usage)| all.plus(&usage.resources));
     }
 
     pub(super) fn of(&self, queue: &QueueName) -> Usage {
@@ -38,7 +46,9 @@ impl Usages {
     }
 
     pub(super) fn add(&mut self, queue: &QueueName, amount: &Resources) {
-        self.all = self.all.plus(amount);
+        if self.configured.contains(queue) {
+            self.all = self.all.plus(amount);
+        }
         let usage = self.queues.entry(queue.clone()).or_default();
         usage.live += 1;
         usage.resources = usage.resources.plus(amount);
@@ -46,7 +56,9 @@ impl Usages {
 
     pub(super) fn remove(&mut self, queue: &QueueName, amount: &Resources) {
         if let Some(usage) = self.queues.get_mut(queue) {
-            self.all = self.all.minus(amount);
+            if self.configured.contains(queue) {
+                self.all = self.all.minus(amount);
+            }
             usage.live = usage.live.saturating_sub(1);
             usage.resources = usage.resources.minus(amount);
             if usage.live == 0 {
@@ -58,7 +70,9 @@ impl Usages {
     /// One of the queue's submissions uses another amount.
     pub(super) fn replace(&mut self, queue: &QueueName, before: &Resources, after: &Resources) {
         if let Some(usage) = self.queues.get_mut(queue) {
-            self.all = self.all.minus(before).plus(after);
+            if self.configured.contains(queue) {
+                self.all = self.all.minus(before).plus(after);
+            }
             usage.resources = usage.resources.minus(before).plus(after);
         }
     }
@@ -80,7 +94,7 @@ impl Usages {
         self.dominant(&queue.name, capacity).over(queue.weight)
     }
 
-    /// The same of all queues together, whose weights are `weights`: what each has where all have their shares.
+    /// The same of all configured queues together, whose weights are `weights`: what each has where all have their shares.
     pub(super) fn fair(&self, weights: u64, capacity: &Resources) -> Fraction {
         dominant(&self.all, capacity).over(weights)
     }

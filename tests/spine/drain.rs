@@ -218,7 +218,7 @@ async fn a_job_that_selects_the_drained_cluster_alone_waits_with_the_reason_unti
     for id in ["before", "after"] {
         let waits = |status: &Value| {
             let message = status["message"].as_str().unwrap_or_default();
-            status["state"] == "QUEUED" && message.contains("drained: drained, deadline ")
+            status["state"] == "QUEUED" && message.contains("drained: drained, emptied from ")
         };
         let told = broker.status_until(id, "it waits for the cluster", waits).await;
         assert_eq!(told["reason"], "ClusterUnhealthy", "{told:#}");

@@ -65,9 +65,15 @@ fn silent_for(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Duration> {
     if let Some(due) = due(driver) {
         return Some(at.since(due));
     }
-    let unknown = driver.phase == DriverPhase::Unknown;
-    let seen = attempt.sight.driver_at.filter(|_| unknown)?;
-    Some(at.now.saturating_sub(seen))
+    if driver.phase != DriverPhase::Unknown {
+        return None;
+    }
+    // What was told before goes on: a takeover doesn't begin to count anew.
+    let told = attempt.record.overdue.as_ref();
+    if told.is_some_and(|told| told.driver == driver.uid) {
+        return Some(OVERDUE);
+    }
+    Some(at.now.saturating_sub(attempt.sight.unknown_since?))
 }
 
 fn due(driver: &Driver) -> Option<jiff::Timestamp> {

@@ -191,7 +191,8 @@ impl Scheduler {
         self.given_up(&record);
         if record.state != State::Queued {
             let (incarnation, version) = (record.incarnation.clone(), record.version);
-            self.backlog.known_gone(&id, &incarnation, version, self.now());
+            // What was kept for it may go to others.
+            self.cycle_due |= self.backlog.known_gone(&id, &incarnation, version, self.now());
         }
         match self.live.get_mut(&id) {
             Some(slot) if slot.busy || slot.attempt.record.version >= record.version => {}

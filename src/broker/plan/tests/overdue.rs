@@ -108,7 +108,11 @@ fn a_driver_of_which_nobody_knows_is_told_after_a_while_and_over_by_a_persons_wo
         phase: DriverPhase::Unknown,
         ..ended_driver(0)
     };
-    world.attempt.saw_driver(unknown, world.now);
+    world.attempt.saw_driver(unknown.clone(), world.now);
+    assert_eq!(world.plan(), Act::Wait(T0 + Duration::from_secs(300)));
+    // A watch that begins anew says it again.
+    world.later(200);
+    world.attempt.saw_driver(unknown.clone(), world.now);
     assert_eq!(world.plan(), Act::Wait(T0 + Duration::from_secs(300)));
     world.later(300);
     assert_eq!(world.write(), State::Running);
@@ -121,6 +125,10 @@ fn a_driver_of_which_nobody_knows_is_told_after_a_while_and_over_by_a_persons_wo
     );
     assert_eq!(world.plan(), Act::Rest, "written once");
     say_lost(&mut world);
+    // The same after a takeover, which knows the record alone.
+    world.attempt.sight.driver = None;
+    world.attempt.sight.unknown_since = None;
+    world.attempt.saw_driver(unknown, world.now);
     assert_eq!(world.write(), State::Failed);
 }
 
