@@ -25,25 +25,30 @@ pub(super) fn fits(demand: &Demand, rooms: &[Resources], may: impl Fn(bool, usiz
 }
 
 /// Weighted progressive filling in whole cores of one resource: how many jobs of `cost` each queue has when nothing more
-/// fits, always serving the queue with the lowest use per weight. Where one that uses less than its part of what is in use
-/// doesn't fit, those that use theirs or more get nothing.
+/// goes. The queue with the lowest use per weight is asked next; one that was refused isn't asked again. Once one that has
+/// less than its part of what is in use found no room, those that have theirs or more are refused.
 pub(super) fn filling(weights: &[u64], costs: &[u64], capacity: u64) -> Vec<u64> {
     let mut used = vec![0u64; weights.len()];
     let mut jobs = vec![0u64; weights.len()];
+    let mut open: Vec<usize> = (0..weights.len()).collect();
+    let mut claimed = false;
     loop {
-        let free = capacity - used.iter().sum::<u64>();
-        let (all, sum) = (used.iter().sum::<u64>(), weights.iter().sum::<u64>());
-        let is_short = |q: &usize| used[*q] * sum < weights[*q] * all;
-        let claimed = (0..weights.len()).any(|q| costs[q] > free && is_short(&q));
-        let may = |q: &usize| costs[*q] <= free && (!claimed || is_short(q));
-        let next = (0..weights.len()).filter(may).min_by(|a, b| {
+        let next = open.iter().copied().min_by(|a, b| {
             (used[*a] * weights[*b])
                 .cmp(&(used[*b] * weights[*a]))
                 .then(a.cmp(b))
         });
         let Some(queue) = next else { return jobs };
-        used[queue] += costs[queue];
-        jobs[queue] += 1;
+        let (all, sum) = (used.iter().sum::<u64>(), weights.iter().sum::<u64>());
+        let is_short = used[queue] * sum < weights[queue] * all;
+        let fits = costs[queue] <= capacity - all;
+        if fits && (is_short || !claimed) {
+            used[queue] += costs[queue];
+            jobs[queue] += 1;
+        } else {
+            claimed |= is_short;
+            open.retain(|other| *other != queue);
+        }
     }
 }
 
