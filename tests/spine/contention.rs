@@ -133,14 +133,17 @@ fn intervals(record: &Record, ends: &BTreeMap<String, Timestamp>) -> Vec<(String
             let Some((cluster, from)) = open.take() else {
                 continue;
             };
-            let driver_end = record.finished_at.filter(|_| step.to.is_terminal());
-            let to = if cluster == REAL {
-                // The driver of a cancelled job goes with its pod soon after the wish; nobody tells when.
-                let end = ends.get(record.object_name.as_ref().unwrap()).copied();
-                end.or(stopped).unwrap_or_else(|| panic!("no end: {record:#?}"))
+            // The driver of a cancelled job goes with its pod soon after the wish; nobody tells when, and its room is free
+            // then, before the record has ended.
+            let driver_end = if cluster == REAL {
+                ends.get(record.object_name.as_ref().unwrap()).copied()
             } else {
-                driver_end.unwrap_or(step.at)
+                record.finished_at.filter(|_| step.to.is_terminal() && stopped.is_none())
             };
+            let to = driver_end.or(stopped).unwrap_or_else(|| {
+                assert!(cluster != REAL, "no end: {record:#?}");
+                step.at
+            });
             // A time in whole seconds may lie before the intent.
             found.push((cluster, from, to.max(from)));
         }
