@@ -138,7 +138,9 @@ fn intervals(record: &Record, ends: &BTreeMap<String, Timestamp>) -> Vec<(String
             let driver_end = if cluster == REAL {
                 ends.get(record.object_name.as_ref().unwrap()).copied()
             } else {
-                record.finished_at.filter(|_| step.to.is_terminal() && stopped.is_none())
+                record
+                    .finished_at
+                    .filter(|_| step.to.is_terminal() && stopped.is_none())
             };
             let to = driver_end.or(stopped).unwrap_or_else(|| {
                 assert!(cluster != REAL, "no end: {record:#?}");

@@ -14,7 +14,7 @@ use self::worlds::*;
 use super::harness::*;
 use crate::model::{Attempt, ClusterName};
 use crate::routing::outlook::Outlook;
-use crate::routing::{Answer, Cause, DomainOutlook, Explanation, LiveJob, Router, Why};
+use crate::routing::{Answer, Cause, Cycle, DomainOutlook, Explanation, LiveJob, Router, Why};
 use crate::submission::{BacklogEntry, Placement, Reason};
 
 const WORLDS: u32 = 2_000;
@@ -72,6 +72,21 @@ fn kinds(why: &Why) -> (&str, Vec<(&str, Discriminant<Cause>)>) {
     (&why.general, kinds.collect())
 }
 
+/// What was placed was told to go there, and what waits was told why.
+fn agree(cycle: &Cycle, told: &BTreeMap<String, Explanation>) {
+    COMPARED.fetch_add(cycle.placements.len() + cycle.waiting.len(), Ordering::Relaxed);
+    for decision in &cycle.placements {
+        let answer = &told[decision.entry.id.as_str()];
+        let told = answer.placement.clone().map(without_old_figures);
+        assert_eq!(told, Some(without_old_figures(decision.placement.clone())));
+    }
+    for waits in &cycle.waiting {
+        let answer = &told[waits.id.as_str()];
+        assert_eq!(answer.reason, Some(waits.reason));
+        assert_eq!(kinds(&answer.why), kinds(&waits.why));
+    }
+}
+
 /// Explains all that waits, lets the scheduler make its next placement, and compares. Whether it made one.
 fn step(world: &mut World, sites: usize) -> bool {
     let before = format!("{:?}", world.router);
@@ -112,17 +127,7 @@ fn step(world: &mut World, sites: usize) -> bool {
     // A hold that ended within the cycle freed a cluster that was held when we asked, and one that began took one; the
     // same with claims, and with the shares that they go by.
     if changed(world) == kept {
-        COMPARED.fetch_add(cycle.placements.len() + cycle.waiting.len(), Ordering::Relaxed);
-        for decision in &cycle.placements {
-            let answer = &told[decision.entry.id.as_str()];
-            let told = answer.placement.clone().map(without_old_figures);
-            assert_eq!(told, Some(without_old_figures(decision.placement.clone())));
-        }
-        for waits in &cycle.waiting {
-            let answer = &told[waits.id.as_str()];
-            assert_eq!(answer.reason, Some(waits.reason));
-            assert_eq!(kinds(&answer.why), kinds(&waits.why));
-        }
+        agree(&cycle, &told);
     }
     for decision in &cycle.placements {
         let entry = &decision.entry;
