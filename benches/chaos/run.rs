@@ -41,6 +41,8 @@ const PATIENCE: Duration = Duration::from_secs(240);
 const PATIENCE_PER_JOB: Duration = Duration::from_millis(300);
 /// Longer than every settling time of the configuration.
 const SETTLED: Duration = Duration::from_secs(8);
+/// How often a fault is injected that hits nothing.
+const INJECTIONS: usize = 3;
 /// Before and after a fault.
 const BREATH: Duration = Duration::from_millis(500);
 
@@ -55,7 +57,17 @@ impl Plan {
             let left = self.jobs - load.jobs.len();
             let share = left.min(self.jobs_per_fault);
             match faults.next() {
-                Some(fault) => lines.push(inject(*fault, &mut world, &mut load, share).await),
+                // On a busy machine a fault may find nothing under way: then it comes again, with more jobs.
+                Some(fault) => {
+                    for _ in 0..INJECTIONS {
+                        let line = inject(*fault, &mut world, &mut load, share).await;
+                        let hit = line.hits.values().any(|hits| *hits > 0);
+                        lines.push(line);
+                        if hit {
+                            break;
+                        }
+                    }
+                }
                 None => load.send(&world, share, true).await,
             }
         }
