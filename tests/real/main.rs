@@ -50,5 +50,7 @@ mod shapes;
 mod sources;
 mod status;
 mod stranger;
+mod taken_away;
+mod unfit;
 mod unwatched;
 mod waiting;

@@ -21,6 +21,8 @@ pub struct Driver {
     pub reason: Option<String>,
     /// Evicted at the end of its time: phase Failed, reason `Evicted`, condition DisruptionTarget.
     pub evicted: bool,
+    /// With which code its container ends once the pod is being deleted; if none, the pod goes without that.
+    pub stops_with: Option<i32>,
 }
 
 impl Driver {
@@ -56,6 +58,14 @@ impl Driver {
         }
     }
 
+    /// Runs until its pod is deleted, then ends by SIGTERM.
+    pub fn runs_until_stopped() -> Self {
+        Self {
+            stops_with: Some(143),
+            ..Self::default()
+        }
+    }
+
     /// The annotations that tell this.
     pub fn annotations(&self) -> Value {
         let texts = [
@@ -63,6 +73,7 @@ impl Driver {
             ("exit-code", self.exit_code.map(|code| code.to_string())),
             ("reason", self.reason.clone()),
             ("evicted", self.evicted.then(|| "true".to_owned())),
+            ("stops-with", self.stops_with.map(|code| code.to_string())),
         ];
         let told = texts
             .into_iter()
@@ -92,6 +103,7 @@ fn all_stages() -> String {
         module.join("pod/fast/pod-delete.yaml"),
         support().join("kwok/driver-end.yaml"),
         support().join("kwok/driver-evicted.yaml"),
+        support().join("kwok/driver-stopped.yaml"),
     ];
     let texts =
         stages.map(|path| fs::read_to_string(&path).unwrap_or_else(|error| panic!("{path:?}: {error}")));
