@@ -8,6 +8,7 @@
 
 mod audit;
 mod campaign;
+mod claimant;
 mod clock;
 mod clusters;
 mod coordination;

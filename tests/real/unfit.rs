@@ -14,7 +14,8 @@ async fn bound(plane: &ControlPlane) {
     let crds: Api<CustomResourceDefinition> = Api::all(plane.admin().await);
     let cores = "/spec/versions/0/schema/openAPIV3Schema/properties/spec/properties/driver/properties/cores";
     let patch =
-        serde_json::from_value(json!([{"op": "add", "path": format!("{cores}/maximum"), "value": 4}])).unwrap();
+        serde_json::from_value(json!([{"op": "add", "path": format!("{cores}/maximum"), "value": 4}]))
+            .unwrap();
     crds.patch(
         "sparkapplications.sparkoperator.k8s.io",
         &PatchParams::default(),
