@@ -5,6 +5,7 @@ use std::time::Duration;
 
 use axum::Json;
 use axum::extract::State as Extract;
+use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 
 use super::Api;
@@ -13,8 +14,8 @@ use super::query::Parameters;
 use super::recent::{Reader, Wanted};
 use super::waiting::waiting_reason;
 use crate::lookup::{Cursor, Listing, Status, parse_duration};
-use crate::model::QueueName;
-use crate::ports::store::QueueBoard;
+use crate::model::{ClusterName, QueueName};
+use crate::ports::store::{ClusterBoard, QueueBoard};
 use crate::submission::{Record, State};
 
 /// How far a list reaches back where `since` is absent.
@@ -102,8 +103,17 @@ fn read_limit(text: &str) -> Result<usize, String> {
     limit.ok_or_else(|| format!("a number from 1 to {LIMIT_MAX}"))
 }
 
-/// The status of each record; a queue's board is read once for all of its waiting submissions.
+/// The status of each record; the board of a queue or cluster is read once for all of its submissions.
 async fn statuses(api: &Api, records: &[Record]) -> Result<Vec<Status>, Problem> {
+    let on_clusters: BTreeMap<&ClusterName, &Record> = records
+        .iter()
+        .filter(|record| record.state.is_live())
+        .filter_map(|record| Some((record.cluster.as_ref()?, record)))
+        .collect();
+    let boards = on_clusters
+        .into_iter()
+        .map(async |(name, record)| (name, api.board_of(record).await));
+    let clusters: BTreeMap<&ClusterName, Option<ClusterBoard>> = join_all(boards).await.into_iter().collect();
     let mut boards: BTreeMap<&QueueName, Option<QueueBoard>> = BTreeMap::new();
     for record in records.iter().filter(|r| r.state == State::Queued) {
         if !boards.contains_key(&record.queue) {
@@ -117,7 +127,8 @@ async fn statuses(api: &Api, records: &[Record]) -> Result<Vec<Status>, Problem>
         statuses.push(if record.state == State::Queued {
             Status::of(record, board.and_then(|board| waiting_reason(record, board)))
         } else {
-            api.followed(record).await
+            let board = record.cluster.as_ref().and_then(|name| clusters.get(name));
+            api.followed(record, board.and_then(Option::as_ref))
         });
     }
     Ok(statuses)

@@ -7,8 +7,8 @@ use tokio::time::Instant;
 use super::Api;
 use super::problem::Problem;
 use crate::lookup::{Status, Waiting};
-use crate::model::SubmissionId;
-use crate::ports::store::QueueBoard;
+use crate::model::{ClusterName, SubmissionId};
+use crate::ports::store::{ClusterBoard, QueueBoard};
 use crate::submission::{Reason, Record, State};
 
 /// How often a waiting request reads the record.
@@ -64,11 +64,12 @@ impl Api {
         }
     }
 
-    /// The status of `record`. What only its queue's board knows is a help, not the answer: where the board can't be
-    /// read, the status is told without it.
+    /// The status of `record`. What only a board knows is a help, not the answer: where the board can't be read, the
+    /// status is told without it.
     pub(super) async fn status_of(&self, record: &Record) -> Status {
         if record.state != State::Queued {
-            return self.followed(record).await;
+            let board = self.board_of(record).await;
+            return self.followed(record, board.as_ref());
         }
         let board = self.coordination.queue(&record.domain, &record.queue).await;
         let board = board
@@ -77,35 +78,58 @@ impl Api {
         Status::of(record, board.and_then(|board| waiting_reason(record, &board)))
     }
 
-    /// The status of a record that isn't QUEUED. Where this pod's configuration doesn't name its cluster, the active
-    /// scheduler's word counts: its own may name it, or it follows what lives on one that was taken out.
-    pub(super) async fn followed(&self, record: &Record) -> Status {
+    /// The board of the cluster on which `record` lives, if it does.
+    pub(super) async fn board_of(&self, record: &Record) -> Option<ClusterBoard> {
+        let name = record.cluster.as_ref().filter(|_| record.state.is_live())?;
+        let board = self.coordination.cluster(&record.domain, name).await;
+        board
+            .inspect_err(|error| tracing::debug!(%error, "a cluster's board can't be read"))
+            .unwrap_or(None)
+    }
+
+    /// The status of a record that isn't QUEUED, with what `board` of its cluster says of following it.
+    pub(super) fn followed(&self, record: &Record, board: Option<&ClusterBoard>) -> Status {
         let mut status = Status::of(record, None);
-        let gone = record
-            .cluster
-            .as_ref()
-            .filter(|name| !self.clusters.contains(name));
-        if let Some(name) = gone.filter(|_| record.state.is_live()) {
-            let board = self.coordination.cluster(&record.domain, name).await;
-            let board = board
-                .inspect_err(|error| tracing::debug!(%error, "a cluster's board can't be read"))
-                .unwrap_or(None);
-            let message = match board {
-                None => format!(
-                    "cluster {name} isn't in the configuration: until it is again, nobody follows this submission"
-                ),
-                Some(board) if board.removed && !board.healthy => format!(
-                    "cluster {name} isn't in the configuration any more and doesn't answer: {}; if it is gone for good: \
-                     `spark-broker clusters confirm-lost {name}`",
-                    board.message.as_deref().unwrap_or("not listed yet")
-                ),
-                Some(_) => return status,
-            };
-            status.reason = Some(Reason::ClusterUnhealthy);
-            status.message = Some(message);
-            status.reason_at = None;
-        }
+        let Some(name) = record.cluster.as_ref().filter(|_| record.state.is_live()) else {
+            return status;
+        };
+        let configured = self.clusters.contains(name);
+        let Some(message) = unfollowed(name, configured, board) else {
+            return status;
+        };
+        let told = status.message.take().filter(|_| configured);
+        status.message =
+            Some(told.map_or_else(|| message.clone(), |told| format!("{message}; before: {told}")));
+        status.reason = status
+            .reason
+            .filter(|_| configured)
+            .or(Some(Reason::ClusterUnhealthy));
+        status.reason_at = status.reason_at.filter(|_| configured);
         status
+    }
+}
+
+/// Why what lives on a cluster isn't followed now. Where this pod's configuration doesn't name the cluster, the active
+/// scheduler's word counts: its own may name it, or it follows what lives on one that was taken out.
+fn unfollowed(name: &ClusterName, configured: bool, board: Option<&ClusterBoard>) -> Option<String> {
+    let why = |board: &ClusterBoard| {
+        let why = board.message.as_deref().unwrap_or("not listed yet");
+        format!("{why}; if it is gone for good: `spark-broker clusters confirm-lost {name}`")
+    };
+    match board {
+        None if configured => None,
+        None => Some(format!(
+            "cluster {name} isn't in the configuration: until it is again, nobody follows this submission"
+        )),
+        Some(board) if board.removed && !board.healthy => Some(format!(
+            "cluster {name} isn't in the configuration any more and doesn't answer: {}",
+            why(board)
+        )),
+        Some(board) if board.silent => Some(format!(
+            "cluster {name} is out of sight, and what has become of this submission since isn't known: {}",
+            why(board)
+        )),
+        Some(_) => None,
     }
 }
 

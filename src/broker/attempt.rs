@@ -359,9 +359,14 @@ impl Attempt {
         self.memory.silent_since = None;
     }
 
+    /// The record may have been written since it was read.
+    pub fn doubt_record(&mut self) {
+        self.memory.unsure_write = true;
+    }
+
     /// A write of the record came to nothing known.
     pub fn unwritten(&mut self, now: Duration) {
-        self.memory.unsure_write = true;
+        self.doubt_record();
         self.back_off(now);
     }
 

@@ -113,6 +113,8 @@ impl Boards {
             let board = ClusterBoard {
                 healthy: message.is_none(),
                 message,
+                // At a takeover none is in sight for a moment.
+                silent: !health.is_in_sight() && health.why_not().is_some(),
                 live,
                 closed: wishes.closed(name),
                 brake: brakes.get(name).cloned(),

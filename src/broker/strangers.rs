@@ -61,12 +61,11 @@ pub struct Second {
 }
 
 impl Strangers {
-    /// An object was seen. One that has finished needs nothing.
+    /// An object was seen. One that has finished needs nothing; a driver that runs on does.
     pub fn object(&mut self, cluster: &ClusterName, object: ObjectState) {
         let key = (cluster.clone(), object.name.clone());
         if object.deleting || object.known_raw().is_some_and(RawState::is_terminal) {
-            self.by_name.remove(&key);
-            return;
+            return self.object_gone(cluster, &object.name);
         }
         let stranger = self.by_name.entry(key).or_default();
         let known = stranger.object.replace(object.clone());
@@ -80,7 +79,7 @@ impl Strangers {
         let key = (cluster.clone(), name.to_owned());
         if let Some(stranger) = self.by_name.get_mut(&key) {
             stranger.object = None;
-            if stranger.driver.is_none() {
+            if stranger.driver.as_ref().is_none_or(Driver::has_ended) {
                 self.by_name.remove(&key);
             }
         }

@@ -155,7 +155,12 @@ fn failed(
     message: &str,
     ran: bool,
 ) -> Step {
-    let ran = ran || record.started_at.is_some();
+    // Of a second driver the operator tells only after the first one, which may have run.
+    let ran_before = seen
+        .object
+        .as_ref()
+        .is_some_and(|object| object.execution_attempts > 1);
+    let ran = ran || ran_before || record.started_at.is_some();
     if seen.fails_all && !ran && !seen.unwatched && !record.cancel_requested {
         return again_uncounted(record, at, cause, message);
     }
@@ -183,6 +188,9 @@ fn end_sentence(driver: &Driver, ended: &DriverEnd) -> String {
     };
     match ended.exit_code {
         Some(code) => format!("the driver ended with exit code {code} ({word}){stop}"),
+        None if ended.ran && ended.cause == Reason::NodeLost => {
+            format!("the driver's node was lost, and with it the container's word ({word}){stop}")
+        }
         None if ended.ran => format!("the driver's pod ended without the container's word ({word}){stop}"),
         None => format!("the driver's pod ended before the driver started ({word}){stop}"),
     }

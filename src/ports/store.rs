@@ -130,6 +130,9 @@ pub struct ClusterBoard {
     /// Why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub message: Option<String>,
+    /// Whether it is out of sight: of what lives there only what was seen before is known.
+    #[serde(default, skip_serializing_if = "std::ops::Not::not")]
+    pub silent: bool,
     /// Live submissions.
     #[serde(default)]
     pub live: u64,

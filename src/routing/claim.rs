@@ -53,7 +53,7 @@ impl Claims {
 
 impl Router {
     /// One of `queue` waits: where that is for room, and the queue is short, it claims the cluster that has most of it; not
-    /// if one is held for it, nor beyond what the queue lacks and its limits leave.
+    /// one that strangers' pods keep too full, not if one is held for it, nor beyond what the queue lacks and its limits leave.
     pub(super) fn claim(&mut self, queue: &QueueSettings, ready: Ready<'_>, wait: Wait, why: &Why) {
         let all_are_claimed = self.claims.by_cluster.len() >= self.settings.clusters.len();
         if wait != Wait::Full || all_are_claimed || !self.is_short(queue) {

@@ -79,6 +79,9 @@ pub struct ClusterOutlook {
     bare: Vec<Alike>,
     /// The same as if nothing ran there.
     empty: Vec<Alike>,
+    /// What pods that aren't of our submissions request there.
+    #[serde(default)]
+    strangers: Resources,
     #[serde(default)]
     pools: Vec<PoolsOutlook>,
 }
@@ -149,6 +152,7 @@ impl Router {
                 view.bare.alike()
             },
             empty: view.empty.alike(),
+            strangers: view.strangers.clone(),
             pools: view.pools.outlook(now),
         })
     }
@@ -273,6 +277,7 @@ impl View {
         self.unbound = told.unbound;
         self.rooms = Rooms::restored(&told.free, told.owed);
         self.empty = Rooms::restored(&told.empty, Resources::default());
+        self.strangers = told.strangers;
         self.pools = Pools::restored(told.pools, THEN);
         self.measure();
     }

@@ -34,6 +34,8 @@ pub(super) struct View {
     pub(super) pending: u64,
     pub(super) bucket: Bucket,
     nodes: Vec<Node>,
+    /// What pods that aren't of our submissions request on them.
+    pub(super) strangers: Resources,
     /// The smallest it has been: what it has beyond that, its autoscaler has added.
     least: Option<Resources>,
     /// What it has with what may be added.
@@ -69,6 +71,7 @@ impl View {
             pending: 0,
             bucket: Bucket::full(),
             nodes: Vec::new(),
+            strangers: Resources::default(),
             least: None,
             capacity: Resources::default(),
             rooms: Rooms::default(),
@@ -123,11 +126,12 @@ impl View {
         self.rebuild();
     }
 
-    /// Other nodes, and what pods of ours that count in them request.
+    /// Other nodes, and what pods of ours that count in them request: by submission that lives, and altogether.
     pub(super) fn set_nodes(
         &mut self,
         nodes: &[Node],
         bound: &BTreeMap<SubmissionId, Resources>,
+        ours: &Resources,
         at: Duration,
     ) {
         let now = allocatable(nodes);
@@ -136,6 +140,10 @@ impl View {
                 .as_ref()
                 .map_or_else(|| now.clone(), |least| least.min(&now)),
         );
+        let requested = nodes
+            .iter()
+            .fold(Resources::default(), |sum, node| sum.plus(&node.requested));
+        self.strangers = requested.minus(ours);
         self.nodes = nodes.to_vec();
         self.nodes.sort_by(|a, b| a.name.cmp(&b.name));
         self.current.insert(CapacitySource::Nodes);
@@ -250,6 +258,11 @@ impl View {
             let measured = self.measures_nodes() && self.at.is_some();
             measured.then(|| self.empty.fit(&self.here(demand), total).err())?
         })
+    }
+
+    /// Whether there may be room for so much once all of ours have ended: strangers' pods may stay for ever.
+    pub(super) fn may_have_room(&self, total: &Resources) -> bool {
+        !self.measures_nodes() || total.fits(&self.empty.free().minus(&self.strangers))
     }
 
     /// The demand with what this cluster's own layers say of its nodes.

@@ -51,7 +51,8 @@ impl Router {
         let id = &place.2;
         if let Some(cluster) = self.holds.of(id) {
             let mut of_it = why.refusals.iter().filter(|refusal| refusal.cluster == *cluster);
-            if !of_it.any(|refusal| refusal.cause.is_for_now()) {
+            let need = shape.demand.total();
+            if !of_it.any(|refusal| refusal.cause.is_for_now()) || !self.may_have_room(cluster, &need) {
                 self.holds.end(id);
             }
             return;
@@ -114,7 +115,14 @@ impl Router {
         self.freest(why.refusals.iter().filter(in_time), need)
     }
 
-    /// The clusters of these refusals, the one that has most of what is needed free first.
+    /// Whether strangers' pods leave so much of the cluster.
+    fn may_have_room(&self, cluster: &ClusterName, need: &Resources) -> bool {
+        let mut views = self.views.iter();
+        views.any(|view| view.name == *cluster && view.may_have_room(need))
+    }
+
+    /// Of the clusters of these refusals those where strangers' pods leave what is needed, the one that has most of it free
+    /// first.
     pub(super) fn freest<'a>(
         &self,
         refusals: impl Iterator<Item = &'a Refusal>,
@@ -122,7 +130,8 @@ impl Router {
     ) -> Vec<ClusterName> {
         let mut near: Vec<(Fraction, &ClusterName)> = refusals
             .filter_map(|refusal| {
-                let view = self.views.iter().find(|view| view.name == refusal.cluster)?;
+                let mut views = self.views.iter();
+                let view = views.find(|view| view.name == refusal.cluster && view.may_have_room(need))?;
                 let free = view.free();
                 let part = need
                     .named()

@@ -198,6 +198,7 @@ fn unreachable_cluster() -> ClusterBoard {
     ClusterBoard {
         healthy: false,
         message: Some("401".into()),
+        silent: true,
         live: 3,
         closed: Some("cordoned: upgrade".into()),
         brake: None,

@@ -6,6 +6,7 @@
 #![cfg(test)]
 #![allow(clippy::unwrap_used, reason = "a test may stop at a fault")]
 
+mod alone;
 mod audit;
 mod campaign;
 mod claimant;
@@ -29,6 +30,7 @@ mod recovery;
 mod refusing;
 mod removed;
 mod run;
+mod stale;
 mod store;
 mod workload;
 

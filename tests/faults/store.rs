@@ -63,6 +63,8 @@ pub struct MemoryStore {
     pub(crate) faults: Faults,
     /// The writes of this pod's scheduler, in order.
     writes: Mutex<Vec<Fencing>>,
+    /// Records that have left this state are shown by the index of wishes as they were in it; how often that was.
+    again: Mutex<(Option<State>, usize)>,
 }
 
 impl MemoryStore {
@@ -75,6 +77,7 @@ impl MemoryStore {
             installation,
             faults,
             writes: Mutex::default(),
+            again: Mutex::default(),
         }
     }
 
@@ -85,8 +88,32 @@ impl MemoryStore {
             installation: self.installation.clone(),
             faults,
             writes: Mutex::default(),
+            again: Mutex::default(),
             ..*self
         }
+    }
+
+    /// From now on the index of wishes shows records as they were in `state`.
+    pub fn show_again(&self, state: State) {
+        self.again.lock().unwrap().0 = Some(state);
+    }
+
+    /// How many it has shown so.
+    pub fn shown_again(&self) -> usize {
+        self.again.lock().unwrap().1
+    }
+
+    fn earlier(&self) -> Vec<Record> {
+        let mut again = self.again.lock().unwrap();
+        let Some(state) = again.0 else {
+            return Vec::new();
+        };
+        let inner = self.lock();
+        let was =
+            |versions: &Versions| Some(versions.iter().find(|v| v.record.state == state)?.record.clone());
+        let earlier: Vec<Record> = inner.items.values().filter_map(was).collect();
+        again.1 += earlier.len();
+        earlier
     }
 
     /// What this pod's scheduler has written of records, in order.
@@ -325,7 +352,9 @@ impl Store for MemoryStore {
     async fn wishes(&self, domain: &Domain, _: Option<String>) -> Result<Page<Record>, Error> {
         let read = async {
             let key = ("wishesPartition", domain.as_str());
-            Ok(self.shown_under(key, |_| true, Record::clone))
+            let mut shown = self.shown_under(key, |_| true, Record::clone);
+            shown.items.extend(self.earlier());
+            Ok(shown)
         };
         self.faults.around("store.wishes", read).await
     }

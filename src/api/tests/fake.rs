@@ -201,6 +201,13 @@ impl Coordination for Fake {
     async fn cluster(&self, _: &Domain, name: &ClusterName) -> Result<Option<ClusterBoard>, Error> {
         self.up()?;
         let removed = self.sections.lock().unwrap().contains_key(name);
+        if removed && name.as_str() == "b" {
+            return Ok(Some(ClusterBoard {
+                message: Some("connection refused".into()),
+                silent: true,
+                ..ClusterBoard::default()
+            }));
+        }
         Ok(
             (removed || ["a", "elsewhere"].contains(&name.as_str())).then(|| ClusterBoard {
                 healthy: removed && name.as_str() != "silent",

@@ -5,7 +5,7 @@ use serde_json::{Value, json};
 use super::fake::{record, shared};
 use super::{NOW, get};
 use crate::model::ClusterName;
-use crate::submission::State;
+use crate::submission::{Reason, State};
 
 #[tokio::test]
 async fn a_submission_on_a_cluster_that_is_not_configured_says_that_nobody_follows_it() {
@@ -83,4 +83,40 @@ async fn one_that_left_the_configuration_and_does_not_answer_is_told_of_as_such(
         message.contains("401") && message.contains("clusters confirm-lost silent"),
         "{message}"
     );
+}
+
+#[tokio::test]
+async fn one_on_a_cluster_out_of_sight_says_so_beside_what_was_known() {
+    let fake = shared();
+    let b: ClusterName = "b".parse().unwrap();
+    fake.sections.lock().unwrap().insert(b.clone(), "silent".into());
+    for (id, state, known) in [
+        ("runs", State::Running, None),
+        ("retries", State::Retrying, Some(Reason::NodeLost)),
+        ("ended", State::Succeeded, None),
+    ] {
+        let mut record = record(id, NOW);
+        (record.state, record.cluster) = (state, Some(b.clone()));
+        record.verdict.reason = known;
+        record.verdict.message = known.map(|_| "the node was lost".into());
+        fake.put(record);
+    }
+    for (id, reason, words) in [
+        ("runs", "ClusterUnhealthy", "connection refused"),
+        ("retries", "NodeLost", "before: the node was lost"),
+    ] {
+        let status = get(&fake, &format!("/v1/submissions/{id}")).await.body;
+        assert_eq!(status["reason"], reason, "{status}");
+        let message = status["message"].as_str().unwrap();
+        assert!(message.starts_with("cluster b is out of sight"), "{message}");
+        assert!(
+            message.contains(words) && message.contains("confirm-lost b"),
+            "{message}"
+        );
+    }
+    let ended = get(&fake, "/v1/submissions/ended").await.body;
+    assert_eq!(ended.get("reason"), None, "{ended}");
+    let listed = get(&fake, "/v1/submissions").await.body;
+    let told = listed["submissions"].as_array().unwrap().iter();
+    assert_eq!(told.filter(|s| s["reason"].is_string()).count(), 2, "{listed}");
 }

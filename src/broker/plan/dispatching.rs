@@ -211,6 +211,9 @@ fn name_taken(attempt: &Attempt, at: &Circumstances<'_>, earlier_of_ours: bool) 
         return nothing_done(attempt, at, Reason::NameTaken, message, false);
     }
     let message = format!("an object called {name} that isn't this submission's stands on the cluster");
+    if attempt.record.cancel_requested {
+        return nothing_done(attempt, at, Reason::Cancelled, message, false);
+    }
     take(
         &attempt.record,
         at,

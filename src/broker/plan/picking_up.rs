@@ -7,7 +7,7 @@ use super::{Act, Circumstances, take};
 use crate::broker::attempt::Attempt;
 use crate::lifecycle::Happening;
 use crate::submission::{Reason, Record, State};
-use crate::watch::{DriverPhase, ObjectState};
+use crate::watch::{Driver, DriverPhase, ObjectState};
 
 /// Why an attempt whose pods went unwatched isn't run again.
 const UNWATCHED: &str = "its pods went unwatched for more than a minute, so a driver may have run";
@@ -82,7 +82,28 @@ fn start(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
     }
     let why = why.as_deref().unwrap_or("its cluster tells no reason");
     let message = format!("the driver hasn't started for {} s: {why}", waited.as_secs());
-    Some(not_started(attempt, at, Reason::StartTimeout, message))
+    let reason = Reason::StartTimeout;
+    if let Some(ran) = may_have_run_before(attempt) {
+        let message = format!("{message}; not run again: {ran}");
+        return take(&attempt.record, at, Happening::Stopped { reason, message });
+    }
+    Some(not_started(attempt, at, reason, message))
+}
+
+/// Why an attempt whose driver waits may have run all the same: by a driver before this one.
+fn may_have_run_before(attempt: &Attempt) -> Option<&'static str> {
+    let record = &attempt.record;
+    let drivers = attempt
+        .sight
+        .object
+        .as_ref()
+        .map_or(0, |object| object.execution_attempts);
+    if record.started_at.is_some() || drivers > 1 {
+        return Some("a driver before this one may have run");
+    }
+    // The only one that the operator tells of is the one that waits.
+    let unseen = attempt.memory.unwatched && drivers != 1 && !record.retry.on.contains(&Reason::Lost);
+    unseen.then_some(UNWATCHED)
 }
 
 pub(super) fn not_started(attempt: &Attempt, at: &Circumstances<'_>, reason: Reason, message: String) -> Act {
@@ -101,32 +122,59 @@ pub(super) fn started_after_all(attempt: &Attempt, at: &Circumstances<'_>) -> Op
     let reason = record
         .verdict
         .reason
-        .filter(|reason| is_before_the_start(*reason))?;
-    let gone = attempt
-        .sight
-        .object_gone
-        .as_ref()
-        .and_then(|gone| gone.seen.as_ref());
-    let told = attempt
-        .sight
-        .object
-        .as_ref()
-        .or(gone)
-        .is_some_and(ObjectState::tells_of_run);
-    let unseen = attempt.memory.unwatched && !record.retry.on.contains(&Reason::Lost);
-    let started = match attempt.sight.driver.as_ref().map(|driver| &driver.phase) {
-        Some(DriverPhase::Running { .. }) => true,
-        Some(DriverPhase::Ended(end)) => end.started_at.is_some() || told,
-        Some(DriverPhase::Waiting { .. }) => false,
-        Some(DriverPhase::Unknown) | None => told || unseen,
+        .filter(|_| record.state == State::Retrying)?;
+    let driver = attempt.sight.driver.as_ref();
+    let started = if is_before_the_start(reason) {
+        started_by_what_is_told(attempt)
+    } else {
+        // It ended without having run; the operator may have begun another one meanwhile.
+        let another = driver.filter(|driver| record.driver_uid.as_ref() != Some(&driver.uid));
+        let never_ran = record.started_at.is_none() && !record.retry.on.contains(&reason);
+        never_ran && (another.is_some_and(has_run) || tells_of_second_driver(attempt))
     };
-    if record.state != State::Retrying || !started {
+    if !started {
         return None;
     }
     let message = record.verdict.message.as_deref().unwrap_or_default();
     let message =
         format!("not run again, since its driver may have started while it was being stopped: {message}");
     take(record, at, Happening::Stopped { reason, message })
+}
+
+/// Whether a driver has started, or may have, by what is seen of it and what the object tells.
+fn started_by_what_is_told(attempt: &Attempt) -> bool {
+    let told = last_object(attempt).is_some_and(ObjectState::tells_of_run);
+    let unseen = attempt.memory.unwatched && !attempt.record.retry.on.contains(&Reason::Lost);
+    match attempt.sight.driver.as_ref().map(|driver| &driver.phase) {
+        Some(DriverPhase::Running { .. }) => true,
+        Some(DriverPhase::Ended(end)) => end.started_at.is_some() || told,
+        Some(DriverPhase::Waiting { .. }) => tells_of_second_driver(attempt),
+        Some(DriverPhase::Unknown) | None => told || unseen,
+    }
+}
+
+/// The object as it is, or was when it was seen last.
+fn last_object(attempt: &Attempt) -> Option<&ObjectState> {
+    let gone = attempt.sight.object_gone.as_ref();
+    attempt
+        .sight
+        .object
+        .as_ref()
+        .or(gone.and_then(|gone| gone.seen.as_ref()))
+}
+
+/// Whether the operator has made more than one driver: the first may have run.
+fn tells_of_second_driver(attempt: &Attempt) -> bool {
+    last_object(attempt).is_some_and(|object| object.execution_attempts > 1)
+}
+
+/// Whether its container has started.
+fn has_run(driver: &Driver) -> bool {
+    match &driver.phase {
+        DriverPhase::Running { .. } => true,
+        DriverPhase::Ended(end) => end.started_at.is_some(),
+        DriverPhase::Waiting { .. } | DriverPhase::Unknown => false,
+    }
 }
 
 /// Whether an attempt that is retried for `reason` had no driver that may have run.

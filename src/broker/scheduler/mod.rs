@@ -201,7 +201,12 @@ impl Scheduler {
                 self.dirty.insert(id);
             }
             Some(_) => {}
-            None if record.state.is_live() => self.adopt(self.term.attempt_of(record, self.now())),
+            None if record.state.is_live() => {
+                let mut attempt = self.term.attempt_of(record, self.now());
+                // An index may show what stood before: nothing is created before a write has found it so.
+                attempt.doubt_record();
+                self.adopt(attempt);
+            }
             None if record.state == State::Queued && record.cancel_requested => self.finish_cancel(record),
             None => {}
         }

@@ -235,3 +235,18 @@ fn what_was_deleted_counts_once_and_what_wasnt_there_not_at_all() {
     let second = r#"spark_broker_second_runs_removed_total{cluster="a",what="driver"} 1"#;
     assert!(figures.contains(second), "{figures}");
 }
+
+#[test]
+fn a_driver_that_runs_on_after_its_object_has_finished_goes() {
+    for finished in [("FAILED", false), ("RUNNING", true)] {
+        let mut strangers = Strangers::default();
+        let cluster = "a".parse().unwrap();
+        strangers.driver(&cluster, driver());
+        let mut object = object();
+        (object.raw, object.deleting) = (finished.0.into(), finished.1);
+        strangers.object(&cluster, object);
+        let removals = removed(&mut strangers, &ended(), 10_000);
+        assert_eq!(removals.len(), 1, "{finished:?}");
+        assert!(removals[0].driver.is_some());
+    }
+}

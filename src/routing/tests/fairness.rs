@@ -88,6 +88,24 @@ fn a_queue_gets_back_what_others_borrowed_though_its_jobs_are_larger_than_theirs
     assert_eq!(ids(&world.placed()), ["small-8"]);
 }
 
+/// Half of the node is a stranger's, for as long as it likes.
+#[test]
+fn nothing_is_kept_for_a_queue_where_strangers_leave_no_room_for_its_job() {
+    let mut world = World::new(vec![queue("small", 1), queue("large", 1)], vec![cluster("a", 1)]);
+    let mut shared = node("n1", 8, 8);
+    shared.requested = pod(5, 5);
+    world.nodes("a", &[shared]);
+    for n in 0..20 {
+        world.submit(&format!("small-{n}"), "small", job(0, 0));
+    }
+    assert_eq!(world.cycle().placements.len(), 3);
+    world.submit("large", "large", job(1, 3));
+    for n in 0..5 {
+        world.router.released(&id(&format!("small-{n}")));
+        assert_eq!(ids(&world.placed()), [format!("small-{}", n + 3)]);
+    }
+}
+
 #[test]
 fn executors_that_were_added_later_count_as_use() {
     let mut world = World::new(vec![queue("dev", 1), queue("prod", 1)], vec![cluster("a", 1)]);

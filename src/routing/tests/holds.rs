@@ -113,3 +113,55 @@ fn one_behind_the_holder_is_told_of_the_hold_though_it_is_of_the_same_shape() {
     assert_ne!(told("whole"), told("whole-2"));
     assert_eq!(told("whole-2"), "a: kept free for whole, which has waited longer");
 }
+
+#[test]
+fn a_cluster_is_held_only_while_strangers_leave_room_there() {
+    let mut world = full(&["a", "b"], &["one", "small"]);
+    for n in 0..16 {
+        world.submit(&format!("run-{n}"), "small", job(0, 0));
+    }
+    assert_eq!(world.cycle().placements.len(), 16);
+    world.submit("whole", "one", job(1, 7));
+    world.cycle();
+    let held = |world: &World| {
+        let cluster = world.router.holds.of(&id("whole"));
+        cluster.map(ToString::to_string)
+    };
+    world.mono = PATIENCE;
+    let mut shared = node("n1", 8, 8);
+    world.nodes("a", &[shared.clone()]);
+    world.nodes("b", &[node("n1", 8, 8)]);
+    world.cycle();
+    assert_eq!(held(&world).as_deref(), Some("a"));
+    // Nobody knows when it ends.
+    shared.requested = pod(1, 1);
+    world.nodes("a", &[shared]);
+    world.cycle();
+    world.cycle();
+    assert_eq!(held(&world).as_deref(), Some("b"));
+}
+
+#[test]
+fn pods_of_ours_that_are_still_ending_are_no_strangers_to_a_hold() {
+    let mut world = full(&["a"], &["one", "small"]);
+    for n in 0..8 {
+        world.submit(&format!("run-{n}"), "small", job(0, 0));
+    }
+    assert_eq!(world.cycle().placements.len(), 8);
+    world.submit("whole", "one", job(1, 7));
+    world.cycle();
+    world.mono = PATIENCE;
+    world.router.still_current(&cluster_name("a"), PATIENCE);
+    world.cycle();
+    let a = cluster_name("a");
+    assert_eq!(world.router.holds.of(&id("whole")), Some(&a));
+    world.router.released(&id("run-0"));
+    let mut ending = node("n1", 8, 8);
+    ending.requested = pod(1, 1);
+    let name = id("run-0").object_name(crate::model::Attempt(1));
+    world
+        .router
+        .set_capacity(&a, &[ending], &[(name, pod(1, 1))], world.mono);
+    world.cycle();
+    assert_eq!(world.router.holds.of(&id("whole")), Some(&a));
+}

@@ -334,3 +334,15 @@ fn what_can_never_be_made_fails_at_once_where_nothing_was_sent_and_else_after_th
     landed.later(1).look(Some(object("")));
     assert_eq!(landed.write(), State::Submitted);
 }
+
+#[test]
+fn a_cancelled_one_whose_name_is_a_strangers_is_cancelled_and_not_failed() {
+    let mut world = World::own();
+    world.create(Err(answered(409, "already exists")));
+    world.attempt.record.cancel_requested = true;
+    let mut foreign = object("");
+    foreign.owner = Ownership::default();
+    world.later(1).look(Some(foreign));
+    assert_eq!(world.write(), State::Queued);
+    assert_eq!(world.write(), State::Cancelled);
+}

@@ -1,6 +1,7 @@
 //! The time-outs between SUBMITTED and a running driver.
 
 use super::*;
+use crate::submission::RestartPolicy;
 
 /// A world whose object has been created and is left lying.
 pub(super) fn submitted() -> World {
@@ -223,5 +224,93 @@ fn what_the_scheduler_before_watched_is_not_unwatched() {
         let mut found = Attempt::found(record.clone(), T0).watched(until);
         found.in_sight(found_at);
         assert_eq!(found.memory.unwatched, expected);
+    }
+}
+
+/// The operator has run a driver before, which nobody saw, and the second one waits.
+#[test]
+fn a_second_driver_that_never_starts_is_not_run_again() {
+    let mut unseen = submitted();
+    let mut twice = object("SUBMITTED");
+    twice.execution_attempts = 2;
+    unseen.attempt.saw_object(twice, unseen.now);
+    let mut told = submitted();
+    let mut once = object("SUBMITTED");
+    once.execution_attempts = 1;
+    told.attempt.saw_object(once, told.now);
+    told.attempt.record.restart_policy = RestartPolicy::OnFailure(1);
+    told.attempt.memory.unwatched = true;
+    told.attempt.record.timeouts.start = Some(30);
+    told.attempt.saw_driver(waiting_driver(), told.now);
+    told.later(30);
+    assert_eq!(told.write(), State::Retrying, "the only one waits");
+
+    let mut resumed = submitted();
+    resumed.attempt.record.started_at = Some(wall());
+    let mut unwatched = submitted();
+    unwatched.attempt.record.restart_policy = RestartPolicy::OnFailure(1);
+    unwatched.attempt.memory.unwatched = true;
+    for mut world in [unseen, resumed, unwatched] {
+        world.attempt.record.timeouts.start = Some(30);
+        world.attempt.saw_driver(waiting_driver(), world.now);
+        world.later(30);
+        assert_eq!(world.write(), State::Cancelling);
+        let verdict = &world.attempt.record.verdict;
+        assert_eq!(verdict.reason, Some(Reason::StartTimeout));
+        let message = verdict.message.as_deref().unwrap();
+        assert!(message.contains("not run again"), "{message}");
+    }
+}
+
+fn evicted_before_its_start() -> Driver {
+    Driver {
+        phase: DriverPhase::Ended(DriverEnd {
+            exit_code: None,
+            word: Some("Evicted".into()),
+            cause: Reason::DriverEvicted,
+            success: false,
+            ran: false,
+            started_at: None,
+            finished_at: None,
+        }),
+        ..ended_driver(0)
+    }
+}
+
+#[test]
+fn a_second_driver_that_ends_before_its_start_is_not_run_again_and_a_first_one_is() {
+    for (executions, state) in [(1, State::Retrying), (2, State::Failed)] {
+        let mut world = submitted();
+        let mut failed = object("FAILED");
+        failed.execution_attempts = executions;
+        world.attempt.saw_object(failed, world.now);
+        world.attempt.saw_driver(evicted_before_its_start(), world.now);
+        assert_eq!(world.write(), state, "{executions}");
+        assert_eq!(world.attempt.record.verdict.reason, Some(Reason::DriverEvicted));
+    }
+}
+
+/// The operator begins a second driver before its object is deleted, seen by the broker or not.
+#[test]
+fn what_ended_before_its_start_and_runs_after_all_while_it_is_taken_back_is_not_run_again() {
+    let taken_back = || {
+        let mut world = submitted();
+        world.attempt.saw_driver(evicted_before_its_start(), world.now);
+        assert_eq!(world.write(), State::Retrying);
+        assert!(matches!(world.plan(), Act::DeleteObject(_)));
+        world
+    };
+    let mut seen = taken_back();
+    let mut second = running_driver();
+    second.uid = "pod-2".parse().unwrap();
+    seen.attempt.saw_driver(second, seen.now);
+    let mut told = taken_back();
+    let mut twice = object("RUNNING");
+    twice.execution_attempts = 2;
+    told.attempt.object_went(Some(twice), told.now);
+    for mut world in [seen, told] {
+        assert_eq!(world.write(), State::Cancelling);
+        let message = world.attempt.record.verdict.message.as_deref().unwrap();
+        assert!(message.starts_with("not run again"), "{message}");
     }
 }

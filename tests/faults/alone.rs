@@ -1,0 +1,77 @@
+//! One broker with one simulated cluster, `a`, and nobody else, over ports in memory under paused time.
+
+use std::collections::HashMap;
+use std::sync::Arc;
+
+use spark_broker::app::{Installation, Lasting, Places, Ports, put_together};
+use spark_broker::config::Config;
+use spark_broker::model::{Clock, InstallationId};
+use spark_broker::ports::cluster::Cluster;
+use spark_broker::ports::queue::SubmissionQueue;
+use tokio_util::sync::CancellationToken;
+
+use crate::clock::PausedClock;
+use crate::clusters::{FaultyCluster, no_other};
+use crate::fault::Faults;
+use crate::ledger::Ledger;
+use crate::queue::MemoryQueue;
+use crate::run::simulated;
+use crate::store::MemoryStore;
+
+/// What a test looks at while the broker runs.
+pub struct Alone {
+    pub queue: Arc<MemoryQueue>,
+    pub store: Arc<MemoryStore>,
+    pub ledger: Ledger,
+}
+
+/// Runs `scene` beside a broker configured by `config`, whose cluster has so many nodes with so many millicores each and
+/// whose submission queue, for the job queue `queue`, holds `bodies`.
+pub fn alone(
+    config: &str,
+    queue: &str,
+    nodes: (u32, u64),
+    bodies: Vec<String>,
+    scene: impl AsyncFnOnce(&Alone),
+) {
+    let mut runtime = tokio::runtime::Builder::new_current_thread();
+    let runtime = runtime.enable_all().start_paused(true).build().unwrap();
+    runtime.block_on(async {
+        let clock: Arc<dyn Clock> = Arc::new(PausedClock::start());
+        let (installation, faults) = (InstallationId::random(), Faults::default());
+        let world = Alone {
+            queue: Arc::new(MemoryQueue::of(bodies, faults.clone())),
+            store: Arc::new(MemoryStore::prompt(installation.clone(), faults.clone())),
+            ledger: Ledger::default(),
+        };
+        let inner = simulated("a", nodes.0, nodes.1, &installation, &clock);
+        let cluster: Arc<dyn Cluster> = Arc::new(FaultyCluster::over(inner, world.ledger.clone(), faults));
+        let ports = Ports {
+            installation,
+            store: Arc::clone(&world.store) as _,
+            coordination: Arc::clone(&world.store) as _,
+            queues: vec![(
+                Arc::clone(&world.queue) as Arc<dyn SubmissionQueue>,
+                Some(queue.parse().unwrap()),
+            )],
+            clusters: HashMap::from([("a".parse().unwrap(), cluster)]),
+            dial: no_other(),
+        };
+        let config = Config::check(config).unwrap_or_else(|faults| panic!("{faults}"));
+        let places = Places {
+            domain: None,
+            clock,
+            installation: Installation::Refuse,
+            data_dir: None,
+            record_cycles: None,
+            lasting: Lasting::default(),
+        };
+        let running = put_together(&config, ports, places).await.unwrap().start();
+        let stop = CancellationToken::new();
+        let watching = async {
+            scene(&world).await;
+            stop.cancel();
+        };
+        tokio::join!(running.until(stop.clone()), watching);
+    });
+}
