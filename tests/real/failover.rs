@@ -97,10 +97,10 @@ async fn jobs_on_their_way_to_a_silent_cluster_move_and_what_lands_there_late_is
     }
     silent.pause_api_server();
     let died = SystemClock.now();
-    // Before the silence can be noticed, which takes five seconds at least.
-    for name in ["silent", "other"] {
-        bed.delete(&format!("/v1/clusters/{name}/cordon")).await;
-    }
+    // Before the silence can be noticed, which takes five seconds at least. Both at once could be read one after the other.
+    bed.delete("/v1/clusters/silent/cordon").await;
+    bed.in_state(&jobs[0], "DISPATCHING").await;
+    bed.delete("/v1/clusters/other/cordon").await;
     jobs.extend(sent(&bed, 3).await);
 
     let (mut ambiguous, mut undispatched) = (0, 0);
