@@ -3,7 +3,7 @@
 use std::collections::HashMap;
 use std::sync::Arc;
 
-use spark_broker::app::{Installation, Lasting, Places, Ports, put_together};
+use spark_broker::app::{Ports, put_together};
 use spark_broker::config::Config;
 use spark_broker::model::{Clock, InstallationId};
 use spark_broker::ports::cluster::Cluster;
@@ -15,7 +15,7 @@ use crate::clusters::{FaultyCluster, no_other};
 use crate::fault::Faults;
 use crate::ledger::Ledger;
 use crate::queue::MemoryQueue;
-use crate::run::simulated;
+use crate::run::{places, simulated};
 use crate::store::MemoryStore;
 
 /// What a test looks at while the broker runs.
@@ -58,14 +58,7 @@ pub fn alone(
             dial: no_other(),
         };
         let config = Config::check(config).unwrap_or_else(|faults| panic!("{faults}"));
-        let places = Places {
-            domain: None,
-            clock,
-            installation: Installation::Refuse,
-            data_dir: None,
-            record_cycles: None,
-            lasting: Lasting::default(),
-        };
+        let places = places(clock);
         let running = put_together(&config, ports, places).await.unwrap().start();
         let stop = CancellationToken::new();
         let watching = async {

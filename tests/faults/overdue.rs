@@ -9,7 +9,7 @@ use async_trait::async_trait;
 use jiff::Timestamp;
 use serde_json::{Value, json};
 use spark_broker::adapters::simulated::SimulatedCluster;
-use spark_broker::app::{Installation, Lasting, Places, Ports, put_together};
+use spark_broker::app::{Ports, put_together};
 use spark_broker::broker::storing::Records;
 use spark_broker::config::Config;
 use spark_broker::lifecycle::Rules;
@@ -27,7 +27,7 @@ use crate::clock::PausedClock;
 use crate::clusters::no_other;
 use crate::fault::Faults;
 use crate::queue::MemoryQueue;
-use crate::run::{simulated, spec};
+use crate::run::{places, simulated, spec};
 use crate::store::MemoryStore;
 
 /// In paused time.
@@ -205,14 +205,7 @@ async fn overdue() {
         clusters,
         dial: no_other(),
     };
-    let places = Places {
-        domain: None,
-        clock: Arc::clone(&clock),
-        installation: Installation::Refuse,
-        data_dir: None,
-        record_cycles: None,
-        lasting: Lasting::default(),
-    };
+    let places = places(Arc::clone(&clock));
     let config = Config::check(CONFIG).unwrap_or_else(|faults| panic!("{faults}"));
     let running = put_together(&config, ports, places).await.unwrap().start();
     let stop = CancellationToken::new();

@@ -4,7 +4,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use serde_json::Value;
-use spark_broker::app::{Installation, Lasting, Places, Ports, Running, put_together};
+use spark_broker::app::{Ports, Running, put_together};
 use spark_broker::broker::storing::Records;
 use spark_broker::config::Config;
 use spark_broker::lifecycle::Rules;
@@ -22,7 +22,7 @@ use crate::fault::Faults;
 use crate::hold::Hold;
 use crate::hub::{Connection, Hub, Life, Reach};
 use crate::queue::MemoryQueue;
-use crate::run::simulated;
+use crate::run::{places, simulated};
 use crate::store::MemoryStore;
 
 /// In paused time.
@@ -122,14 +122,7 @@ impl World {
             clusters: clusters.into(),
             dial: no_other(),
         };
-        let places = Places {
-            domain: None,
-            clock: Arc::clone(&self.clock),
-            installation: Installation::Refuse,
-            data_dir: None,
-            record_cycles: None,
-            lasting: Lasting::default(),
-        };
+        let places = places(Arc::clone(&self.clock));
         let parts = put_together(&self.config, ports, places).await.unwrap();
         Pod {
             store,

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::json;
 use spark_broker::adapters::simulated::SimulatedCluster;
-use spark_broker::app::{Installation, Lasting, Places, Ports, put_together};
+use spark_broker::app::{Places, Ports, put_together};
 use spark_broker::config::Config;
 use spark_broker::model::{Clock, ClusterName, InstallationId};
 use spark_broker::ports::cluster::Cluster;
@@ -21,7 +21,7 @@ use crate::clusters::{FaultyCluster, no_other};
 use crate::fault::Faults;
 use crate::ledger::Ledger;
 use crate::queue::MemoryQueue;
-use crate::run::{simulated, spec};
+use crate::run::{places, simulated, spec};
 use crate::store::MemoryStore;
 
 const JOBS: usize = 10_000;
@@ -97,14 +97,7 @@ impl Scene {
             clusters: of_ports,
             dial: no_other(),
         };
-        let places = Places {
-            domain: None,
-            clock,
-            installation: Installation::Refuse,
-            data_dir: None,
-            record_cycles: None,
-            lasting: Lasting::default(),
-        };
+        let places = places(clock);
         let scene = Self {
             store,
             queue,

@@ -8,7 +8,7 @@ use std::time::Duration;
 use async_trait::async_trait;
 use serde_json::{Value, json};
 use spark_broker::adapters::simulated::SimulatedCluster;
-use spark_broker::app::{Installation, Lasting, Places, Ports, put_together};
+use spark_broker::app::{Ports, put_together};
 use spark_broker::config::Config;
 use spark_broker::model::{Clock, InstallationId, ObjectUid, SubmissionId};
 use spark_broker::ports::Error;
@@ -24,7 +24,7 @@ use crate::clock::PausedClock;
 use crate::clusters::no_other;
 use crate::fault::Faults;
 use crate::queue::MemoryQueue;
-use crate::run::{simulated, spec};
+use crate::run::{places, simulated, spec};
 use crate::store::MemoryStore;
 
 const JOBS: usize = 60;
@@ -179,14 +179,7 @@ async fn refused((status, reason, message): (u16, &str, &str)) {
         clusters: HashMap::from([("a".parse().unwrap(), Arc::clone(&a) as Arc<dyn Cluster>)]),
         dial: no_other(),
     };
-    let places = Places {
-        domain: None,
-        clock,
-        installation: Installation::Refuse,
-        data_dir: None,
-        record_cycles: None,
-        lasting: Lasting::default(),
-    };
+    let places = places(clock);
     let running = put_together(&config(), ports, places).await.unwrap().start();
     let stop = CancellationToken::new();
     tokio::join!(running.until(stop.clone()), async {

@@ -7,7 +7,7 @@ use std::time::Duration;
 
 use serde_json::{Value, json};
 use spark_broker::adapters::simulated::SimulatedCluster;
-use spark_broker::app::{Installation, Lasting, Places, Ports, StartError, put_together};
+use spark_broker::app::{Ports, StartError, put_together};
 use spark_broker::config::Config;
 use spark_broker::model::{Clock, InstallationId};
 use spark_broker::ports::cluster::Cluster;
@@ -19,7 +19,7 @@ use tokio_util::sync::CancellationToken;
 use crate::clock::PausedClock;
 use crate::fault::Faults;
 use crate::queue::MemoryQueue;
-use crate::run::{simulated, spec};
+use crate::run::{places, simulated, spec};
 use crate::store::MemoryStore;
 
 /// In paused time.
@@ -90,14 +90,7 @@ impl World {
                 None => Ok(Arc::clone(&all[cluster.settings.name.as_str()]) as _),
             }),
         };
-        let places = Places {
-            domain: None,
-            clock: Arc::clone(&self.clock),
-            installation: Installation::Refuse,
-            data_dir: None,
-            record_cycles: None,
-            lasting: Lasting::default(),
-        };
+        let places = places(Arc::clone(&self.clock));
         let running = put_together(&config(named), ports, places).await.unwrap().start();
         let stop = CancellationToken::new();
         tokio::join!(running.until(stop.clone()), async {

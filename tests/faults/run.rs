@@ -96,14 +96,7 @@ async fn audited(faults: &Faults) -> Findings {
         dial: no_other(),
     };
     let config = Config::check(CONFIG).unwrap_or_else(|faults| panic!("{faults}"));
-    let places = Places {
-        domain: None,
-        clock,
-        installation: Installation::Refuse,
-        data_dir: None,
-        record_cycles: None,
-        lasting: Lasting::default(),
-    };
+    let places = places(clock);
     let parts = put_together(&config, ports, places).await.unwrap();
     let people = People::of(&parts, &queue, &ledger);
     let stop = CancellationToken::new();
@@ -115,6 +108,18 @@ async fn audited(faults: &Faults) -> Findings {
     let running = parts.start();
     let (_, findings) = tokio::join!(running.until(stop.clone()), watching);
     findings
+}
+
+/// What a broker under test is told of its surroundings: the clock alone.
+pub fn places(clock: Arc<dyn Clock>) -> Places {
+    Places {
+        domain: None,
+        clock,
+        installation: Installation::Refuse,
+        data_dir: None,
+        record_cycles: None,
+        lasting: Lasting::default(),
+    }
 }
 
 /// A cluster of `nodes` nodes with so many millicores each.
