@@ -70,7 +70,8 @@ impl Broker {
             "api": {"listen": format!("127.0.0.1:{api}")},
             "health": {"listen": format!("127.0.0.1:{health}")},
             "lease": {"duration": format!("{}s", LEASE.as_secs())},
-            "timing": {"createSettle": "3s", "submitSettle": "3s", "failoverAfter": "5s", "endSettle": "6s"},
+            // An operator whose watch was cut tries again after 30 s at the latest; until then it submits what is gone.
+            "timing": {"createSettle": "3s", "submitSettle": "3s", "failoverAfter": "5s", "endSettle": "60s"},
             "defaults": {"image": "spark:3.5.0"},
             "queues": [{"name": "dev"}],
             "clusters": clusters,

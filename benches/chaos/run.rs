@@ -43,6 +43,8 @@ const PATIENCE_PER_JOB: Duration = Duration::from_millis(300);
 const SETTLED: Duration = Duration::from_secs(8);
 /// How often a fault is injected that hits nothing.
 const INJECTIONS: usize = 3;
+/// Longer than an unfinished object is left to its operator, and the time until it is looked at again.
+const PATIENCE_WITH_ORPHANS: Duration = Duration::from_secs(120);
 /// Before and after a fault.
 const BREATH: Duration = Duration::from_millis(500);
 
@@ -146,7 +148,7 @@ impl Plan {
                 moves: self.mode.keys().0 == "move",
             };
             let findings = judge.findings(&load.jobs);
-            if findings.orphans.is_empty() || waited > PATIENCE / 4 {
+            if findings.orphans.is_empty() || waited > PATIENCE_WITH_ORPHANS {
                 return findings;
             }
             tokio::time::sleep(self.poll()).await;

@@ -10,7 +10,7 @@ use super::hands::Hands;
 use super::plan::left_alone;
 use crate::model::{ClusterName, InstallationId, ObjectUid, SubmissionId};
 use crate::ports::cluster::Deleted;
-use crate::submission::{RawState, Record, State};
+use crate::submission::{RawState, Record};
 use crate::telemetry::Metrics;
 use crate::watch::{Driver, ObjectState};
 
@@ -268,14 +268,12 @@ impl Stranger {
     }
 
     /// Whether its record has ended while its operator only lags: it has `settle` from the end to finish the object. Not
-    /// where the end was asked for, nor where the record never knew the object: that one landed late, and has a run ahead.
+    /// where the record never knew the object: that one landed late, and has a run ahead.
     fn may_finish(&self, record: &Record, settle: Duration, wall: Timestamp) -> bool {
         let Some(object) = self.object.as_ref().filter(|_| record.state.is_terminal()) else {
             return false;
         };
-        let asked_for = record.cancel_requested || record.state == State::Cancelled;
-        !asked_for
-            && record.object_uid.as_ref() == Some(&object.uid)
+        record.object_uid.as_ref() == Some(&object.uid)
             && object.owner.attempt == Some(record.attempt)
             && self.second(record) == Second::default()
             && left_alone(object, self.driver.as_ref(), record, wall).is_some_and(|since| since < settle)

@@ -25,9 +25,21 @@ pub struct Alone {
     pub ledger: Ledger,
 }
 
-/// Runs `scene` beside a broker configured by `config`, whose cluster has so many nodes with so many millicores each and
-/// whose submission queue, for the job queue `queue`, holds `bodies`.
+/// See [`alone_under`]; nothing fails.
 pub fn alone(
+    config: &str,
+    queue: &str,
+    nodes: (u32, u64),
+    bodies: Vec<String>,
+    scene: impl AsyncFnOnce(&Alone),
+) {
+    alone_under(Faults::default(), config, queue, nodes, bodies, scene);
+}
+
+/// Runs `scene` under `faults` beside a broker configured by `config`, whose cluster has so many nodes with so many millicores each and
+/// whose submission queue, for the job queue `queue`, holds `bodies`.
+pub fn alone_under(
+    faults: Faults,
     config: &str,
     queue: &str,
     nodes: (u32, u64),
@@ -38,7 +50,7 @@ pub fn alone(
     let runtime = runtime.enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(PausedClock::start());
-        let (installation, faults) = (InstallationId::random(), Faults::default());
+        let installation = InstallationId::random();
         let world = Alone {
             queue: Arc::new(MemoryQueue::of(bodies, faults.clone())),
             store: Arc::new(MemoryStore::prompt(installation.clone(), faults.clone())),

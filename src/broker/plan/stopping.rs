@@ -9,7 +9,7 @@ use crate::broker::attempt::Attempt;
 use crate::lifecycle::Happening;
 use crate::model::ObjectUid;
 use crate::ports::cluster::PodSight;
-use crate::submission::{RawState, Reason, Record, State};
+use crate::submission::{RawState, Reason, Record, RestartPolicy, State};
 use crate::watch::{Driver, ObjectState};
 
 /// A deletion that shows no effect is asked for again after this.
@@ -174,32 +174,23 @@ pub(super) fn over(record: &Record, at: &Circumstances<'_>) -> Act {
 /// job whose end was asked for nothing is left, finished or not. A second object or driver is left to the check against
 /// the record that each stranger goes through.
 pub(super) fn ended(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
-    let second = &attempt.sight.second;
+    let (record, second) = (&attempt.record, &attempt.sight.second);
     if second.object.is_some() || second.driver.is_some() {
         return Act::Forget;
     }
-    if attempt.record.cancel_requested {
-        return clear_away(attempt, at);
-    }
-    let Some(object) = attempt
-        .sight
-        .object
-        .as_ref()
-        .filter(|o| attempt.owns(at.installation, o))
-    else {
-        return Act::Forget;
-    };
-    if object.deleting || object.known_raw().is_some_and(RawState::is_terminal) {
-        return Act::Forget;
-    }
-    let driver = attempt
-        .sight
-        .driver
-        .as_ref()
-        .filter(|_| !attempt.sight.driver_gone);
-    match left_alone(object, driver, &attempt.record, at.wall) {
-        Some(since_end) if since_end < at.settling.end => Act::Wait(at.now + (at.settling.end - since_end)),
-        Some(_) | None => delete(attempt, object, at),
+    let owned = attempt.sight.object.as_ref();
+    let owned = owned.filter(|object| attempt.owns(at.installation, object));
+    let unfinished = owned.filter(|o| !o.deleting && !o.known_raw().is_some_and(RawState::is_terminal));
+    let driver = attempt.sight.driver.as_ref();
+    let driver = driver.filter(|_| !attempt.sight.driver_gone);
+    let since_end = unfinished.and_then(|object| left_alone(object, driver, record, at.wall));
+    match (since_end, unfinished) {
+        (Some(since_end), _) if since_end < at.settling.end => {
+            Act::Wait(at.now + (at.settling.end - since_end))
+        }
+        _ if record.cancel_requested => clear_away(attempt, at),
+        (_, Some(object)) => delete(attempt, object, at),
+        (_, None) => Act::Forget,
     }
 }
 
@@ -233,18 +224,25 @@ fn clear_away(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
 }
 
 /// Since when an object that hasn't finished, though its record has ended, is left for its operator to finish; `None`
-/// where it isn't: its driver is going or gone, or the operator is about to run it again (the design's §10).
+/// where it isn't: its driver is going or gone, the operator is about to run it again (the design's §10), or the end was
+/// asked for. Then too it is left beside a driver that has ended: an operator whose watch lags may submit it still, and
+/// makes a driver again once the ended one, whose name keeps it from that, has gone with the object.
 pub(in crate::broker) fn left_alone(
     object: &ObjectState,
     driver: Option<&Driver>,
     record: &Record,
     wall: Timestamp,
 ) -> Option<Duration> {
-    let reruns = matches!(
-        object.known_raw(),
-        Some(RawState::SubmissionFailed | RawState::Invalidating | RawState::PendingRerun)
-    );
-    if reruns || driver.is_none_or(|driver| driver.stop.is_some()) {
+    let driver = driver.filter(|driver| driver.stop.is_none())?;
+    // Under `Never` the operator tries nothing again by itself (its `ShouldRetry`).
+    let never = record.restart_policy == RestartPolicy::Never;
+    let reruns = match object.known_raw() {
+        Some(RawState::SubmissionFailed) => !never,
+        Some(RawState::Invalidating | RawState::PendingRerun) => true,
+        Some(_) | None => false,
+    };
+    let asked_for = record.cancel_requested || record.state == State::Cancelled;
+    if reruns || asked_for && !(never && driver.has_ended()) {
         return None;
     }
     let ended_at = record.finished_at.unwrap_or(record.updated_at);

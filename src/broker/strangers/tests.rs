@@ -1,7 +1,7 @@
 //! What is left over, what is a second run, and what isn't ours to remove.
 
 use super::*;
-use crate::submission::NewRecord;
+use crate::submission::{NewRecord, State};
 use crate::watch::{DriverPhase, Ownership};
 
 const SETTLE: Duration = Duration::from_secs(600);
@@ -66,6 +66,22 @@ fn driver() -> Driver {
         phase: DriverPhase::Running { since: None },
         stop: None,
         created_at: None,
+    }
+}
+
+fn ended_driver() -> Driver {
+    let end = crate::watch::DriverEnd {
+        exit_code: Some(0),
+        word: None,
+        cause: crate::submission::Reason::ApplicationFailed,
+        success: true,
+        ran: true,
+        started_at: None,
+        finished_at: None,
+    };
+    Driver {
+        phase: DriverPhase::Ended(end),
+        ..driver()
     }
 }
 
@@ -183,16 +199,7 @@ fn what_has_another_uid_than_the_ended_record_is_a_second_run_and_goes_at_once()
 #[test]
 fn an_object_whose_ended_driver_goes_is_checked_again_at_once() {
     let cluster = "a".parse().unwrap();
-    let mut ended_driver = driver();
-    ended_driver.phase = DriverPhase::Ended(crate::watch::DriverEnd {
-        exit_code: Some(0),
-        word: None,
-        cause: crate::submission::Reason::ApplicationFailed,
-        success: true,
-        ran: true,
-        started_at: None,
-        finished_at: None,
-    });
+    let ended_driver = ended_driver();
     let mut strangers = Strangers::default();
     strangers.object(&cluster, object());
     strangers.driver(&cluster, ended_driver.clone());
@@ -202,6 +209,28 @@ fn an_object_whose_ended_driver_goes_is_checked_again_at_once() {
     );
     strangers.driver_gone(&cluster, &ended_driver);
     assert_eq!(removed(&mut strangers, &ended(), 2).len(), 1);
+}
+
+/// While the ended driver has its name, an operator whose watch lags can't make it again.
+#[test]
+fn a_cancelled_ones_unfinished_object_keeps_its_ended_driver() {
+    let cluster = "a".parse().unwrap();
+    let mut cancelled = ended();
+    cancelled.cancel_requested = true;
+    for (raw, second, removals) in [
+        ("", 599, 0),
+        ("SUBMITTED", 599, 0),
+        ("", 600, 1),
+        ("PENDING_RERUN", 1, 1),
+    ] {
+        let mut strangers = Strangers::default();
+        let mut object = object();
+        object.raw = raw.into();
+        strangers.object(&cluster, object);
+        strangers.driver(&cluster, ended_driver());
+        let removed = removed(&mut strangers, &cancelled, second);
+        assert_eq!(removed.len(), removals, "{raw:?} {second}");
+    }
 }
 
 #[test]

@@ -348,8 +348,29 @@ fn a_cancel_that_comes_after_the_end_leaves_it_as_it_is() {
         assert_eq!(world.write(), end);
         assert_eq!(world.attempt.record.exit_code, Some(code));
         assert!(world.attempt.record.cancel_requested);
-        // Nothing is left of it all the same.
+        // Nothing is left of it all the same, once its operator has finished it.
+        assert!(matches!(world.plan(), Act::Wait(_)));
+        world.attempt.saw_object(object("COMPLETED"), world.now);
         assert!(matches!(world.plan(), Act::DeleteObject(_)));
+    }
+}
+
+/// An operator whose watch lags may submit it still, and can't make a second driver while the ended one has its name.
+#[test]
+fn an_unfinished_object_keeps_its_ended_driver_though_its_end_was_asked_for() {
+    for raw in ["", "RESUMING", "SUBMISSION_FAILED", "SUBMITTED", "RUNNING"] {
+        let mut world = running();
+        world.attempt.record.cancel_requested = true;
+        world.attempt.saw_object(object(raw), world.now);
+        world.attempt.saw_driver(ended_driver(0), world.now);
+        assert_eq!(world.write(), State::Succeeded);
+        assert!(matches!(world.plan(), Act::Wait(_)), "{raw:?}");
+        // Under `OnFailure` the operator itself takes the ended driver away and submits again.
+        world.attempt.record.restart_policy = RestartPolicy::OnFailure(1);
+        assert!(matches!(world.plan(), Act::DeleteObject(_)), "{raw:?}");
+        world.attempt.record.restart_policy = RestartPolicy::Never;
+        world.now += Settling::default().end;
+        assert!(matches!(world.plan(), Act::DeleteObject(_)), "{raw:?}");
     }
 }
 
