@@ -25,21 +25,9 @@ pub struct Alone {
     pub ledger: Ledger,
 }
 
-/// See [`alone_under`]; nothing fails.
-pub fn alone(
-    config: &str,
-    queue: &str,
-    nodes: (u32, u64),
-    bodies: Vec<String>,
-    scene: impl AsyncFnOnce(&Alone),
-) {
-    alone_under(Faults::default(), config, queue, nodes, bodies, scene);
-}
-
-/// Runs `scene` under `faults` beside a broker configured by `config`, whose cluster has so many nodes with so many millicores each and
+/// Runs `scene` beside a broker configured by `config`, whose cluster has so many nodes with so many millicores each and
 /// whose submission queue, for the job queue `queue`, holds `bodies`.
-pub fn alone_under(
-    faults: Faults,
+pub fn alone(
     config: &str,
     queue: &str,
     nodes: (u32, u64),
@@ -50,7 +38,7 @@ pub fn alone_under(
     let runtime = runtime.enable_all().start_paused(true).build().unwrap();
     runtime.block_on(async {
         let clock: Arc<dyn Clock> = Arc::new(PausedClock::start());
-        let installation = InstallationId::random();
+        let (installation, faults) = (InstallationId::random(), Faults::default());
         let world = Alone {
             queue: Arc::new(MemoryQueue::of(bodies, faults.clone())),
             store: Arc::new(MemoryStore::prompt(installation.clone(), faults.clone())),

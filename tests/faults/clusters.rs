@@ -17,6 +17,9 @@ use crate::fault::{Faults, LATE, Mode};
 use crate::ledger::Ledger;
 use crate::orphans::Orphans;
 
+/// A look takes time: what it shows is told apart by when it was asked for.
+const MOMENT: Duration = Duration::from_millis(2);
+
 /// No cluster but those at hand is connected.
 pub fn no_other() -> Dial {
     Arc::new(|cluster| {
@@ -127,6 +130,7 @@ impl Cluster for FaultyCluster {
     }
 
     async fn get(&self, name: &str) -> Result<Option<ObjectState>, Error> {
+        tokio::time::sleep(MOMENT).await;
         self.faults.around("cluster.get", self.inner.get(name)).await
     }
 
