@@ -39,7 +39,7 @@ pub struct Plan {
 /// Longer than anything takes that isn't stuck, and so much more for each job.
 const PATIENCE: Duration = Duration::from_secs(240);
 const PATIENCE_PER_JOB: Duration = Duration::from_millis(300);
-/// Longer than every settling time of the configuration.
+/// Longer than every settling time of the configuration but `endSettle`.
 const SETTLED: Duration = Duration::from_secs(8);
 /// How often a fault is injected that hits nothing.
 const INJECTIONS: usize = 3;
