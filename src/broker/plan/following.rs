@@ -8,7 +8,7 @@ use super::{Act, Circumstances, overdue, picking_up, take, waiting, wished};
 use crate::broker::attempt::Attempt;
 use crate::lifecycle::{Happening, is_spent};
 use crate::submission::{RawState, Reason, Record, State};
-use crate::watch::{DriverPhase, DriverSight, Observation};
+use crate::watch::{Driver, DriverPhase, DriverSight, Observation};
 
 /// A release that shows no effect is sent again after this.
 const RELEASE_AGAIN: Duration = Duration::from_secs(10);
@@ -29,6 +29,9 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     }
     if needs_consistent_list(attempt) {
         return if at.in_sight { Act::ListPods } else { Act::Rest };
+    }
+    if let Some(act) = went_with_its_object(attempt, at) {
+        return act;
     }
     if let Some(act) = take(record, at, Happening::Observed(Box::new(seen.clone()))) {
         return act;
@@ -149,15 +152,38 @@ fn timed(mut seen: Observation, attempt: &Attempt, at: &Circumstances<'_>) -> Ob
 
 /// The end of a driver that was stopped from outside is judged by the object as it is now.
 fn needs_consistent_look(attempt: &Attempt) -> bool {
-    let Some(driver) = &attempt.sight.driver else {
-        return false;
-    };
-    let stopped = driver.stop.is_some() && matches!(&driver.phase, DriverPhase::Ended(end) if !end.success);
-    if is_spent(&attempt.record, driver) {
-        return false;
-    }
     let seen_at = attempt.sight.driver_at.unwrap_or(Duration::ZERO);
-    stopped && attempt.sight.looked.is_none_or(|looked| looked < seen_at)
+    was_stopped(attempt) && attempt.sight.looked.is_none_or(|looked| looked < seen_at)
+}
+
+fn was_stopped(attempt: &Attempt) -> bool {
+    let stopped = |driver: &Driver| {
+        let failed = matches!(&driver.phase, DriverPhase::Ended(end) if !end.success);
+        driver.stop.is_some() && failed && !is_spent(&attempt.record, driver)
+    };
+    attempt.sight.driver.as_ref().is_some_and(stopped)
+}
+
+/// A driver that was stopped since its object is missing: where too many are, that is in doubt as any missing object is;
+/// else the driver's word counts, once that is known (the design's §10, "Lost").
+fn went_with_its_object(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
+    if !was_stopped(attempt) {
+        return None;
+    }
+    let sight = &attempt.sight;
+    if let Some(object) = &sight.object {
+        // Deleted in the foreground, it goes after its pods.
+        let due = sight.driver_at.unwrap_or(Duration::ZERO) + at.settling.lost;
+        return (object.deleting && at.now < due).then_some(Act::Wait(due));
+    }
+    let due = sight.object_gone.as_ref()?.at + at.settling.lost;
+    if at.now < due {
+        return Some(Act::Wait(due));
+    }
+    if sight.looked.is_none_or(|looked| looked < due) {
+        return Some(if at.in_sight { Act::Look } else { Act::Rest });
+    }
+    wished::doubted(attempt, at)
 }
 
 /// COMPLETED beside a driver that failed tells of another one, run by the operator since: its word is looked for first.

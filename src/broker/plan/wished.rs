@@ -97,11 +97,18 @@ fn gone(attempt: &Attempt, at: &Circumstances<'_>, reason: Reason, message: &str
 
 /// The object is missing for good, by the proof of the design's §10.
 pub(super) fn lost(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
+    let proven = || take(&attempt.record, at, Happening::Lost).unwrap_or(Act::Rest);
+    doubted(attempt, at).unwrap_or_else(proven)
+}
+
+/// What a missing object means is in doubt: the record says so, and nothing more happens.
+pub(super) fn doubted(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
     let Loss::Doubted(message) = &at.wished.loss else {
-        return take(&attempt.record, at, Happening::Lost).unwrap_or(Act::Rest);
+        return None;
     };
     let message = Some(message.clone());
-    take(&attempt.record, at, Happening::Doubted { message }).unwrap_or(Act::Wait(at.now + DOUBT_AGAIN))
+    let again = Act::Wait(at.now + DOUBT_AGAIN);
+    Some(take(&attempt.record, at, Happening::Doubted { message }).unwrap_or(again))
 }
 
 fn empty(attempt: &Attempt, at: &Circumstances<'_>, emptied: &Emptied) -> Option<Act> {
