@@ -4,8 +4,10 @@ use kube::api::{DeleteParams, ListParams};
 use serde_json::{Value, json};
 
 use crate::bed::{Bed, spark_pi};
+use crate::by_hand::ByHand;
 use crate::cluster::{ControlPlane, Options, User, eventually};
 use crate::clusters::{namespace_for, real};
+use crate::table::{PodIs, runs, told_to_go};
 
 /// One on the shared API server that calls an object lost after two seconds.
 async fn hasty() -> Bed<'static> {
@@ -40,13 +42,27 @@ pub async fn running(bed: &Bed<'_>, spec: &Value, count: usize) -> Vec<(String, 
 #[tokio::test]
 async fn where_a_namespace_is_emptied_nothing_ends_until_a_person_confirms_it() {
     let bed = hasty().await;
-    let mut jobs = running(&bed, &spark_pi(), 4).await;
+    let mut jobs = running(&bed, &spark_pi(), 2).await;
+    // Of two the drivers are seen to end, as the garbage collector stops them.
+    let mut hands = Vec::new();
+    for _ in 0..2 {
+        let id = bed.send(&spark_pi()).await;
+        let hand = ByHand::of(&bed, &id).await;
+        hand.pod_is(&runs()).await;
+        bed.in_state(&id, "RUNNING").await;
+        jobs.push((id, hand.object.clone()));
+        hands.push(hand);
+    }
     let mut again = spark_pi();
     again["retry"] = json!({"maxAttempts": 2, "on": ["Lost"]});
     jobs.extend(running(&bed, &again, 1).await);
 
     let (every, none) = (ListParams::default(), DeleteParams::default());
     bed.objects().delete_collection(&none, &every).await.unwrap();
+    for hand in &hands {
+        hand.pod_is(&told_to_go()).await;
+        hand.pod_is(&PodIs::Gone).await;
+    }
     for (id, _) in &jobs {
         let status = bed
             .until(id, "in doubt", |status| status["reason"] == "LostUnconfirmed")
@@ -69,9 +85,14 @@ async fn where_a_namespace_is_emptied_nothing_ends_until_a_person_confirms_it() 
         .command(&[&["clusters", "confirm-lost", "real"], &reason[..]].concat())
         .await;
     assert!(printed.contains("emptied by mistake (ann)"), "{printed}");
-    for (id, _) in &jobs[..4] {
+    for (n, (id, _)) in jobs[..4].iter().enumerate() {
         let end = bed.in_state(id, "FAILED").await;
-        assert_eq!((&end["reason"], &end["attempts"]), (&json!("Lost"), &json!(1)));
+        let (reason, code) = match n {
+            2 | 3 => ("ApplicationFailed", json!(143)),
+            _ => ("Lost", Value::Null),
+        };
+        let told = (&end["reason"], &end["exitCode"], &end["attempts"]);
+        assert_eq!(told, (&json!(reason), &code, &json!(1)));
     }
     let retried = bed
         .until(&jobs[4].0, "sent again", |status| {

@@ -2,7 +2,8 @@
 //!
 //! A session lists and watches everything; the first failure of any part ends it as a whole, is told as `Unreachable`,
 //! and after a pause the next session begins with full lists. So after each gap stands a `Listed`, and nothing is told
-//! from a half-working set of watches. The server ends each watch after some seconds, and it is resumed: a connection
+//! from a half-working set of watches. Where only the capacity can't be read, the session ends after its `Listed`: what
+//! runs is followed all the same. The server ends each watch after some seconds, and it is resumed: a connection
 //! that died silently shows when that doesn't happen.
 
 mod streams;
@@ -15,7 +16,7 @@ use kube::runtime::watcher;
 use tokio::sync::mpsc;
 use tokio::time::{Instant, MissedTickBehavior};
 
-use self::streams::streams;
+use self::streams::{Broken, streams};
 use self::view::View;
 use super::SparkOperatorCluster;
 use super::measures::Measures;
@@ -111,7 +112,7 @@ async fn session(
     let mut polls = tokio::time::interval(YUNIKORN_EVERY);
     polls.set_missed_tick_behavior(MissedTickBehavior::Delay);
     let mut asked = FuturesUnordered::new();
-    let mut fault = None;
+    let (mut fault, mut blind) = (None, None);
     let mut tick = tokio::time::interval(CAPACITY_EVERY);
     tick.set_missed_tick_behavior(MissedTickBehavior::Delay);
     loop {
@@ -121,7 +122,11 @@ async fn session(
                     Ok(out) => out,
                     Err(reason) => return End::Failed(reason),
                 },
-                Some(Err((what, error))) => return ended(what, &error),
+                Some(Err(broken)) if !broken.only_capacity || *listed => return ended(&broken),
+                Some(Err(broken)) => {
+                    blind.get_or_insert(broken);
+                    Vec::new()
+                }
                 None => return End::Failed("the watches ended".into()),
             },
             _ = tick.tick() => view.capacity_if_changed(),
@@ -137,6 +142,9 @@ async fn session(
             if events.send(event).await.is_err() {
                 return End::Closed;
             }
+        }
+        if let Some(broken) = blind.as_ref().filter(|_| *listed) {
+            return ended(broken);
         }
     }
 }
@@ -180,7 +188,8 @@ fn told(answer: Option<Headroom>, fault: &mut Option<String>) -> Vec<ClusterEven
     }
 }
 
-fn ended(what: &str, error: &watcher::Error) -> End {
+fn ended(broken: &Broken) -> End {
+    let Broken { what, error, .. } = broken;
     let status = match error {
         watcher::Error::InitialListFailed(kube::Error::Api(status))
         | watcher::Error::WatchStartFailed(kube::Error::Api(status))

@@ -59,9 +59,9 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
 }
 
 /// The end that is in sight before anything was done for a cancel, where it would be the submission's end without one too:
-/// the cancel came too late. What would be run again is cancelled.
+/// the cancel came too late. What would be run again, or was being stopped from outside, is cancelled.
 fn ended_before(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
-    if needs_consistent_look(attempt) || needs_consistent_list(attempt) {
+    if was_stopped(attempt) || needs_consistent_list(attempt) {
         return None;
     }
     let mut unasked = attempt.record.clone();
@@ -180,8 +180,12 @@ fn went_with_its_object(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act
     if at.now < due {
         return Some(Act::Wait(due));
     }
+    if !at.in_sight {
+        // How many are missing there isn't known.
+        return Some(Act::Rest);
+    }
     if sight.looked.is_none_or(|looked| looked < due) {
-        return Some(if at.in_sight { Act::Look } else { Act::Rest });
+        return Some(Act::Look);
     }
     wished::doubted(attempt, at)
 }

@@ -245,6 +245,7 @@ pub(in crate::broker) fn left_alone(
     if reruns || asked_for && !(never && driver.has_ended()) {
         return None;
     }
-    let ended_at = record.finished_at.unwrap_or(record.updated_at);
+    // The driver may have ended long before anybody saw it: its operator was as blind then.
+    let ended_at = record.history.last().map_or(record.updated_at, |last| last.at);
     Some(wall.duration_since(ended_at).unsigned_abs())
 }

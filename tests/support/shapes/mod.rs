@@ -148,6 +148,11 @@ pub fn runs() -> PodIs {
     PodIs::There(alone("Running", running()))
 }
 
+/// A driver that was told to go, and went.
+pub fn told_to_go() -> PodIs {
+    PodIs::Deleting(alone("Failed", ended(143, "Error")))
+}
+
 /// A driver that has ended with 0.
 pub fn succeeded() -> Value {
     alone("Succeeded", ended(0, "Completed"))

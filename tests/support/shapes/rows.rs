@@ -223,7 +223,6 @@ fn never_started() -> Vec<Shape> {
 
 /// Stopped from outside.
 fn stopped() -> Vec<Shape> {
-    let stop = || PodIs::Deleting(alone("Failed", ended(143, "Error")));
     let again = json!({"running": {"startedAt": STARTED_AGAIN}});
     let mut end = ended(0, "Completed");
     end["terminated"]["startedAt"] = json!(STARTED_AGAIN);
@@ -239,7 +238,7 @@ fn stopped() -> Vec<Shape> {
     );
     let ends = |name, pod| shape(name, vec![(runs(), RUNS, "RUNNING"), (pod, FAILS, "FAILED")]).code(143);
     vec![
-        ends("143 with a deletion time stamp", stop()).because("ApplicationFailed"),
+        ends("143 with a deletion time stamp", told_to_go()).because("ApplicationFailed"),
         ends("143 as its node was drained", PodIs::Deleting(drained)).because("DriverEvicted"),
         ends("143 as the scheduler preempted it", PodIs::Deleting(preempted)).because("DriverEvicted"),
         shape(
@@ -259,7 +258,7 @@ fn stopped() -> Vec<Shape> {
                     ObjectIs::Suspended("SUSPENDING", true),
                     "RUNNING",
                 ),
-                (stop(), SAME, "HELD"),
+                (told_to_go(), SAME, "HELD"),
                 (PodIs::Gone, ObjectIs::Suspended("SUSPENDED", true), "HELD"),
                 (PodIs::AsBefore, ObjectIs::Suspended("RESUMING", false), "HELD"),
                 (PodIs::AsBefore, ObjectIs::In("SUBMITTED", ""), "SUBMITTED"),

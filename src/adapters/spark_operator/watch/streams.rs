@@ -1,5 +1,6 @@
 //! The watches themselves.
 
+use futures::future::ready;
 use futures::stream::{BoxStream, SelectAll, Stream, StreamExt};
 use k8s_openapi::api::core::v1::Pod;
 use kube::api::{Api, ApiResource, DynamicObject, GroupVersionKind};
@@ -16,7 +17,16 @@ pub(super) enum Seen {
     Capacity(Measured),
 }
 
-pub(super) type Seeing = BoxStream<'static, Result<Seen, (&'static str, watcher::Error)>>;
+/// The failure of one of the watches.
+pub(super) struct Broken {
+    /// What it watches.
+    pub(super) what: &'static str,
+    pub(super) error: watcher::Error,
+    /// Whether what is lacking is only the capacity.
+    pub(super) only_capacity: bool,
+}
+
+pub(super) type Seeing = BoxStream<'static, Result<Seen, Broken>>;
 
 pub(super) fn streams(cluster: &SparkOperatorCluster, client: &kube::Client) -> SelectAll<Seeing> {
     let config = watcher::Config::default().timeout(cluster.watch_seconds);
@@ -28,23 +38,17 @@ pub(super) fn streams(cluster: &SparkOperatorCluster, client: &kube::Client) -> 
     let drivers = config.clone().labels(&format!("spark-role=driver,{ours}"));
     let mut all: SelectAll<Seeing> = SelectAll::new();
     let objects = watcher(objects, config.clone().labels(&ours));
-    all.push(
-        objects
-            .map(|r| {
-                r.map(|e| Seen::Object(Box::new(e)))
-                    .map_err(|e| ("sparkapplications", e))
-            })
-            .boxed(),
-    );
+    all.push(followed(
+        objects,
+        |event| Seen::Object(Box::new(event)),
+        "sparkapplications",
+    ));
     let drivers = watcher(pods, drivers);
-    all.push(
-        drivers
-            .map(|r| {
-                r.map(|e| Seen::Driver(Box::new(e)))
-                    .map_err(|e| ("driver pods", e))
-            })
-            .boxed(),
-    );
+    all.push(followed(
+        drivers,
+        |event| Seen::Driver(Box::new(event)),
+        "driver pods",
+    ));
     let sources = &cluster.sources;
     if sources.nodes {
         let nodes = watcher(Api::all(client.clone()), config.clone());
@@ -72,11 +76,35 @@ pub(super) fn streams(cluster: &SparkOperatorCluster, client: &kube::Client) -> 
     all
 }
 
+fn followed<K: 'static>(
+    stream: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static,
+    seen: fn(Event<K>) -> Seen,
+    what: &'static str,
+) -> Seeing {
+    let broken = move |error| Broken {
+        what,
+        error,
+        only_capacity: false,
+    };
+    stream.map(move |r| r.map(seen).map_err(broken)).boxed()
+}
+
+/// Ends with its first failure: it isn't tried again before the next session.
 fn measured<K: Send + 'static>(
     stream: impl Stream<Item = Result<Event<K>, watcher::Error>> + Send + 'static,
     measured: fn(Box<Event<K>>) -> Measured,
     what: &'static str,
 ) -> Seeing {
     let seen = move |event| Seen::Capacity(measured(Box::new(event)));
-    stream.map(move |r| r.map(seen).map_err(|e| (what, e))).boxed()
+    let broken = move |error| Broken {
+        what,
+        error,
+        only_capacity: true,
+    };
+    let until_broken = |over: &mut bool, item: Result<Event<K>, watcher::Error>| {
+        let before = std::mem::replace(over, item.is_err());
+        ready((!before).then_some(item))
+    };
+    let stream = stream.scan(false, until_broken);
+    stream.map(move |r| r.map(seen).map_err(broken)).boxed()
 }

@@ -362,7 +362,12 @@ fn an_unfinished_object_keeps_its_ended_driver_though_its_end_was_asked_for() {
         let mut world = running();
         world.attempt.record.cancel_requested = true;
         world.attempt.saw_object(object(raw), world.now);
-        world.attempt.saw_driver(ended_driver(0), world.now);
+        // Nobody could see the end for an hour, the operator no more than the broker.
+        let mut driver = ended_driver(0);
+        if let DriverPhase::Ended(end) = &mut driver.phase {
+            end.finished_at = wall().checked_sub(jiff::SignedDuration::from_hours(1)).ok();
+        }
+        world.attempt.saw_driver(driver, world.now);
         assert_eq!(world.write(), State::Succeeded);
         assert!(matches!(world.plan(), Act::Wait(_)), "{raw:?}");
         // Under `OnFailure` the operator itself takes the ended driver away and submits again.
@@ -383,6 +388,16 @@ fn what_would_be_run_again_or_is_being_stopped_is_cancelled() {
         world.attempt.saw_driver(driver, world.now);
         assert_eq!(world.write(), State::Cancelling);
     };
+    // Also where what became of its object is known: it waits for what became of the others.
+    let mut missing = running();
+    missing.attempt.object_went(None, missing.now);
+    let mut stopped = ended_driver(143);
+    stopped.stop = Some(DriverStop::Deleting { due: wall() });
+    missing.attempt.saw_driver(stopped, missing.now);
+    missing.later(1).look(None);
+    assert!(matches!(missing.plan(), Act::Wait(_)));
+    missing.attempt.record.cancel_requested = true;
+    assert_eq!(missing.write(), State::Cancelling);
     cancelled(|world, _| world.attempt.record.retry.on = vec![Reason::ApplicationFailed]);
     cancelled(|world, _| world.attempt.record.restart_policy = RestartPolicy::OnFailure(1));
     cancelled(|_, driver| driver.stop = Some(DriverStop::Disrupted));

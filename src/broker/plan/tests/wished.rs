@@ -60,7 +60,7 @@ fn a_driver_that_was_stopped_with_its_object_is_in_doubt_as_its_object_is() {
         world.wished.loss = loss;
         world.attempt.object_went(None, world.now);
         let mut stopped = ended_driver(143);
-        stopped.stop = Some(DriverStop::Disrupted);
+        stopped.stop = Some(DriverStop::Deleting { due: wall() });
         world.attempt.saw_driver(stopped.clone(), world.now);
         world.later(1).look(None);
         assert!(
@@ -69,7 +69,10 @@ fn a_driver_that_was_stopped_with_its_object_is_in_doubt_as_its_object_is() {
         );
         // The pod goes as well; its end stays known.
         world.attempt.driver_went(&stopped);
-        world.later(61).look(None);
+        world.later(61).in_sight = false;
+        assert_eq!(world.plan(), Act::Rest, "how many are missing isn't known");
+        world.in_sight = true;
+        world.look(None);
         world.write();
         assert_eq!(world.attempt.record.verdict.reason, Some(reason));
         if reason == Reason::LostUnconfirmed {
@@ -90,7 +93,7 @@ fn a_driver_that_is_stopped_before_its_object_goes_waits_for_that() {
     deleting.deleting = true;
     world.attempt.saw_object(deleting.clone(), world.now);
     let mut stopped = ended_driver(143);
-    stopped.stop = Some(DriverStop::Disrupted);
+    stopped.stop = Some(DriverStop::Deleting { due: wall() });
     world.attempt.saw_driver(stopped, world.now);
     world.later(1).look(Some(deleting));
     assert!(matches!(world.plan(), Act::Wait(_)), "it may be one of many");

@@ -56,14 +56,13 @@ pub(super) fn unseen() -> Vec<Shape> {
 
 /// Its object gone, it is followed alone.
 pub(super) fn without_its_object() -> Vec<Shape> {
-    let stop = || PodIs::Deleting(alone("Failed", ended(143, "Error")));
     vec![
         shape(
             "the object deleted by hand while the driver runs, which is stopped",
             vec![
                 (runs(), RUNS, "RUNNING"),
                 (PodIs::AsBefore, ObjectIs::Gone, "RUNNING"),
-                (stop(), SAME, "FAILED"),
+                (told_to_go(), SAME, "FAILED"),
             ],
         )
         .because("ApplicationFailed")
@@ -82,7 +81,7 @@ pub(super) fn without_its_object() -> Vec<Shape> {
             vec![
                 (runs(), EXISTS, "RUNNING"),
                 (PodIs::AsBefore, ObjectIs::Gone, "RUNNING"),
-                (stop(), SAME, "FAILED"),
+                (told_to_go(), SAME, "FAILED"),
                 (PodIs::Gone, SAME, "FAILED"),
             ],
         )
