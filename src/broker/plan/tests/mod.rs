@@ -1,6 +1,7 @@
 //! The dispatch protocol and what follows it, act by act.
 
 mod dispatching;
+mod ended;
 mod following;
 mod overdue;
 mod wished;
