@@ -1,6 +1,6 @@
 //! What nodes have and what the pods on them request, kept up with each event.
 
-use std::collections::{BTreeMap, HashMap};
+use std::collections::{BTreeMap, BTreeSet, HashMap};
 use std::sync::Arc;
 
 use k8s_openapi::api::core::v1::{Node, Pod};
@@ -29,6 +29,8 @@ pub(super) struct Capacity {
     namespace: String,
     /// Ready, schedulable nodes and what they have for pods.
     nodes: BTreeMap<String, (Resources, Arc<NodeTraits>)>,
+    /// Nodes that have been so.
+    known: BTreeSet<String>,
     /// By namespace and name.
     pods: HashMap<(String, String), Counted>,
     requested: BTreeMap<String, Resources>,
@@ -44,6 +46,7 @@ impl Capacity {
             installation,
             namespace: namespace.to_owned(),
             nodes: BTreeMap::new(),
+            known: BTreeSet::new(),
             pods: HashMap::new(),
             requested: BTreeMap::new(),
             bound: BTreeMap::new(),
@@ -59,6 +62,7 @@ impl Capacity {
             let allocatable = status.and_then(|s| s.allocatable.as_ref()).map(resources);
             let known = (allocatable.unwrap_or_default(), traits(node));
             self.nodes.insert(name.clone(), known);
+            self.known.insert(name.clone());
         } else {
             self.nodes.remove(name);
         }
@@ -68,6 +72,9 @@ impl Capacity {
     pub(super) fn node_gone(&mut self, node: &Node) {
         if let Some(name) = &node.metadata.name {
             self.nodes.remove(name);
+            if !self.requested.contains_key(name) {
+                self.known.remove(name);
+            }
         }
     }
 
@@ -105,7 +112,8 @@ impl Capacity {
         }
     }
 
-    /// What the cluster can take now.
+    /// What the cluster can take now. A node that has never been ready here, though pods are on it, is on its way: it is
+    /// told as large as they are, so that what an autoscaler may still add is less by them.
     pub(super) fn view(&self) -> CapacityView {
         let node = |(name, (allocatable, traits)): (&String, &(Resources, Arc<NodeTraits>))| NodeView {
             name: name.clone(),
@@ -113,8 +121,19 @@ impl Capacity {
             requested: self.requested.get(name).cloned().unwrap_or_default(),
             traits: traits.clone(),
         };
+        let comes = |(name, _): &(&String, &Resources)| !self.known.contains(*name);
+        let coming = self
+            .requested
+            .iter()
+            .filter(comes)
+            .map(|(name, requested)| NodeView {
+                name: name.clone(),
+                allocatable: requested.clone(),
+                requested: requested.clone(),
+                traits: Arc::default(),
+            });
         CapacityView {
-            nodes: self.nodes.iter().map(node).collect(),
+            nodes: self.nodes.iter().map(node).chain(coming).collect(),
             bound: self.bound(),
         }
     }

@@ -105,6 +105,28 @@ fn a_node_that_takes_no_pods_is_no_capacity() {
     }
 }
 
+/// Two watches tell of nodes and of pods: either may be first.
+#[test]
+fn a_node_that_comes_is_as_large_as_what_was_bound_to_it_until_it_is_ready() {
+    let mut capacity = capacity();
+    capacity.pod(&pod("d", Some("n2"), "Pending", Some("sb-x-a1")));
+    let cpu = |capacity: &Capacity| -> Vec<(String, u64, u64)> {
+        let view = capacity.view().nodes.into_iter();
+        view.map(|n| (n.name, n.allocatable.cpu.0, n.requested.cpu.0))
+            .collect()
+    };
+    let (n1, n2) = (("n1".to_owned(), 4000, 0), |allocatable| {
+        ("n2".to_owned(), allocatable, 1000)
+    });
+    assert_eq!(cpu(&capacity), [n1.clone(), n2(1000)]);
+    capacity.node(&node("n2", json!({}), "False"));
+    assert_eq!(cpu(&capacity), [n1.clone(), n2(1000)]);
+    capacity.node(&node("n2", json!({}), "True"));
+    assert_eq!(cpu(&capacity), [n1.clone(), n2(4000)]);
+    capacity.node(&node("n2", json!({}), "False"));
+    assert_eq!(cpu(&capacity), [n1], "it was there before");
+}
+
 #[test]
 fn a_node_tells_its_labels_and_the_taints_that_keep_pods_away() {
     let mut labelled = node(
