@@ -17,8 +17,8 @@ use crate::fault::{Faults, LATE, Mode};
 use crate::ledger::Ledger;
 use crate::orphans::Orphans;
 
-/// A look takes time: what it shows is told apart by when it was asked for.
-const MOMENT: Duration = Duration::from_millis(2);
+/// How long a cluster takes to answer: what it shows is told apart by when it was asked for.
+pub const MOMENT: Duration = Duration::from_millis(2);
 
 /// No cluster but those at hand is connected.
 pub fn no_other() -> Dial {

@@ -16,6 +16,7 @@ use spark_broker::watch::{Driver, DriverPhase, ObjectState};
 use tokio::sync::{mpsc, watch};
 use tokio::time::Instant;
 
+use crate::clusters::MOMENT;
 use crate::fault::Faults;
 
 /// One object's life.
@@ -178,9 +179,6 @@ impl Seen {
             .max_by_key(|life| life.made)
     }
 }
-
-/// How long a call takes at least.
-const MOMENT: Duration = Duration::from_millis(2);
 
 /// How a cluster treats one pod.
 #[derive(Debug, Clone, Copy, PartialEq, Eq)]

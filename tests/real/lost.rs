@@ -10,7 +10,7 @@ use crate::clusters::{namespace_for, real};
 use crate::table::{PodIs, runs, told_to_go};
 
 /// One on the shared API server that calls an object lost after two seconds.
-async fn hasty() -> Bed<'static> {
+pub async fn hasty() -> Bed<'static> {
     let plane = ControlPlane::shared().await;
     let namespace = namespace_for(plane, User::Broker).await;
     let cluster = real(plane, "real", &namespace, User::Broker);

@@ -11,7 +11,8 @@ use serde_json::{Value, json};
 use crate::bed::{Bed, spark_pi};
 use crate::by_hand::ByHand;
 use crate::cluster::{ControlPlane, User, eventually, typed};
-use crate::clusters::{namespace_for, real, rights};
+use crate::clusters::{real, rights};
+use crate::lost::hasty;
 use crate::table::{ObjectIs, Shape, shapes};
 
 struct Case<'a> {
@@ -102,12 +103,7 @@ const MISSING_AT_ONCE: usize = 3;
 
 #[tokio::test]
 async fn each_shape_on_a_real_api_server_gives_its_record_whether_the_object_agrees_or_lags() {
-    let plane = ControlPlane::shared().await;
-    let namespace = namespace_for(plane, User::Broker).await;
-    let cluster = real(plane, "real", &namespace, User::Broker);
-    let mut bed = Bed::prepare(plane, &namespace, &[cluster]).await;
-    bed.timing("lostSettle", "2s");
-    bed.start();
+    let bed = hasty().await;
     let all = shapes();
     let both = |shape| [false, true].map(|lags| (shape, lags));
     let cases = all
