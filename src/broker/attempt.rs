@@ -164,6 +164,7 @@ impl Attempt {
         self.sight.object = Some(object);
         self.sight.object_at = Some(now);
         self.sight.object_gone = None;
+        self.sight.note_end(now);
     }
 
     fn has_seen(&self, uid: &ObjectUid) -> bool {
@@ -207,16 +208,7 @@ impl Attempt {
             self.memory.unwatched = false;
         }
         self.memory.no_pods_since = None;
-        self.sight.driver_gone = false;
-        self.sight.driver_at = Some(now);
-        let is_known = self
-            .sight
-            .driver
-            .as_ref()
-            .is_some_and(|seen| seen.uid == driver.uid);
-        let since = self.sight.unknown_since.filter(|_| is_known);
-        self.sight.unknown_since = (driver.phase == DriverPhase::Unknown).then(|| since.unwrap_or(now));
-        self.sight.driver = Some(driver);
+        self.sight.saw_driver(driver, now);
     }
 
     /// The driver pod `last` is gone. One that had ended stays the driver's word; else nothing is known of it now.
@@ -292,6 +284,7 @@ impl Attempt {
             }
         }
         self.sight.pods = Some((asked, pods));
+        self.sight.note_end(now);
     }
 
     /// A delete of object or pod was answered: what was listed before is old.

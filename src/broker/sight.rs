@@ -16,6 +16,8 @@ pub struct Sight {
     pub driver_at: Option<Duration>,
     /// Since when nothing is known of `driver`, however often the watch has said so again.
     pub unknown_since: Option<Duration>,
+    /// Since when the attempt has shown its end: by `driver`, or, where none is in sight, by an object that failed.
+    pub over_since: Option<Duration>,
     /// Whether `driver`, which had ended, has gone since: what stands there is its word.
     pub driver_gone: bool,
     /// An object and a driver under other UIDs than the record's.
@@ -34,6 +36,26 @@ impl Sight {
     /// Whether the operator, or a driver that it made, has begun with the object.
     pub fn is_picked_up(&self) -> bool {
         self.driver.is_some() || self.object.as_ref().is_some_and(ObjectState::is_picked_up)
+    }
+
+    /// The driver was seen.
+    pub fn saw_driver(&mut self, driver: Driver, now: Duration) {
+        let is_known = self.driver.as_ref().is_some_and(|seen| seen.uid == driver.uid);
+        let since = self.unknown_since.filter(|_| is_known);
+        self.unknown_since = (driver.phase == DriverPhase::Unknown).then(|| since.unwrap_or(now));
+        self.driver_gone = false;
+        self.driver_at = Some(now);
+        self.driver = Some(driver);
+        self.note_end(now);
+    }
+
+    /// Notes, after a change at `now`, since when the attempt has shown its end.
+    pub fn note_end(&mut self, now: Duration) {
+        let over = match &self.driver {
+            Some(driver) => driver.has_ended(),
+            None => self.object.as_ref().is_some_and(ObjectState::has_failed),
+        };
+        self.over_since = over.then(|| self.over_since.unwrap_or(now));
     }
 
     /// Whether it came to its end before any driver ran, as far as that shows: where it tells of its cluster at all, it

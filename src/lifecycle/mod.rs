@@ -9,7 +9,7 @@ mod sentence;
 mod step;
 
 pub use event::{Event, Happening, Step};
-pub use observed::is_spent;
+pub use observed::{is_spent, misses_its_driver, stops_its_driver};
 pub use step::Rules;
 
 #[cfg(test)]

@@ -120,6 +120,11 @@ enum Stopped {
     Nothing,
 }
 
+/// Whether the object tells why its driver was stopped: it is suspended, or about to be run again.
+pub fn stops_its_driver(object: &ObjectState) -> bool {
+    !matches!(stopped_for(Some(object)), Stopped::Nothing)
+}
+
 fn stopped_for(object: Option<&ObjectState>) -> Stopped {
     let Some(object) = object else {
         return Stopped::Nothing;
@@ -231,6 +236,13 @@ fn by_object(rules: &Rules, record: &Record, seen: &Observation, driver_absent: 
     }
 }
 
+/// Whether it failed for want of a driver that existed, of whose end its operator knows nothing.
+pub fn misses_its_driver(object: &ObjectState) -> bool {
+    let message = object.error_message.as_deref().unwrap_or_default();
+    let failed = object.known_raw() == Some(RawState::Failed);
+    failed && object.tells_of_driver() && exit_code(message).is_none()
+}
+
 /// FAILED with the driver absent: by what its message tells.
 fn failed_object(
     rules: &Rules,
@@ -253,7 +265,7 @@ fn failed_object(
         };
         return fail(rules, &record, at, cause, &message, true);
     }
-    if object.tells_of_driver() {
+    if misses_its_driver(object) {
         return fail(rules, &record, at, Reason::Lost, &message, true);
     }
     let cause = if message.contains("exceeded quota") {

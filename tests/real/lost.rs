@@ -7,15 +7,20 @@ use crate::bed::{Bed, spark_pi};
 use crate::by_hand::ByHand;
 use crate::cluster::{ControlPlane, Options, User, eventually};
 use crate::clusters::{namespace_for, real};
-use crate::table::{PodIs, runs, told_to_go};
+use crate::table::{ObjectIs, PodIs, runs, told_to_go};
 
 /// One on the shared API server that calls an object lost after two seconds.
 pub async fn hasty() -> Bed<'static> {
+    settling(2).await
+}
+
+/// One on the shared API server that calls an object lost after `seconds`.
+async fn settling(seconds: u32) -> Bed<'static> {
     let plane = ControlPlane::shared().await;
     let namespace = namespace_for(plane, User::Broker).await;
     let cluster = real(plane, "real", &namespace, User::Broker);
     let mut bed = Bed::prepare(plane, &namespace, &[cluster]).await;
-    bed.timing("lostSettle", "2s");
+    bed.timing("lostSettle", &format!("{seconds}s"));
     bed.start();
     bed
 }
@@ -46,10 +51,7 @@ async fn where_a_namespace_is_emptied_nothing_ends_until_a_person_confirms_it() 
     // Of two the drivers are seen to end, as the garbage collector stops them.
     let mut hands = Vec::new();
     for _ in 0..2 {
-        let id = bed.send(&spark_pi()).await;
-        let hand = ByHand::of(&bed, &id).await;
-        hand.pod_is(&runs()).await;
-        bed.in_state(&id, "RUNNING").await;
+        let (id, hand) = with_a_driver(&bed).await;
         jobs.push((id, hand.object.clone()));
         hands.push(hand);
     }
@@ -106,6 +108,50 @@ async fn where_a_namespace_is_emptied_nothing_ends_until_a_person_confirms_it() 
         })
         .await;
     assert_eq!(line["healthy"], true);
+}
+
+/// One whose driver runs, and whose pods the test makes: its ID and the hand that does.
+async fn with_a_driver(bed: &Bed<'_>) -> (String, ByHand) {
+    let id = bed.send(&spark_pi()).await;
+    let hand = ByHand::of(bed, &id).await;
+    hand.pod_is(&runs()).await;
+    bed.in_state(&id, "RUNNING").await;
+    (id, hand)
+}
+
+/// The pods go first, some with their end in sight and some by force, and the operator tells of it.
+#[tokio::test]
+async fn where_pods_go_before_their_objects_nothing_ends_either() {
+    let bed = settling(20).await;
+    let mut jobs = Vec::new();
+    for _ in 0..4 {
+        jobs.push(with_a_driver(&bed).await);
+    }
+    for (n, (_, hand)) in jobs.iter().enumerate() {
+        if n < 2 {
+            hand.pod_is(&told_to_go()).await;
+        }
+        hand.pod_is(&PodIs::Gone).await;
+        hand.object_is(&ObjectIs::In("FAILED", "driver pod not found"))
+            .await;
+    }
+    bed.fence().await;
+    for (id, hand) in &jobs {
+        assert_eq!(bed.status(id).await["state"], "RUNNING");
+        hand.object_is(&ObjectIs::Gone).await;
+    }
+    for (id, _) in &jobs {
+        let in_doubt = |status: &Value| status["reason"] == "LostUnconfirmed";
+        let status = bed.until(id, "in doubt", in_doubt).await;
+        assert_eq!(status["state"], "RUNNING", "{status:#}");
+    }
+    let word = ["clusters", "confirm-lost", "real", "--reason", "emptied"];
+    bed.command(&word).await;
+    for (n, (id, _)) in jobs.iter().enumerate() {
+        let end = bed.in_state(id, "FAILED").await;
+        let expected = if n < 2 { "ApplicationFailed" } else { "Lost" };
+        assert_eq!(end["reason"], expected, "{end:#}");
+    }
 }
 
 #[tokio::test]

@@ -176,6 +176,7 @@ async fn while_pods_cannot_be_listed_nothing_is_decided_and_the_cluster_is_unhea
     }
     let cluster = real(plane, "real", &namespace, User::Stranger);
     let mut bed = Bed::prepare(plane, &namespace, &[cluster]).await;
+    bed.timing("lostSettle", "2s");
     bed.start();
     let failed = bed.send(&spark_pi()).await;
     let hand = ByHand::of(&bed, &failed).await;

@@ -4,11 +4,12 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
+use super::taken_away::{self, was_stopped};
 use super::{Act, Circumstances, overdue, picking_up, take, waiting, wished};
 use crate::broker::attempt::Attempt;
-use crate::lifecycle::{Happening, is_spent};
+use crate::lifecycle::Happening;
 use crate::submission::{RawState, Reason, Record, State};
-use crate::watch::{Driver, DriverPhase, DriverSight, Observation};
+use crate::watch::{DriverPhase, DriverSight, Observation};
 
 /// A release that shows no effect is sent again after this.
 const RELEASE_AGAIN: Duration = Duration::from_secs(10);
@@ -30,7 +31,7 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     if needs_consistent_list(attempt) {
         return if at.in_sight { Act::ListPods } else { Act::Rest };
     }
-    if let Some(act) = went_with_its_object(attempt, at) {
+    if let Some(act) = taken_away::next(attempt, at) {
         return act;
     }
     if let Some(act) = take(record, at, Happening::Observed(Box::new(seen.clone()))) {
@@ -61,7 +62,7 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
 /// The end that is in sight before anything was done for a cancel, where it would be the submission's end without one too:
 /// the cancel came too late. What would be run again, or was being stopped from outside, is cancelled.
 fn ended_before(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
-    if was_stopped(attempt) || needs_consistent_list(attempt) {
+    if was_stopped(attempt) || taken_away::since(attempt).is_some() || needs_consistent_list(attempt) {
         return None;
     }
     let mut unasked = attempt.record.clone();
@@ -154,40 +155,6 @@ fn timed(mut seen: Observation, attempt: &Attempt, at: &Circumstances<'_>) -> Ob
 fn needs_consistent_look(attempt: &Attempt) -> bool {
     let seen_at = attempt.sight.driver_at.unwrap_or(Duration::ZERO);
     was_stopped(attempt) && attempt.sight.looked.is_none_or(|looked| looked < seen_at)
-}
-
-fn was_stopped(attempt: &Attempt) -> bool {
-    let stopped = |driver: &Driver| {
-        let failed = matches!(&driver.phase, DriverPhase::Ended(end) if !end.success);
-        driver.stop.is_some() && failed && !is_spent(&attempt.record, driver)
-    };
-    attempt.sight.driver.as_ref().is_some_and(stopped)
-}
-
-/// A driver that was stopped since its object is missing: where too many are, that is in doubt as any missing object is;
-/// else the driver's word counts, once that is known (the design's §10, "Lost").
-fn went_with_its_object(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
-    if !was_stopped(attempt) {
-        return None;
-    }
-    let sight = &attempt.sight;
-    if let Some(object) = &sight.object {
-        // Deleted in the foreground, it goes after its pods.
-        let due = sight.driver_at.unwrap_or(Duration::ZERO) + at.settling.lost;
-        return (object.deleting && at.now < due).then_some(Act::Wait(due));
-    }
-    let due = sight.object_gone.as_ref()?.at + at.settling.lost;
-    if at.now < due {
-        return Some(Act::Wait(due));
-    }
-    if !at.in_sight {
-        // How many are missing there isn't known.
-        return Some(Act::Rest);
-    }
-    if sight.looked.is_none_or(|looked| looked < due) {
-        return Some(Act::Look);
-    }
-    wished::doubted(attempt, at)
 }
 
 /// COMPLETED beside a driver that failed tells of another one, run by the operator since: its word is looked for first.

@@ -6,6 +6,7 @@ mod following;
 mod overdue;
 mod picking_up;
 mod stopping;
+mod taken_away;
 mod waiting;
 mod wished;
 pub(super) use stopping::left_alone;

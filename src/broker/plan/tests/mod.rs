@@ -8,6 +8,7 @@ mod wished;
 mod out_of_sight;
 mod picking_up;
 mod shapes;
+mod taken_away;
 mod waiting;
 
 use std::time::Duration;

@@ -3,7 +3,6 @@
 use super::*;
 use crate::broker::plan::{Emptied, Loss};
 use crate::ports::store::DrainThen;
-use crate::watch::DriverStop;
 
 fn gone() -> Wished {
     Wished {
@@ -47,62 +46,6 @@ fn in_doubt_a_missing_object_says_why_once_and_is_lost_when_the_doubt_is_over() 
     world.wished.loss = Loss::Proven;
     assert_eq!(world.write(), State::Failed);
     assert_eq!(world.attempt.record.verdict.reason, Some(Reason::Lost));
-}
-
-/// Where a namespace is emptied, its garbage collector stops the drivers, and that may be seen.
-#[test]
-fn a_driver_that_was_stopped_with_its_object_is_in_doubt_as_its_object_is() {
-    for (loss, reason) in [
-        (Loss::Proven, Reason::ApplicationFailed),
-        (Loss::Doubted("4 are missing".into()), Reason::LostUnconfirmed),
-    ] {
-        let mut world = running();
-        world.wished.loss = loss;
-        world.attempt.object_went(None, world.now);
-        let mut stopped = ended_driver(143);
-        stopped.stop = Some(DriverStop::Deleting { due: wall() });
-        world.attempt.saw_driver(stopped.clone(), world.now);
-        world.later(1).look(None);
-        assert!(
-            matches!(world.plan(), Act::Wait(_)),
-            "who else lacks its object isn't known yet"
-        );
-        // The pod goes as well; its end stays known.
-        world.attempt.driver_went(&stopped);
-        world.later(61).in_sight = false;
-        assert_eq!(world.plan(), Act::Rest, "how many are missing isn't known");
-        world.in_sight = true;
-        world.look(None);
-        world.write();
-        assert_eq!(world.attempt.record.verdict.reason, Some(reason));
-        if reason == Reason::LostUnconfirmed {
-            assert_eq!(world.attempt.record.state, State::Running);
-            assert!(matches!(world.later(10_000).plan(), Act::Wait(_)), "for ever");
-            world.wished.loss = Loss::Proven;
-            world.write();
-        }
-        assert_eq!(world.attempt.record.state, State::Failed);
-        assert_eq!(world.attempt.record.exit_code, Some(143));
-    }
-}
-
-#[test]
-fn a_driver_that_is_stopped_before_its_object_goes_waits_for_that() {
-    let mut world = running();
-    let mut deleting = object("RUNNING");
-    deleting.deleting = true;
-    world.attempt.saw_object(deleting.clone(), world.now);
-    let mut stopped = ended_driver(143);
-    stopped.stop = Some(DriverStop::Deleting { due: wall() });
-    world.attempt.saw_driver(stopped, world.now);
-    world.later(1).look(Some(deleting));
-    assert!(matches!(world.plan(), Act::Wait(_)), "it may be one of many");
-    world.later(61);
-    assert_eq!(
-        world.write(),
-        State::Failed,
-        "it doesn't go: the driver's word counts"
-    );
 }
 
 #[test]
@@ -240,17 +183,6 @@ fn nothing_is_withdrawn_out_of_sight() {
     world.wished = emptied(DrainThen::Cancel);
     world.in_sight = false;
     assert_eq!(world.plan(), Act::Rest);
-}
-
-/// At a drain's deadline, too, a driver that was stopped from outside is judged by its object as it is now.
-#[test]
-fn a_driver_stopped_on_a_drained_cluster_is_looked_up_first() {
-    let mut world = running();
-    world.wished = emptied(DrainThen::Leave);
-    let mut stopped = ended_driver(143);
-    stopped.stop = Some(DriverStop::Deleting { due: wall() });
-    world.attempt.saw_driver(stopped, world.now);
-    assert_eq!(world.plan(), Act::Look);
 }
 
 /// An object of another party under our name is none of our business.
