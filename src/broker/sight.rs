@@ -16,7 +16,7 @@ pub struct Sight {
     pub driver_at: Option<Duration>,
     /// Since when nothing is known of `driver`, however often the watch has said so again.
     pub unknown_since: Option<Duration>,
-    /// Since when the attempt has shown its end: by `driver`, or, where none is in sight, by an object that failed.
+    /// Since when `driver` has been known to have ended, or, where none is in sight, the object to have failed.
     pub over_since: Option<Duration>,
     /// Whether `driver`, which had ended, has gone since: what stands there is its word.
     pub driver_gone: bool,
@@ -40,16 +40,23 @@ impl Sight {
 
     /// The driver was seen.
     pub fn saw_driver(&mut self, driver: Driver, now: Duration) {
-        let is_known = self.driver.as_ref().is_some_and(|seen| seen.uid == driver.uid);
-        let since = self.unknown_since.filter(|_| is_known);
-        self.unknown_since = (driver.phase == DriverPhase::Unknown).then(|| since.unwrap_or(now));
+        if self.driver.as_ref().is_none_or(|seen| seen.uid != driver.uid) {
+            (self.unknown_since, self.over_since) = (None, None);
+        }
+        let since = self.unknown_since.unwrap_or(now);
+        self.unknown_since = (driver.phase == DriverPhase::Unknown).then_some(since);
         self.driver_gone = false;
         self.driver_at = Some(now);
         self.driver = Some(driver);
         self.note_end(now);
     }
 
-    /// Notes, after a change at `now`, since when the attempt has shown its end.
+    /// Whether the object isn't there, or on its way out: that can't be taken back.
+    pub fn lacks_object(&self) -> bool {
+        self.object.as_ref().is_none_or(|object| object.deleting)
+    }
+
+    /// Notes, after a change at `now`, since when driver or object have shown an end.
     pub fn note_end(&mut self, now: Duration) {
         let over = match &self.driver {
             Some(driver) => driver.has_ended(),

@@ -98,7 +98,8 @@ pub struct Timing {
     pub submit_settle: Duration,
     /// How long after a record's end its unfinished object is left alone.
     pub end_settle: Duration,
-    /// How long an object must be missing before its submission is lost.
+    /// How long an object must be missing before its submission is lost, and stand before a driver's end counts whose pod
+    /// was deleted.
     pub lost_settle: Duration,
     /// How long a cluster may be silent before jobs on their way to it go elsewhere.
     pub failover_after: Duration,

@@ -236,11 +236,12 @@ fn by_object(rules: &Rules, record: &Record, seen: &Observation, driver_absent: 
     }
 }
 
-/// Whether it failed for want of a driver that existed, of whose end its operator knows nothing.
+/// Whether it failed, by its operator's word, as one fails whose driver's pod was deleted: the driver existed, and ended by
+/// SIGTERM or SIGKILL (143, 137) or without its operator's knowledge.
 pub fn misses_its_driver(object: &ObjectState) -> bool {
     let message = object.error_message.as_deref().unwrap_or_default();
-    let failed = object.known_raw() == Some(RawState::Failed);
-    failed && object.tells_of_driver() && exit_code(message).is_none()
+    let by_itself = exit_code(message).is_some_and(|(code, _)| ![143, 137].contains(&code));
+    object.known_raw() == Some(RawState::Failed) && object.tells_of_driver() && !by_itself
 }
 
 /// FAILED with the driver absent: by what its message tells.

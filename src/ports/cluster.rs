@@ -125,7 +125,8 @@ pub trait Cluster: Send + Sync {
     /// [`ClusterEvent::Listed`] again. Called once.
     async fn watch(&self, events: mpsc::Sender<ClusterEvent>);
 
-    /// UIDs of the namespace kube-system and of ours, joined: another value means another cluster behind the same name.
+    /// UIDs of the namespace kube-system and of ours, joined: another value means another cluster behind the same name. An
+    /// error where ours is being deleted.
     async fn identity(&self) -> Result<String, Error>;
 }
 

@@ -7,9 +7,12 @@ use super::pools::missing;
 use super::rooms::Places;
 use crate::model::{Demand, Resources};
 
-/// For so long after the last of its pods was seen, others are kept from a submission's nodes. Longer than a driver
-/// starts and nodes are added; a driver that asks for no executors must not close its cluster for ever.
-const PATIENCE: Duration = Duration::from_secs(300);
+/// For so long after the last of its pods was seen on a node, others are kept from a submission's nodes: as long as
+/// cluster-autoscaler waits for a node (`--max-node-provision-time`). A driver that asks for no executors must not close its
+/// cluster for ever.
+const PATIENCE: Duration = Duration::from_mins(15);
+/// For so long its driver is waited for: its operator may take as long to pick the object up.
+const DRIVER_PATIENCE: Duration = Duration::from_mins(30);
 
 /// Dropped once all pods were seen.
 #[derive(Debug)]
@@ -48,7 +51,13 @@ impl Reservation {
     pub(super) fn is_given_up(&mut self, at: Duration) -> bool {
         let since = *self.since.get_or_insert(at);
         let before = self.given_up;
-        self.given_up |= at.saturating_sub(since) >= PATIENCE;
+        let (driver_is_missing, _) = self.missing();
+        let patience = if driver_is_missing {
+            DRIVER_PATIENCE
+        } else {
+            PATIENCE
+        };
+        self.given_up |= at.saturating_sub(since) >= patience;
         self.given_up && !before
     }
 

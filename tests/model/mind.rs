@@ -9,6 +9,7 @@ use std::sync::Arc;
 use std::time::Duration;
 
 use spark_broker::broker::attempt::Attempt;
+use spark_broker::broker::plan::is_taken_away;
 use spark_broker::submission::{Record, State};
 use spark_broker::watch::{Driver, ObjectState};
 
@@ -111,6 +112,8 @@ fn forget_what_is_over(attempt: &mut Attempt, asked: Option<Duration>) {
     if state.is_terminal() {
         (sight.pods, sight.looked, sight.object_gone, memory.no_pods_since) = (None, None, None, None);
     }
+    attempt.sight.over_since = attempt.sight.over_since.filter(|_| is_taken_away(attempt));
+    let sight = &mut attempt.sight;
     if asked.is_none() {
         sight.driver_at = None;
         sight.object_at = sight.object_at.filter(|_| sight.pods.is_some());
@@ -121,6 +124,7 @@ fn times<'a>(attempt: &'a mut Attempt, asked: &'a mut Option<Duration>) -> Vec<&
     let (sight, memory) = (&mut attempt.sight, &mut attempt.memory);
     let plain = [
         &mut sight.driver_at,
+        &mut sight.over_since,
         &mut sight.looked,
         &mut sight.object_at,
         &mut memory.ambiguous_at,
@@ -163,6 +167,7 @@ fn digest(attempt: &Attempt, asked: Option<Duration>) -> u64 {
     sight.second.driver.as_ref().map(driver).hash(&mut hasher);
     sight.driver_gone.hash(&mut hasher);
     (sight.driver_at, sight.looked, sight.object_at, asked).hash(&mut hasher);
+    sight.over_since.hash(&mut hasher);
     if let Some((at, pods)) = &sight.pods {
         at.hash(&mut hasher);
         for pod in pods {

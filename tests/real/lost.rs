@@ -1,5 +1,9 @@
 //! Objects that are missing: a few are lost, many are in doubt until a person confirms it.
 
+use std::time::Duration;
+
+use k8s_openapi::api::core::v1::Namespace;
+use kube::Api;
 use kube::api::{DeleteParams, ListParams};
 use serde_json::{Value, json};
 
@@ -154,6 +158,42 @@ async fn where_pods_go_before_their_objects_nothing_ends_either() {
     }
 }
 
+/// Kubernetes deletes a namespace's pods first, and its objects once the pods' grace is over, however long that is.
+#[tokio::test]
+async fn where_the_namespace_itself_is_deleted_nothing_ends_either() {
+    let bed = hasty().await;
+    let mut jobs = Vec::new();
+    for _ in 0..4 {
+        jobs.push(with_a_driver(&bed).await);
+    }
+    let namespaces: Api<Namespace> = Api::all(bed.plane.admin().await);
+    // Nothing on this control plane empties it: it stays as it is, being deleted.
+    let asked = namespaces.delete(&bed.namespace, &DeleteParams::default()).await;
+    asked.expect("it is deleted");
+    bed.cluster_is("real", false, "is being deleted").await;
+    for (_, hand) in &jobs {
+        hand.pod_is(&told_to_go()).await;
+        hand.pod_is(&PodIs::Gone).await;
+    }
+    // Longer than an end waits for its object.
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    for (_, hand) in &jobs {
+        hand.object_is(&ObjectIs::Gone).await;
+    }
+    bed.cancel(&jobs[0].0).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
+    for (id, _) in &jobs[1..] {
+        assert_eq!(bed.status(id).await["state"], "RUNNING");
+    }
+    let word = ["clusters", "confirm-lost", "real", "--reason", "it is gone"];
+    bed.command(&word).await;
+    bed.in_state(&jobs[0].0, "CANCELLED").await;
+    for (id, _) in &jobs[1..] {
+        let end = bed.in_state(id, "FAILED").await;
+        assert_eq!(end["reason"], "Lost", "{end:#}");
+    }
+}
+
 #[tokio::test]
 async fn a_few_missing_objects_of_many_are_lost_without_a_word() {
     let bed = hasty().await;
@@ -214,7 +254,7 @@ async fn a_cluster_that_is_gone_for_good_is_closed_by_a_persons_word() {
     bed.cluster_is("gone", false, "").await;
     bed.cancel(&lost[1].0).await;
     // Longer than it takes to call an object lost: only a person's word ends these.
-    tokio::time::sleep(std::time::Duration::from_secs(5)).await;
+    tokio::time::sleep(Duration::from_secs(5)).await;
     for id in [&lost[0].0, &retried] {
         assert_eq!(bed.status(id).await["state"], "RUNNING");
     }

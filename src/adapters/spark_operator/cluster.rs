@@ -22,6 +22,8 @@ use crate::watch::{ObjectState, Ownership, marks, read_driver, read_object};
 
 /// How long a call waits that names no deadline of its own.
 const LIMIT: Duration = Duration::from_secs(20);
+/// The namespace is looked at so often: more than twice while a driver's end waits for what becomes of its object.
+const NAMESPACE_EVERY: Duration = Duration::from_secs(10);
 /// Pods per page; a submission may have a thousand executors.
 const PAGE: u32 = 500;
 
@@ -62,13 +64,41 @@ impl SparkOperatorCluster {
         }
     }
 
+    /// The UID of a namespace that isn't being deleted.
     async fn uid_of_namespace(&self, name: &str) -> Result<String, Error> {
-        let request = Request::get(format!("/api/v1/namespaces/{name}")).body(Vec::new());
-        let namespace = self.send(request).await?;
+        let namespace = self.read_namespace(name).await?;
+        if is_deleting(&namespace) {
+            return Err(Error::transient(going(name)));
+        }
         let uid = namespace["metadata"]["uid"].as_str();
         uid.map(str::to_owned)
             .ok_or_else(|| Error::transient(format!("namespace {name} has no UID")))
     }
+
+    async fn read_namespace(&self, name: &str) -> Result<Value, Failure> {
+        let request = Request::get(format!("/api/v1/namespaces/{name}")).body(Vec::new());
+        self.send(request).await
+    }
+
+    /// Comes back once the namespace is being deleted, and says so. Kubernetes deletes pods first then, and objects as long
+    /// after as the pods' grace lasts (`OrderedNamespaceDeletion`, since 1.33): what is seen there tells nothing of jobs.
+    pub(super) async fn namespace_goes(&self) -> String {
+        loop {
+            match self.read_namespace(&self.namespace).await {
+                Ok(namespace) if is_deleting(&namespace) => return going(&self.namespace),
+                // What can't be read is the watches' to tell.
+                Ok(_) | Err(_) => tokio::time::sleep(NAMESPACE_EVERY).await,
+            }
+        }
+    }
+}
+
+fn is_deleting(namespace: &Value) -> bool {
+    namespace["metadata"]["deletionTimestamp"].is_string()
+}
+
+fn going(namespace: &str) -> String {
+    format!("its namespace {namespace} is being deleted")
 }
 
 #[async_trait]

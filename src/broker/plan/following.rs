@@ -4,7 +4,7 @@ use std::time::Duration;
 
 use jiff::SignedDuration;
 
-use super::taken_away::{self, was_stopped};
+use super::taken_away::{self, is_taken_away, was_stopped};
 use super::{Act, Circumstances, overdue, picking_up, take, waiting, wished};
 use crate::broker::attempt::Attempt;
 use crate::lifecycle::Happening;
@@ -62,7 +62,7 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
 /// The end that is in sight before anything was done for a cancel, where it would be the submission's end without one too:
 /// the cancel came too late. What would be run again, or was being stopped from outside, is cancelled.
 fn ended_before(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
-    if was_stopped(attempt) || taken_away::since(attempt).is_some() || needs_consistent_list(attempt) {
+    if was_stopped(attempt) || is_taken_away(attempt) || needs_consistent_list(attempt) {
         return None;
     }
     let mut unasked = attempt.record.clone();

@@ -10,6 +10,7 @@ mod taken_away;
 mod waiting;
 mod wished;
 pub(super) use stopping::left_alone;
+pub use taken_away::is_taken_away;
 pub use wished::{Emptied, Loss, Wished};
 #[cfg(test)]
 mod tests;
@@ -57,7 +58,7 @@ pub struct Settling {
     pub submit: Duration,
     /// How long after the end an unfinished object is left alone.
     pub end: Duration,
-    /// From the first absence of an object to `Lost`.
+    /// From the first absence of an object, or the end of a driver that was taken away, to what follows.
     pub lost: Duration,
     /// How long a cluster with `onUnreachable: move` may be silent before attempts are given up there.
     pub failover: Duration,

@@ -1,4 +1,4 @@
-//! A driver that somebody took away may be one of many, and its object follow: its end counts only once it is known what
+//! A driver whose pod was deleted may be one of many, and its object follow: its end counts only once it is known what
 //! became of the object (the design's §10, "Lost").
 
 use std::time::Duration;
@@ -24,17 +24,22 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
     if sight.looked.is_none_or(|looked| looked < due) {
         return Some(Act::Look);
     }
-    match sight.object {
-        Some(_) => None,
-        None => wished::doubted(attempt, at),
+    match sight.lacks_object() {
+        true => wished::doubted(attempt, at),
+        false => None,
     }
 }
 
-/// Since when it has been known that the driver was taken away and how its object is; `None` where it wasn't.
-pub(super) fn since(attempt: &Attempt) -> Option<Duration> {
+/// Whether its driver was taken away, and it isn't known yet what that means.
+pub fn is_taken_away(attempt: &Attempt) -> bool {
+    attempt.record.state.is_followed() && since(attempt).is_some()
+}
+
+/// Since when its object has been missing, or, where it stands, its driver known to be taken away; `None`: it wasn't.
+fn since(attempt: &Attempt) -> Option<Duration> {
     let sight = &attempt.sight;
     match (&sight.object, &sight.object_gone) {
-        (Some(object), _) => sight.over_since.filter(|_| was_taken(attempt, object)),
+        (Some(object), _) => sight.over_since.filter(|_| was_taken_from(attempt, object)),
         (None, Some(gone)) => was_stopped(attempt).then_some(gone.at),
         (None, None) => None,
     }
@@ -58,14 +63,15 @@ fn stopped(attempt: &Attempt) -> Option<(&Driver, Reason)> {
     }
 }
 
-/// Whether the driver of an object that stands was taken away for nothing that its cluster tells of: no suspension, no rerun,
-/// no eviction, no lost node.
-fn was_taken(attempt: &Attempt, object: &ObjectState) -> bool {
-    if let Some((driver, cause)) = stopped(attempt) {
-        let deleted =
-            matches!(driver.stop, Some(DriverStop::Deleting { .. })) && cause == Reason::ApplicationFailed;
-        // Deleted in the foreground, an object goes after its pods, however those end.
-        return object.deleting || deleted && !stops_its_driver(object);
+/// Whether the object lost its driver for nothing that the cluster tells of (no suspension, no rerun, no eviction, no lost
+/// node), or goes itself: deleted in the foreground it goes after its pods, however those end.
+fn was_taken_from(attempt: &Attempt, object: &ObjectState) -> bool {
+    match stopped(attempt) {
+        Some(_) if object.deleting => true,
+        Some((driver, cause)) => {
+            let deleted = matches!(driver.stop, Some(DriverStop::Deleting { .. }));
+            deleted && cause == Reason::ApplicationFailed && !stops_its_driver(object)
+        }
+        None => misses_its_driver(object) && attempt.observation().driver == DriverSight::Absent,
     }
-    misses_its_driver(object) && attempt.observation().driver == DriverSight::Absent
 }

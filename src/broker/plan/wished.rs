@@ -61,7 +61,7 @@ pub(super) fn next(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
 pub(super) fn doubt_is_over(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
     let record = &attempt.record;
     let in_doubt = record.verdict.reason == Some(Reason::LostUnconfirmed);
-    if !in_doubt || attempt.sight.object.is_none() {
+    if !in_doubt || attempt.sight.lacks_object() {
         return None;
     }
     take(record, at, Happening::Doubted { message: None })

@@ -7,6 +7,7 @@ use jiff::Timestamp;
 
 use super::{Scheduler, Slot};
 use crate::broker::health::Health;
+use crate::broker::plan::is_taken_away;
 use crate::broker::wishes::Missing;
 use crate::model::{ClusterName, SubmissionId};
 use crate::ports::store::{ClusterWishes, WishKind};
@@ -58,7 +59,7 @@ impl Scheduler {
             }
             let missing = |id: &SubmissionId| {
                 let slot = self.live.get(id).filter(|slot| slot.is_on(name));
-                slot.is_some_and(Slot::lacks_object)
+                slot.is_some_and(|slot| slot.lacks_object() || is_taken_away(&slot.attempt))
             };
             let in_sight = self.health.get(*name).is_some_and(Health::is_in_sight);
             in_sight && !confirmed.covers.iter().any(missing)
@@ -131,8 +132,8 @@ impl Slot {
         said_at.is_none_or(|said| sent.is_none_or(|sent| sent <= said))
     }
 
-    /// Whether its object should be there and isn't in sight.
+    /// Whether its object should be there, and isn't in sight or on its way out.
     pub(super) fn lacks_object(&self) -> bool {
-        self.attempt.record.state.is_followed() && self.attempt.sight.object.is_none()
+        self.attempt.record.state.is_followed() && self.attempt.sight.lacks_object()
     }
 }

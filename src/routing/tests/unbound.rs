@@ -237,21 +237,32 @@ fn a_job_waits_for_the_pods_placed_before_where_they_might_take_its_room_and_goe
     assert_eq!(ids(&world.placed()), ["wide"]);
 }
 
+/// A node may have to be added for it first, and the operator to come to it before.
 #[test]
-fn pods_that_do_not_come_are_given_up_after_five_minutes() {
-    let mut world = World::new(vec![queue("dev", 1)], vec![cluster("a", 1)]);
-    let nodes = ["n1", "n2", "n3"].map(|name| node(name, 4, 16));
-    world.nodes("a", &nodes);
-    world.submit("stuck", "dev", job(1, 4));
-    world.submit("next", "dev", job(2, 1));
-    assert_eq!(ids(&world.placed()), ["stuck"]);
-    world.nodes("a", &nodes);
-    world.mono = Duration::from_secs(299);
-    world.nodes("a", &nodes);
-    assert!(world.placed().is_empty(), "its executor may be closed out");
-    world.mono = Duration::from_secs(300);
-    world.router.still_current(&cluster_name("a"), world.mono);
-    assert_eq!(ids(&world.placed()), ["next"]);
+fn a_driver_that_does_not_come_is_given_up_after_half_an_hour_and_executors_after_a_quarter() {
+    for (driver_came, minutes) in [(false, 30), (true, 15)] {
+        let mut world = World::new(vec![queue("dev", 1)], vec![cluster("a", 1)]);
+        let mut nodes = ["n1", "n2", "n3"].map(|name| node(name, 4, 16));
+        world.nodes("a", &nodes);
+        world.submit("stuck", "dev", job(1, 4));
+        world.submit("next", "dev", job(2, 1));
+        assert_eq!(ids(&world.placed()), ["stuck"]);
+        let name = cluster_name("a");
+        let mut bound = Vec::new();
+        if driver_came {
+            nodes[0].requested = pod(1, 1);
+            bound.push((id("stuck").object_name(Attempt(1)), pod(1, 1)));
+        }
+        let mut at = |minutes: u64, less: u64| {
+            world.mono = Duration::from_secs(minutes * 60 - less);
+            world.router.set_capacity(&name, &nodes, &bound, world.mono);
+            world.router.still_current(&name, world.mono);
+            world.placed()
+        };
+        assert!(at(1, 60).is_empty());
+        assert!(at(minutes, 1).is_empty(), "its executor may be closed out");
+        assert_eq!(ids(&at(minutes, 0)), ["next"]);
+    }
 }
 
 #[test]

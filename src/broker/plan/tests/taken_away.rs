@@ -21,10 +21,10 @@ fn stopped() -> Driver {
     }
 }
 
-/// FAILED as the operator says it where it misses the pod.
-fn missed() -> ObjectState {
+/// FAILED, with the operator's word for it.
+fn missed(message: &str) -> ObjectState {
     ObjectState {
-        error_message: Some("driver pod not found".into()),
+        error_message: Some(message.into()),
         ..object("FAILED")
     }
 }
@@ -40,7 +40,16 @@ impl World {
         matches!(self.plan(), Act::Wait(_))
     }
 
-    /// The record's reason once it is told that it is in doubt.
+    /// Another that goes its own way from here, with nobody in doubt.
+    fn as_it_is(&self) -> Self {
+        Self {
+            attempt: self.attempt.clone(),
+            now: self.now,
+            ..running()
+        }
+    }
+
+    /// Whether the record is told now that it is in doubt.
     fn is_doubted(&mut self) -> bool {
         self.write() == State::Running && self.attempt.record.verdict.reason == Some(Reason::LostUnconfirmed)
     }
@@ -79,9 +88,11 @@ fn a_driver_that_was_stopped_with_its_object_is_in_doubt_as_its_object_is() {
 /// Where all is deleted, pods first, nothing ends before it is known that the objects go as well.
 #[test]
 fn a_driver_that_is_stopped_before_its_object_goes_waits_for_that() {
-    let mut in_the_foreground = object("RUNNING");
-    in_the_foreground.deleting = true;
-    for standing in [object("RUNNING"), object("FAILING"), missed(), in_the_foreground] {
+    for standing in [
+        object("RUNNING"),
+        object("FAILING"),
+        missed("driver pod not found"),
+    ] {
         let mut world = running();
         world.wished = doubted();
         world.attempt.saw_object(standing.clone(), world.now);
@@ -89,10 +100,7 @@ fn a_driver_that_is_stopped_before_its_object_goes_waits_for_that() {
         world.later(1).look(Some(standing.clone()));
         world.attempt.driver_went(&stopped());
         assert!(world.later(58).waits(), "{}: it may be one of many", standing.raw);
-        let mut stood = World {
-            attempt: world.attempt.clone(),
-            ..running()
-        };
+        let mut stood = world.as_it_is();
         stood.later(61).look(Some(standing));
         assert_eq!(
             stood.write(),
@@ -109,49 +117,100 @@ fn a_driver_that_is_stopped_before_its_object_goes_waits_for_that() {
     }
 }
 
-/// A pod that is deleted by force goes without an end.
+/// It can't be taken back, however the pod ends and however long the object takes.
 #[test]
-fn a_driver_that_went_unseen_beside_an_object_that_misses_it_waits_as_well() {
-    let mut world = running();
-    world.wished = doubted();
-    world.later(1);
-    world.attempt.saw_object(missed(), world.now);
-    world.later(1).list_no_pods();
-    assert!(world.waits(), "it may be one of many");
-    let mut stood = World {
-        attempt: world.attempt.clone(),
-        now: world.now,
-        ..running()
-    };
-    stood.later(61).look(Some(missed()));
-    stood.later(1).list_no_pods();
-    assert_eq!(stood.write(), State::Failed);
-    assert_eq!(stood.attempt.record.verdict.reason, Some(Reason::Lost));
-
-    world.later(30);
-    world.attempt.object_went(None, world.now);
-    assert!(world.waits());
-    world.later(61).look(None);
-    world.list_no_pods();
-    assert!(world.is_doubted());
+fn an_object_that_is_being_deleted_counts_as_missing() {
+    for cause in [Reason::ApplicationFailed, Reason::DriverEvicted] {
+        let mut world = running();
+        world.wished = doubted();
+        let mut deleting = object("RUNNING");
+        deleting.deleting = true;
+        world.attempt.saw_object(deleting.clone(), world.now);
+        assert!(world.attempt.sight.lacks_object());
+        let mut driver = stopped();
+        because(&mut driver, cause);
+        world.attempt.saw_driver(driver, world.now);
+        world.later(1).look(Some(deleting.clone()));
+        assert!(world.waits(), "it may be one of many");
+        world.later(61).look(Some(deleting));
+        assert!(world.is_doubted());
+        assert!(world.later(10_000).waits(), "for ever");
+        world.wished.loss = Loss::Proven;
+        assert_eq!(world.write(), State::Failed);
+        assert_eq!(world.attempt.record.verdict.reason, Some(cause));
+    }
 }
 
-/// However often the cluster is listed anew meanwhile.
+/// A pod that is deleted by force goes without an end; and the operator may see one that the broker doesn't.
+#[test]
+fn a_driver_that_went_unseen_beside_an_object_that_misses_it_waits_as_well() {
+    let by_sigterm = "driver container failed with ExitCode: 143, Reason: Error";
+    for (message, reason) in [
+        ("driver pod not found", Reason::Lost),
+        (by_sigterm, Reason::ApplicationFailed),
+    ] {
+        for object_first in [false, true] {
+            let mut world = running();
+            world.wished = doubted();
+            let mut runs = ended_driver(0);
+            runs.phase = DriverPhase::Running { since: Some(wall()) };
+            world.attempt.saw_driver(runs.clone(), world.now);
+            world.later(1);
+            if object_first {
+                world.attempt.saw_object(missed(message), world.now);
+                world.attempt.driver_went(&runs);
+            } else {
+                world.attempt.driver_went(&runs);
+                world.attempt.saw_object(missed(message), world.now);
+            }
+            world.later(1).list_no_pods();
+            assert!(world.waits(), "it may be one of many");
+            let mut cancelled = world.as_it_is();
+            cancelled.attempt.record.cancel_requested = true;
+            assert_eq!(cancelled.write(), State::Cancelling);
+            let mut stood = world.as_it_is();
+            stood.later(61).look(Some(missed(message)));
+            stood.later(1).list_no_pods();
+            assert_eq!(stood.write(), State::Failed);
+            assert_eq!(stood.attempt.record.verdict.reason, Some(reason));
+
+            world.later(30);
+            world.attempt.object_went(None, world.now);
+            assert!(world.waits());
+            world.later(61).look(None);
+            world.list_no_pods();
+            assert!(world.is_doubted());
+        }
+    }
+}
+
+/// However often the cluster is listed anew meanwhile; another driver's end is another matter.
 #[test]
 fn however_often_it_is_listed_anew_it_waits_once() {
     let mut world = running();
+    world.attempt.record.restart_policy = RestartPolicy::OnFailure(1);
+    world.attempt.saw_driver(ended_driver(1), world.now);
+    world.later(100);
+    let second = Driver {
+        uid: "pod-2".parse().unwrap(),
+        ..stopped()
+    };
     for _ in 0..12 {
-        world.attempt.saw_object(object("FAILING"), world.now);
-        world.attempt.saw_driver(stopped(), world.now);
+        world.attempt.saw_object(object("FAILED"), world.now);
+        world.attempt.saw_driver(second.clone(), world.now);
+        if world.plan() == Act::Look {
+            world.attempt.looked(Some(object("FAILED")), world.now, world.now);
+        }
+        assert!(world.waits());
         world.later(5);
     }
-    world.look(Some(object("FAILING")));
+    world.look(Some(object("FAILED")));
     assert_eq!(world.write(), State::Failed);
 }
 
-/// Why these went is known, or the operator's own doing.
+/// Why these went is known.
 #[test]
-fn what_is_evicted_or_killed_or_run_again_does_not_wait_for_its_object() {
+fn what_is_evicted_or_killed_does_not_wait_for_its_object() {
     let ends = |change: fn(&mut World, &mut Driver), state| {
         let (mut world, mut driver) = (running(), stopped());
         change(&mut world, &mut driver);
@@ -161,6 +220,7 @@ fn what_is_evicted_or_killed_or_run_again_does_not_wait_for_its_object() {
         assert_eq!(world.write(), state);
     };
     ends(|_, driver| because(driver, Reason::DriverEvicted), State::Failed);
+    ends(|_, driver| because(driver, Reason::OutOfMemory), State::Failed);
     ends(|_, driver| because(driver, Reason::NodeLost), State::Failed);
     ends(
         |_, driver| driver.stop = Some(DriverStop::Disrupted),
@@ -179,27 +239,34 @@ fn what_is_evicted_or_killed_or_run_again_does_not_wait_for_its_object() {
     world.attempt.saw_driver(ended_driver(3), world.now);
     world.attempt.driver_went(&ended_driver(3));
     assert_eq!(world.write(), State::Failed);
-    // One whose operator saw its end.
+    // The same, by its operator's word alone.
     let mut world = running();
-    let mut failed = object("FAILED");
-    failed.error_message = Some("driver container failed with ExitCode: 3, Reason: Error".into());
+    let by_itself = missed("driver container failed with ExitCode: 3, Reason: Error");
     world.later(1);
-    world.attempt.saw_object(failed, world.now);
+    world.attempt.saw_object(by_itself, world.now);
     world.later(1).list_no_pods();
     assert_eq!(world.write(), State::Failed);
-    // One that the operator runs again: its own word is waited for.
-    let mut world = running();
-    world.attempt.record.restart_policy = RestartPolicy::OnFailure(2);
-    world.attempt.saw_object(object("PENDING_RERUN"), world.now);
-    world.attempt.saw_driver(stopped(), world.now);
-    world.later(1).look(Some(object("PENDING_RERUN")));
-    let mut again = ended_driver(0);
-    again.phase = DriverPhase::Running { since: Some(wall()) };
-    again.uid = "pod-2".parse().unwrap();
-    world.later(1);
-    world.attempt.saw_driver(again, world.now);
-    assert_eq!(world.plan(), Act::Rest);
-    assert_eq!(world.attempt.sight.over_since, None);
+}
+
+/// The operator's own word is waited for, as long as a rerun may take.
+#[test]
+fn what_the_operator_runs_again_waits_for_that_alone() {
+    for raw in ["INVALIDATING", "PENDING_RERUN"] {
+        let mut world = running();
+        world.attempt.record.restart_policy = RestartPolicy::OnFailure(2);
+        world.attempt.saw_object(object(raw), world.now);
+        world.attempt.saw_driver(stopped(), world.now);
+        let pickup = world.now + Rules::default().pickup;
+        world.later(1).look(Some(object(raw)));
+        assert_eq!(world.plan(), Act::Wait(pickup), "{raw}");
+        let mut again = ended_driver(0);
+        again.phase = DriverPhase::Running { since: Some(wall()) };
+        again.uid = "pod-2".parse().unwrap();
+        world.later(1);
+        world.attempt.saw_driver(again, world.now);
+        assert_eq!(world.plan(), Act::Rest);
+        assert_eq!(world.attempt.sight.over_since, None);
+    }
 }
 
 /// At a drain's deadline, too, a driver that was stopped from outside is judged by its object as it is now.
