@@ -5,6 +5,9 @@
 
 #![allow(clippy::unwrap_used, reason = "a bench may stop at a fault")]
 
+#[allow(dead_code, reason = "not every bench asks for the most")]
+#[path = "../support/memory.rs"]
+mod memory;
 #[allow(dead_code, reason = "the other benches have endpoints to tell of")]
 #[path = "../support/test_bed.rs"]
 mod test_bed;
@@ -12,6 +15,7 @@ mod world;
 
 use std::time::{Duration, Instant};
 
+use memory::resident;
 use test_bed::{option, profile};
 use world::{CLUSTERS, NODES, QUEUES, World};
 
@@ -115,14 +119,6 @@ fn measured(entries: usize) -> Row {
         told,
         burst,
     }
-}
-
-/// Bytes of memory that this process holds.
-fn resident() -> u64 {
-    let text = std::fs::read_to_string("/proc/self/status").unwrap_or_default();
-    let line = text.lines().find(|line| line.starts_with("VmRSS:"));
-    let kib = line.and_then(|line| line.split_whitespace().nth(1)?.parse::<u64>().ok());
-    kib.unwrap_or(0) * 1024
 }
 
 fn millis(times: &[Duration], part: usize) -> f64 {
