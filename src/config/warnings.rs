@@ -76,7 +76,7 @@ fn short_times(config: &Config, checks: &mut Checks) {
             "timing.lostSettle",
             timing.lost_settle,
             seconds(30),
-            "the time that an object that is replaced by hand may be missing, or stand after its deleted pod",
+            "the time that an object that is replaced by hand may be missing, and a namespace's deletion unseen",
         ),
         (
             "timing.endSettle",

@@ -240,7 +240,8 @@ fn by_object(rules: &Rules, record: &Record, seen: &Observation, driver_absent: 
 /// SIGTERM or SIGKILL (143, 137) or without its operator's knowledge.
 pub fn misses_its_driver(object: &ObjectState) -> bool {
     let message = object.error_message.as_deref().unwrap_or_default();
-    let by_itself = exit_code(message).is_some_and(|(code, _)| ![143, 137].contains(&code));
+    let by_itself =
+        exit_code(message).is_some_and(|(code, word)| word == "OOMKilled" || ![143, 137].contains(&code));
     object.known_raw() == Some(RawState::Failed) && object.tells_of_driver() && !by_itself
 }
 

@@ -3,6 +3,8 @@
 use std::sync::Arc;
 use std::time::Duration;
 
+use k8s_openapi::api::core::v1::{Namespace, NamespaceSpec};
+use kube::api::{Api, DeleteParams, ObjectMeta, PostParams};
 use serde_json::json;
 use spark_broker::adapters::spark_operator::Sources;
 use spark_broker::error::{Class, Classify};
@@ -184,6 +186,66 @@ async fn where_nodes_are_no_source_rights_in_the_namespace_suffice() {
     suite::pods_are_found_by_their_submission(&world).await;
     suite::the_driver_is_followed_to_its_exit_code(&world).await;
     suite::a_cluster_stays_itself(&world).await;
+}
+
+/// Deletes the namespace. Nothing on this control plane empties it: it goes once it is `finished`.
+async fn delete(namespaces: &Api<Namespace>, name: &str, finished: bool) {
+    let asked = namespaces.delete(name, &DeleteParams::default()).await;
+    asked.expect("it is deleted");
+    if finished {
+        finish(namespaces, name).await;
+    }
+}
+
+async fn finish(namespaces: &Api<Namespace>, name: &str) {
+    let mut going = namespaces.get(name).await.expect("it is there");
+    going.spec = Some(NamespaceSpec::default());
+    let how = PostParams::default();
+    let finished = namespaces
+        .replace_subresource("finalize", name, &how, &going)
+        .await;
+    finished.expect("it goes");
+}
+
+async fn make(namespaces: &Api<Namespace>, name: &str) {
+    let new = Namespace {
+        metadata: ObjectMeta {
+            name: Some(name.to_owned()),
+            ..ObjectMeta::default()
+        },
+        ..Namespace::default()
+    };
+    let made = namespaces.create(&PostParams::default(), &new).await;
+    made.expect("it is made");
+}
+
+/// While Kubernetes empties it, and once it has gone: a list of what isn't there would be empty.
+#[tokio::test]
+async fn a_namespace_that_goes_or_is_made_anew_puts_the_cluster_out_of_sight() {
+    let world = world().await;
+    let (namespaces, name): (Api<Namespace>, _) = (Api::all(world.admin.clone()), &world.namespace);
+    let mut watching = Watching::start(&world);
+    let says = |what| {
+        move |event| match event {
+            ClusterEvent::Unreachable(reason) => Some(reason).filter(|reason| reason.contains(what)),
+            _ => None,
+        }
+    };
+    watching.listed().await;
+    delete(&namespaces, name, false).await;
+    watching.until("that it goes", says("is being deleted")).await;
+    let error = world.cluster.identity().await.expect_err("it goes");
+    assert!(error.to_string().contains("is being deleted"), "{error}");
+    finish(&namespaces, name).await;
+    watching.until("that it has gone", says("doesn't exist")).await;
+    make(&namespaces, name).await;
+    watching.listed().await;
+    // Between two looks, and with all rights still there.
+    delete(&namespaces, name, true).await;
+    make(&namespaces, name).await;
+    watching.until("that it is another", says("made anew")).await;
+    watching.listed().await;
+    watching.stop().await;
 }
 
 #[tokio::test]

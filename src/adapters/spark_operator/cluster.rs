@@ -22,7 +22,7 @@ use crate::watch::{ObjectState, Ownership, marks, read_driver, read_object};
 
 /// How long a call waits that names no deadline of its own.
 const LIMIT: Duration = Duration::from_secs(20);
-/// The namespace is looked at so often: more than twice while a driver's end waits for what becomes of its object.
+/// The namespace is looked at so often: several times while a driver's end waits for what becomes of its object.
 const NAMESPACE_EVERY: Duration = Duration::from_secs(10);
 /// Pods per page; a submission may have a thousand executors.
 const PAGE: u32 = 500;
@@ -80,15 +80,28 @@ impl SparkOperatorCluster {
         self.send(request).await
     }
 
-    /// Comes back once the namespace is being deleted, and says so. Kubernetes deletes pods first then, and objects as long
-    /// after as the pods' grace lasts (`OrderedNamespaceDeletion`, since 1.33): what is seen there tells nothing of jobs.
+    /// Comes back once the namespace is being deleted, is gone or is another one, and says so. Kubernetes deletes pods first
+    /// then, and objects as long after as the pods' grace lasts (`OrderedNamespaceDeletion`, since 1.33): what is seen there
+    /// tells nothing of jobs, and a list of what isn't there is empty.
     pub(super) async fn namespace_goes(&self) -> String {
+        let name = &self.namespace;
+        let mut first = None;
         loop {
-            match self.read_namespace(&self.namespace).await {
-                Ok(namespace) if is_deleting(&namespace) => return going(&self.namespace),
-                // What can't be read is the watches' to tell.
-                Ok(_) | Err(_) => tokio::time::sleep(NAMESPACE_EVERY).await,
+            match self.read_namespace(name).await {
+                Ok(namespace) if is_deleting(&namespace) => return going(name),
+                Ok(namespace) => {
+                    let uid = namespace["metadata"]["uid"].clone();
+                    if *first.get_or_insert_with(|| uid.clone()) != uid {
+                        return format!("its namespace {name} was made anew");
+                    }
+                }
+                Err(failure) if failure.says_absent(name) => {
+                    return format!("its namespace {name} doesn't exist");
+                }
+                // What can't be read now says nothing.
+                Err(_) => {}
             }
+            tokio::time::sleep(NAMESPACE_EVERY).await;
         }
     }
 }

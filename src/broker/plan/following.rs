@@ -94,8 +94,10 @@ fn wait_or_end(attempt: &Attempt, at: &Circumstances<'_>, seen: &Observation) ->
         .as_ref()
         .is_some_and(|o| o.known_raw() == Some(RawState::Failed));
     match (&seen.object, &seen.driver) {
+        (_, DriverSight::Unseen | DriverSight::Absent) if attempt.sight.lacks_object() => {
+            missing(attempt, at, &seen.driver)
+        }
         (Some(_), DriverSight::Unseen) if failed || is_found_anew(attempt) => Act::ListPods,
-        (None, DriverSight::Unseen | DriverSight::Absent) => missing(attempt, at, &seen.driver),
         (Some(_), DriverSight::Seen(driver)) if driver.has_ended() => rerun_or_end(attempt, at),
         (Some(_) | None, _) => {
             let over = picking_up::timed_out(attempt, at).unwrap_or_else(|| run_timeout(record, at));
@@ -169,12 +171,18 @@ fn needs_consistent_list(attempt: &Attempt) -> bool {
     completed && sight.driver.as_ref().is_some_and(|d| failed(&d.phase)) && listed < sight.object_at
 }
 
-/// The object is gone though the record says it should be there.
+/// The object is gone though the record says it should be there; or it is on its way out, of which its operator tells
+/// nothing any more, and has no driver.
 fn missing(attempt: &Attempt, at: &Circumstances<'_>, driver: &DriverSight) -> Act {
-    let Some(gone) = &attempt.sight.object_gone else {
-        return Act::Look;
+    let sight = &attempt.sight;
+    let since = match &sight.object {
+        Some(_) => attempt.memory.no_pods_since.ok_or(Act::ListPods),
+        None => sight.object_gone.as_ref().map(|gone| gone.at).ok_or(Act::Look),
     };
-    let due = gone.at + at.settling.lost;
+    let due = match since {
+        Ok(since) => since + at.settling.lost,
+        Err(act) => return act,
+    };
     if at.now < due {
         return Act::Wait(due);
     }

@@ -189,6 +189,7 @@ pub(super) fn ended(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
             Act::Wait(at.now + (at.settling.end - since_end))
         }
         _ if record.cancel_requested => clear_away(attempt, at),
+        (_, Some(_)) if !at.in_sight => Act::Rest,
         (_, Some(object)) => delete(attempt, object, at),
         (_, None) => Act::Forget,
     }

@@ -12,6 +12,7 @@ use crate::broker::wishes::Missing;
 use crate::model::{ClusterName, SubmissionId};
 use crate::ports::store::{ClusterWishes, WishKind};
 use crate::submission::Reason;
+use crate::watch::Driver;
 
 impl Scheduler {
     /// The wishes of a cluster were read.
@@ -59,7 +60,7 @@ impl Scheduler {
             }
             let missing = |id: &SubmissionId| {
                 let slot = self.live.get(id).filter(|slot| slot.is_on(name));
-                slot.is_some_and(|slot| slot.lacks_object() || is_taken_away(&slot.attempt))
+                slot.is_some_and(|slot| is_taken_away(&slot.attempt) || slot.lacks_all())
             };
             let in_sight = self.health.get(*name).is_some_and(Health::is_in_sight);
             in_sight && !confirmed.covers.iter().any(missing)
@@ -130,6 +131,13 @@ impl Slot {
         let record = &self.attempt.record;
         let sent = record.submitted_at.or(record.history.last().map(|last| last.at));
         said_at.is_none_or(|said| sent.is_none_or(|sent| sent <= said))
+    }
+
+    /// Whether it lacks its object and shows no driver that goes on without.
+    fn lacks_all(&self) -> bool {
+        let sight = &self.attempt.sight;
+        let driver = sight.driver.as_ref().filter(|_| !sight.driver_gone);
+        self.lacks_object() && driver.is_none_or(Driver::has_ended)
     }
 
     /// Whether its object should be there, and isn't in sight or on its way out.

@@ -14,6 +14,17 @@ fn an_object_that_has_not_finished_goes_as_soon_as_its_driver_has_gone_however_i
     assert_eq!(world.plan(), Act::DeleteObject("uid-1".parse().unwrap()));
 }
 
+#[test]
+fn out_of_sight_nothing_is_removed() {
+    let mut world = running();
+    world.attempt.saw_driver(ended_driver(0), world.now);
+    assert_eq!(world.write(), State::Succeeded);
+    world.later(601).in_sight = false;
+    assert_eq!(world.plan(), Act::Rest);
+    world.in_sight = true;
+    assert!(matches!(world.plan(), Act::DeleteObject(_)));
+}
+
 /// A driver that had ended by itself before anything was done for the cancel.
 #[test]
 fn a_cancel_that_comes_after_the_end_leaves_it_as_it_is() {

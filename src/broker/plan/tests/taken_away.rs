@@ -141,6 +141,34 @@ fn an_object_that_is_being_deleted_counts_as_missing() {
     }
 }
 
+/// Its operator says nothing any more, and a finalizer may keep it for ever.
+#[test]
+fn an_object_on_its_way_out_without_a_driver_is_lost_or_in_doubt() {
+    for wished in [Wished::default(), doubted()] {
+        let mut world = running();
+        world.wished = wished;
+        let mut deleting = object("RUNNING");
+        deleting.deleting = true;
+        world.attempt.saw_object(deleting.clone(), world.now);
+        let mut runs = ended_driver(0);
+        runs.phase = DriverPhase::Running { since: Some(wall()) };
+        world.attempt.saw_driver(runs.clone(), world.now);
+        assert_eq!(world.plan(), Act::Rest, "its driver runs");
+        world.attempt.driver_went(&runs);
+        world.later(1).list_no_pods();
+        assert!(world.waits());
+        world.later(60).look(Some(deleting));
+        world.later(1).list_no_pods();
+        if world.wished == doubted() {
+            assert!(world.is_doubted());
+            assert!(world.later(10_000).waits(), "for ever");
+        } else {
+            assert_eq!(world.write(), State::Failed);
+            assert_eq!(world.attempt.record.verdict.reason, Some(Reason::Lost));
+        }
+    }
+}
+
 /// A pod that is deleted by force goes without an end; and the operator may see one that the broker doesn't.
 #[test]
 fn a_driver_that_went_unseen_beside_an_object_that_misses_it_waits_as_well() {
@@ -240,12 +268,14 @@ fn what_is_evicted_or_killed_does_not_wait_for_its_object() {
     world.attempt.driver_went(&ended_driver(3));
     assert_eq!(world.write(), State::Failed);
     // The same, by its operator's word alone.
-    let mut world = running();
-    let by_itself = missed("driver container failed with ExitCode: 3, Reason: Error");
-    world.later(1);
-    world.attempt.saw_object(by_itself, world.now);
-    world.later(1).list_no_pods();
-    assert_eq!(world.write(), State::Failed);
+    for word in ["3, Reason: Error", "137, Reason: OOMKilled"] {
+        let mut world = running();
+        let message = format!("driver container failed with ExitCode: {word}");
+        world.later(1);
+        world.attempt.saw_object(missed(&message), world.now);
+        world.later(1).list_no_pods();
+        assert_eq!(world.write(), State::Failed, "{word}");
+    }
 }
 
 /// The operator's own word is waited for, as long as a rerun may take.
