@@ -240,7 +240,8 @@ async fn a_namespace_that_goes_or_is_made_anew_puts_the_cluster_out_of_sight() {
     watching.until("that it has gone", says("doesn't exist")).await;
     make(&namespaces, name).await;
     watching.listed().await;
-    // Between two looks, and with all rights still there.
+    // Between two looks, once the first is over, and with all rights still there.
+    tokio::time::sleep(Duration::from_secs(3)).await;
     delete(&namespaces, name, true).await;
     make(&namespaces, name).await;
     watching.until("that it is another", says("made anew")).await;
