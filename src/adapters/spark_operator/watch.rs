@@ -2,9 +2,9 @@
 //!
 //! A session lists and watches everything; the first failure of any part, or the namespace's deletion, ends it as a whole,
 //! is told as `Unreachable`, and after a pause the next session begins with full lists. So after each gap stands a `Listed`,
-//! and nothing is told from a half-working set of watches. Where only the capacity can't be read, the session ends after its `Listed`: what
-//! runs is followed all the same. The server ends each watch after some seconds, and it is resumed: a connection
-//! that died silently shows when that doesn't happen.
+//! and nothing is told from a half-working set of watches. Where only the capacity can't be read, the session ends after
+//! its `Listed`: what runs is followed all the same. The server ends each watch after some seconds, and it is resumed: a
+//! connection that died silently shows when that doesn't happen.
 
 mod streams;
 mod view;
