@@ -123,14 +123,8 @@ async fn with_a_driver(bed: &Bed<'_>) -> (String, ByHand) {
     (id, hand)
 }
 
-/// The pods go first, some with their end in sight and some by force, and the operator tells of it.
-#[tokio::test]
-async fn where_pods_go_before_their_objects_nothing_ends_either() {
-    let bed = settling(20).await;
-    let mut jobs = Vec::new();
-    for _ in 0..4 {
-        jobs.push(with_a_driver(&bed).await);
-    }
+/// Their objects stand: two drivers go with their end in sight, the others by force, and the operator tells of it.
+async fn pods_go_first(jobs: &[(String, ByHand)]) {
     for (n, (_, hand)) in jobs.iter().enumerate() {
         if n < 2 {
             hand.pod_is(&told_to_go()).await;
@@ -139,6 +133,16 @@ async fn where_pods_go_before_their_objects_nothing_ends_either() {
         hand.object_is(&ObjectIs::In("FAILED", "driver pod not found"))
             .await;
     }
+}
+
+#[tokio::test]
+async fn where_pods_go_before_their_objects_nothing_ends_either() {
+    let bed = settling(20).await;
+    let mut jobs = Vec::new();
+    for _ in 0..4 {
+        jobs.push(with_a_driver(&bed).await);
+    }
+    pods_go_first(&jobs).await;
     bed.fence().await;
     for (id, hand) in &jobs {
         assert_eq!(bed.status(id).await["state"], "RUNNING");
@@ -171,14 +175,7 @@ async fn where_the_namespace_itself_is_deleted_nothing_ends_either() {
     let asked = namespaces.delete(&bed.namespace, &DeleteParams::default()).await;
     asked.expect("it is deleted");
     // Before anybody has seen that.
-    for (n, (_, hand)) in jobs.iter().enumerate() {
-        if n < 2 {
-            hand.pod_is(&told_to_go()).await;
-        }
-        hand.pod_is(&PodIs::Gone).await;
-        hand.object_is(&ObjectIs::In("FAILED", "driver pod not found"))
-            .await;
-    }
+    pods_go_first(&jobs).await;
     bed.cluster_is("real", false, "is being deleted").await;
     bed.cancel(&jobs[0].0).await;
     bed.in_state(&jobs[0].0, "CANCELLING").await;
