@@ -13,7 +13,7 @@ use crate::Row;
 use crate::seed::{DOMAIN, queued};
 use crate::spine::jobs::Job;
 use crate::spine::world::World;
-use crate::succession::intake;
+use crate::succession::{PATIENCE, intake};
 
 /// Measures with `entries` waiting.
 pub async fn measure(entries: usize) -> Vec<Row> {
@@ -44,9 +44,17 @@ pub async fn measure(entries: usize) -> Vec<Row> {
 }
 
 async fn shard_into(world: &World, shard: u32, pages: mpsc::Sender<Vec<BacklogEntry>>) {
-    let (domain, mut page) = (DOMAIN.parse().unwrap(), None);
+    let (begun, domain, mut page) = (Instant::now(), DOMAIN.parse().unwrap(), None);
     loop {
-        let read = world.store.backlog(&domain, shard, None, page).await.unwrap();
+        let read = match world.store.backlog(&domain, shard, None, page.clone()).await {
+            Ok(read) => read,
+            // All shards ask one endpoint at once.
+            Err(error) if begun.elapsed() < PATIENCE => {
+                eprintln!("a page is asked for again: {error}");
+                continue;
+            }
+            Err(error) => panic!("not read after {PATIENCE:?}: {error}"),
+        };
         pages.send(read.items).await.unwrap();
         page = read.next;
         if page.is_none() {

@@ -34,12 +34,14 @@ fn main() {
     let queued = option("--queued").unwrap_or(50_000);
     let entries = option("--entries").unwrap_or(1_000_000);
     let runtime = tokio::runtime::Runtime::new().unwrap();
-    let mut rows = runtime.block_on(succession::measure(live, queued));
-    rows.extend(runtime.block_on(loading::measure(entries)));
-
     println!("{}\n", test_bed());
     println!("| what | figure | aim |\n|---|---|---|");
-    for Row { what, took, aim } in &rows {
+    tell(&runtime.block_on(succession::measure(live, queued)));
+    tell(&runtime.block_on(loading::measure(entries)));
+}
+
+fn tell(rows: &[Row]) {
+    for Row { what, took, aim } in rows {
         println!("| {what} | {:.2} s | {aim} |", took.as_secs_f64());
     }
 }

@@ -17,7 +17,7 @@ use crate::spine::world::{Broker, World};
 /// What each next scheduler has room for on each cluster beyond the one before.
 const SPARE: usize = 50;
 /// A bench that hangs must end.
-const PATIENCE: Duration = Duration::from_secs(1_200);
+pub const PATIENCE: Duration = Duration::from_secs(1_200);
 /// How often is looked.
 const LOOK: Duration = Duration::from_millis(5);
 

@@ -16,6 +16,7 @@ mod pacing;
 mod policies;
 mod pools;
 mod replay;
+mod rests;
 mod room;
 mod shares;
 mod starvation;

@@ -118,6 +118,25 @@ impl Simulation {
         ended
     }
 
+    /// One job ends now, whatever it was told, and a cycle follows.
+    pub(super) fn end(&mut self, id: &str) {
+        self.ends.retain(|(_, ends)| ends != id);
+        self.world.router.released(&super::harness::id(id));
+        self.unbind(&[id.to_owned()]);
+        self.cycle();
+    }
+
+    /// The jobs with a pod on each node of a cluster whose pods are bound.
+    pub(super) fn by_node(&self, cluster: &str) -> Vec<Vec<&str>> {
+        let bound = &self.bound[cluster];
+        let on = |node| {
+            let pods = bound.pods.iter();
+            let on_it = pods.filter(move |(_, pods)| pods.iter().any(|(n, _)| *n == node));
+            on_it.map(|(id, _)| id.as_str()).collect()
+        };
+        (0..bound.nodes.len()).map(on).collect()
+    }
+
     fn unbind(&mut self, ended: &[String]) {
         let mut changed = BTreeSet::new();
         for (cluster, bound) in &mut self.bound {
