@@ -1,7 +1,7 @@
 //! The backlog of a takeover, page after page of every shard as the scheduler's reader asks for them, into the
 //! scheduler's memory.
 
-use std::time::Instant;
+use std::time::{Duration, Instant};
 
 use futures::future::join_all;
 use spark_broker::backlog::Backlog;
@@ -14,6 +14,9 @@ use crate::seed::{DOMAIN, queued};
 use crate::spine::jobs::Job;
 use crate::spine::world::World;
 use crate::succession::{PATIENCE, intake};
+
+/// Before a page is asked for again.
+const PAUSE: Duration = Duration::from_millis(500);
 
 /// Measures with `entries` waiting.
 pub async fn measure(entries: usize) -> Vec<Row> {
@@ -51,6 +54,7 @@ async fn shard_into(world: &World, shard: u32, pages: mpsc::Sender<Vec<BacklogEn
             // All shards ask one endpoint at once.
             Err(error) if begun.elapsed() < PATIENCE => {
                 eprintln!("a page is asked for again: {error}");
+                tokio::time::sleep(PAUSE).await;
                 continue;
             }
             Err(error) => panic!("not read after {PATIENCE:?}: {error}"),
