@@ -30,6 +30,11 @@ struct Row {
 }
 
 fn main() {
+    // `RUST_LOG=spark_broker::broker=info` shows the parts of a takeover.
+    tracing_subscriber::fmt()
+        .with_env_filter(tracing_subscriber::EnvFilter::from_default_env())
+        .with_writer(std::io::stderr)
+        .init();
     let live = option("--live").unwrap_or(50_000);
     let queued = option("--queued").unwrap_or(50_000);
     let entries = option("--entries").unwrap_or(1_000_000);

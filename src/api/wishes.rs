@@ -98,7 +98,7 @@ pub(super) async fn uncordon(
     remove(&api, &named(&api, &name).await?, WishKind::Cordon).await
 }
 
-/// What becomes of the rest at a drain's deadline.
+/// What becomes of the rest in a drain.
 fn then(fields: &mut Fields) -> DrainThen {
     match fields.text("then").as_deref() {
         None | Some("leave") => DrainThen::Leave,
@@ -110,15 +110,16 @@ fn then(fields: &mut Fields) -> DrainThen {
     }
 }
 
-/// Empty a cluster: nothing new is placed there; at the deadline what never started waits for another cluster again, and
-/// the rest is left or cancelled. Body: `reason`, `deadline` (a time, or a duration from now), and optionally `then`
+/// Empty a cluster: nothing new is placed there; so that it is empty by the deadline, four minutes before what never started
+/// waits for another cluster again, and the rest is left, or cancelled a minute before; of a short drain, once half of its
+/// time is over. Body: `reason`, `deadline` (a time, or a duration from now), and optionally `then`
 /// (`leave`, the default, or `cancel`) and `author`.
 #[utoipa::path(
     put, path = "/v1/clusters/{cluster}/drain",
     params(("cluster" = String, Path, description = "The cluster's name")),
     request_body(content = serde_json::Value, description = "`{\"reason\": …, \"deadline\": …, \"then\": …, \"author\": …}`", content_type = "application/json"),
     responses(
-        (status = 200, description = "It is closed within seconds, and emptied from the deadline on", body = ClusterLine),
+        (status = 200, description = "It is closed within seconds, and emptied by the deadline", body = ClusterLine),
         (status = 400, description = "Invalid, with every violation", body = problem::Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such cluster", body = problem::Problem, content_type = "application/problem+json"),
         (status = 503, description = "The store is away", body = problem::Problem, content_type = "application/problem+json"),
@@ -134,7 +135,7 @@ pub(super) async fn drain(
     let name = named(&api, &name).await?;
     let mut fields = Fields::of(body, EXAMPLE, api.clock.now())?;
     if !fields.has("deadline") {
-        fields.fault("deadline", "nothing", "when it is to be emptied, such as 10m");
+        fields.fault("deadline", "nothing", "when it is to be empty, such as 10m");
     }
     let drain = Drain {
         reason: fields.reason(),

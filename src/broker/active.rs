@@ -13,7 +13,7 @@ use tokio_util::sync::CancellationToken;
 use super::hands::Hands;
 use super::lease::Held;
 use super::plan::Settling;
-use super::readers::Reader;
+use super::readers::{Reader, every_page};
 use super::removed::{Removed, Sections};
 use super::scheduler::{Input, RecordCycle, Scheduler, Term};
 use super::watching::Watching;
@@ -111,8 +111,9 @@ impl Candidate {
             followed,
         };
         let mut scheduler = Scheduler::new(term, removed);
-        recall(&mut scheduler, &reader, &names).await;
+        // A large cluster takes a while to be listed: what is said of it waits in the channel meanwhile.
         let mut helpers: JoinSet<()> = watches.into_iter().map(Watching::run).collect();
+        recall(&mut scheduler, &reader, &names).await;
         helpers.spawn(reader.clone().backlog());
         helpers.spawn(reader.clone().live(names.clone()));
         helpers.spawn(reader.clone().cluster_wishes(names));
@@ -173,23 +174,29 @@ impl Candidate {
 
 /// Reads what lives and what is wished, before anything is placed: a cluster may have to be cleared first.
 async fn recall(scheduler: &mut Scheduler, reader: &Reader, names: &[ClusterName]) {
+    let begun = reader.clock.monotonic();
     let live = join_all(names.iter().map(|name| async move {
-        let what = format!("live records of {name}");
-        persistently(&what, || reader.live_of(name)).await
+        let what = &format!("live records of {name}");
+        let page = async |page: Option<String>| {
+            Ok(persistently(what, || reader.live_page(name, page.clone())).await)
+        };
+        every_page(page).await
     }));
+    let open = every_page(async |page: Option<String>| {
+        Ok(persistently("wishes", || reader.wishes_page(page.clone())).await)
+    });
     let wishes = join_all(names.iter().map(|name| async move {
         let what = format!("wishes of {name}");
         persistently(&what, || reader.wishes_of(name)).await
     }));
-    let open = persistently("wishes", || reader.open_wishes());
     let (live, open, wishes) = tokio::join!(live, open, wishes);
-    live.into_iter()
-        .flatten()
-        .chain(open)
-        .for_each(|record| scheduler.found(record));
+    let records = live.into_iter().chain([open]).flatten().flatten();
+    let count = records.map(|record| scheduler.found(record)).count();
     for (name, wishes) in names.iter().zip(wishes) {
         scheduler.wished(name, wishes);
     }
+    let took = reader.clock.monotonic().saturating_sub(begun);
+    tracing::info!(records = count, ?took, "what lives and what is wished is known");
 }
 
 /// What `read` gives, asked for until the store answers.

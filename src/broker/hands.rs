@@ -21,8 +21,9 @@ use crate::watch::ObjectState;
 
 /// The longest that a create may take, the lease permitting.
 const CREATE_DEADLINE: Duration = Duration::from_secs(30);
-/// Calls under way at once, to the store and to each cluster: one that is slow must not be given ever more at once, nor
-/// keep the others waiting.
+/// Calls under way at once, to each cluster, to the store for intents and to the store for the rest: one that is slow must
+/// not be given ever more at once, nor keep the others waiting; and thousands of jobs that change at once, at a takeover or
+/// when a cluster goes, no placement.
 const CALLS: usize = 32;
 /// Pods of one attempt deleted at once.
 const DELETIONS: usize = 8;
@@ -44,6 +45,7 @@ pub struct Hands {
     /// Makes objects.
     pub make_object: MakeObject,
     store_calls: Arc<Semaphore>,
+    intents: Arc<Semaphore>,
     cluster_calls: Arc<HashMap<ClusterName, Semaphore>>,
 }
 
@@ -98,6 +100,7 @@ impl Hands {
             held,
             make_object,
             store_calls: Arc::new(Semaphore::new(CALLS)),
+            intents: Arc::new(Semaphore::new(CALLS)),
             cluster_calls,
         }
     }
@@ -180,7 +183,7 @@ impl Hands {
         let key = RecordKey::from(outline);
         let mut pause = Duration::from_millis(100);
         loop {
-            let Ok(permit) = self.store_calls.acquire().await else {
+            let Ok(permit) = self.intents.acquire().await else {
                 return Outcome::Lapsed;
             };
             if self.rest().is_none() {

@@ -4,14 +4,15 @@ use std::collections::VecDeque;
 use std::sync::Arc;
 use std::time::Duration;
 
-use futures::future::try_join_all;
+use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
 use super::scheduler::Input;
+use crate::error::{Class, Classify};
 use crate::model::{Clock, ClusterName, Domain};
 use crate::ports::Error;
-use crate::ports::store::{ClusterWishes, Coordination, Store};
+use crate::ports::store::{ClusterWishes, Coordination, Page, Store};
 use crate::submission::Record;
 
 /// How often new submissions of other pods are read.
@@ -45,22 +46,25 @@ pub struct Reader {
 }
 
 impl Reader {
-    /// Reads the backlog for ever: in full at first, soon again and then every 10 minutes, forward in between.
+    /// Reads the backlog for ever, each shard by itself: one after the other they would take so many times as long, and one
+    /// that is throttled holds up no other.
     pub async fn backlog(self) {
+        join_all((0..self.store.shards()).map(|shard| self.shard(shard))).await;
+    }
+
+    /// Reads a shard for ever: in full at first, soon again and then every 10 minutes, forward in between.
+    async fn shard(&self, shard: u32) {
         let mut from: Option<Timestamp> = None;
         let begun = self.clock.monotonic();
         let mut due = FULL_AGAIN
             .iter()
             .map(|after| begun + *after)
             .collect::<VecDeque<_>>();
-        loop {
+        while !self.inputs.is_closed() {
             let started = self.clock.now();
-            match self.backlog_from(from).await {
+            match self.shard_from(shard, from).await {
                 Ok(()) => from = started.checked_sub(OVERLAP).ok(),
-                Err(error) => tracing::debug!(%error, "the backlog can't be read"),
-            }
-            if self.inputs.is_closed() {
-                return;
+                Err(error) => tracing::warn!(%error, shard, "the backlog can't be read"),
             }
             tokio::time::sleep(BACKLOG_EVERY).await;
             let now = self.clock.monotonic();
@@ -73,16 +77,18 @@ impl Reader {
         }
     }
 
-    /// All shards at once: one after the other they would take so many times as long.
-    async fn backlog_from(&self, from: Option<Timestamp>) -> Result<(), Error> {
-        let shards = (0..self.store.shards()).map(|shard| self.shard_from(shard, from));
-        try_join_all(shards).await.map(drop)
-    }
-
+    /// A page that the store doesn't give now is asked for again: to begin anew might never come to the end of a million.
     async fn shard_from(&self, shard: u32, from: Option<Timestamp>) -> Result<(), Error> {
         let mut page = None;
         loop {
-            let read = self.store.backlog(&self.domain, shard, from, page).await?;
+            let read = match self.store.backlog(&self.domain, shard, from, page.clone()).await {
+                Err(error) if is_transient(&error) && !self.inputs.is_closed() => {
+                    tracing::debug!(%error, shard, "a page of the backlog is asked for again");
+                    tokio::time::sleep(BACKLOG_EVERY).await;
+                    continue;
+                }
+                read => read?,
+            };
             if !read.items.is_empty() && self.inputs.send(Input::Backlog(read.items)).await.is_err() {
                 return Ok(());
             }
@@ -93,17 +99,18 @@ impl Reader {
         }
     }
 
-    /// Reads the live records of `cluster` once, whole.
-    pub async fn live_of(&self, cluster: &ClusterName) -> Result<Vec<Record>, Error> {
-        let (mut records, mut page) = (Vec::new(), None);
-        loop {
-            let read = self.store.live(&self.domain, cluster, page).await?;
-            records.extend(read.items);
-            page = read.next;
-            if page.is_none() {
-                return Ok(records);
-            }
-        }
+    /// A page of the live records of `cluster`.
+    pub async fn live_page(
+        &self,
+        cluster: &ClusterName,
+        page: Option<String>,
+    ) -> Result<Page<Record>, Error> {
+        self.store.live(&self.domain, cluster, page).await
+    }
+
+    /// A page of the records with an open wish.
+    pub async fn wishes_page(&self, page: Option<String>) -> Result<Page<Record>, Error> {
+        self.store.wishes(&self.domain, page).await
     }
 
     /// Reads the live records of `clusters` for ever.
@@ -111,7 +118,7 @@ impl Reader {
         while !self.inputs.is_closed() {
             tokio::time::sleep(LIVE_EVERY).await;
             for cluster in &clusters {
-                match self.live_of(cluster).await {
+                match every_page(|page| self.live_page(cluster, page)).await {
                     Ok(records) => drop(self.inputs.send(Input::Records(records)).await),
                     Err(error) => {
                         tracing::debug!(%error, cluster.name = %cluster, "live records can't be read")
@@ -121,23 +128,10 @@ impl Reader {
         }
     }
 
-    /// Reads the records with an open wish once, whole.
-    pub async fn open_wishes(&self) -> Result<Vec<Record>, Error> {
-        let (mut records, mut page) = (Vec::new(), None);
-        loop {
-            let read = self.store.wishes(&self.domain, page).await?;
-            records.extend(read.items);
-            page = read.next;
-            if page.is_none() {
-                return Ok(records);
-            }
-        }
-    }
-
     /// Reads open wishes for ever.
     pub async fn wishes(self) {
         while !self.inputs.is_closed() {
-            match self.open_wishes().await {
+            match every_page(|page| self.wishes_page(page)).await {
                 Ok(records) if records.is_empty() => {}
                 Ok(records) => drop(self.inputs.send(Input::Records(records)).await),
                 Err(error) => tracing::debug!(%error, "wishes can't be read"),
@@ -165,4 +159,24 @@ impl Reader {
             }
         }
     }
+}
+
+/// What all pages hold, one page after the other.
+pub async fn every_page<T, F>(read: impl Fn(Option<String>) -> F) -> Result<Vec<T>, Error>
+where
+    F: Future<Output = Result<Page<T>, Error>>,
+{
+    let (mut items, mut page) = (Vec::new(), None);
+    loop {
+        let read = read(page).await?;
+        items.extend(read.items);
+        page = read.next;
+        if page.is_none() {
+            return Ok(items);
+        }
+    }
+}
+
+fn is_transient(error: &Error) -> bool {
+    matches!(error.class(), Class::Transient { .. })
 }

@@ -228,16 +228,16 @@ impl Standing {
         let drain = self.wishes.drain.as_ref();
         let drained = drain.map(|drain| {
             let deadline = timestamp_text(drain.deadline);
-            format!("drained, emptied from {deadline} on: {}", drain.reason)
+            format!("drained by {deadline}: {}", drain.reason)
         });
-        let due = drain.filter(|drain| drain.is_due(wall));
+        let due = drain.filter(|drain| drain.withdraws(wall));
         let lasting = self
             .out_since
             .is_some_and(|since| now.saturating_sub(since) >= settle);
         Told {
             closed: drained.or(cordoned),
             emptied: due.map(|drain| Emptied {
-                then: drain.then,
+                then: drain.then_at(wall),
                 message: format!("{name} is being emptied: {}", drain.reason),
             }),
             gone: self.loss.as_ref().filter(|_| lasting).map(|loss| {

@@ -172,11 +172,7 @@ fn closed_for(line: &ClusterLine) -> String {
     });
     let drain = line.drain.as_ref().map(|drain| {
         let deadline = timestamp_text(drain.deadline);
-        format!(
-            "drained, emptied from {deadline} on: {}{}",
-            drain.reason,
-            by(&drain.author)
-        )
+        format!("drained by {deadline}: {}{}", drain.reason, by(&drain.author))
     });
     let lost = line.lost_confirmed.as_ref();
     let lost = lost.map(|lost| format!("loss confirmed: {}{}", lost.reason, by(&lost.author)));

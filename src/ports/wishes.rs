@@ -1,10 +1,16 @@
 //! What people wish of a cluster: closed, emptied, or given up for lost. Kept on the cluster's item beside its board, so
 //! that no restart is needed and none is forgotten in one.
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::lookup::moment;
+
+/// How long before a drain's deadline what never started is withdrawn: the operator may still be submitting it, for
+/// `timing.submitSettle` by its default, and then pods have their grace.
+const WITHDRAWN_AHEAD: SignedDuration = SignedDuration::from_mins(4);
+/// How long before a drain's deadline what runs is cancelled: twice the grace that Kubernetes gives a pod by default.
+const CANCELLED_AHEAD: SignedDuration = SignedDuration::from_mins(1);
 
 /// Closed to new submissions; those that are there go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -32,7 +38,7 @@ impl Cordon {
     }
 }
 
-/// What becomes of the jobs that have started when a drain's deadline comes.
+/// What becomes of the jobs that have started before a drain's deadline comes.
 #[derive(Debug, Clone, Copy, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "lowercase")]
 pub enum DrainThen {
@@ -42,7 +48,7 @@ pub enum DrainThen {
     Cancel,
 }
 
-/// Closed to new submissions, and emptied at a deadline.
+/// Closed to new submissions, and emptied by a deadline.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct Drain {
@@ -55,19 +61,35 @@ pub struct Drain {
     #[serde(with = "moment::required")]
     #[schema(value_type = String)]
     pub at: Timestamp,
-    /// Until when what is there goes on as ever. From then on jobs that never started are withdrawn and wait for another
-    /// cluster.
+    /// When it is to be empty. Four minutes before, or once half of the time is over, jobs that never started are withdrawn
+    /// and wait for another cluster.
     #[serde(with = "moment::required")]
     #[schema(value_type = String)]
     pub deadline: Timestamp,
-    /// What becomes of the others then.
+    /// What becomes of the others. They are cancelled a minute before the deadline, or once half of the time is over.
     pub then: DrainThen,
 }
 
 impl Drain {
-    /// Whether its deadline has come.
-    pub fn is_due(&self, now: Timestamp) -> bool {
-        self.deadline <= now
+    /// Whether what never started is withdrawn by now: early enough to be off the cluster by the deadline.
+    pub fn withdraws(&self, now: Timestamp) -> bool {
+        self.ahead(WITHDRAWN_AHEAD) <= now
+    }
+
+    /// What becomes by now of what has started: if it is cancelled, early enough to have stopped by the deadline.
+    pub fn then_at(&self, now: Timestamp) -> DrainThen {
+        if self.ahead(CANCELLED_AHEAD) <= now {
+            self.then
+        } else {
+            DrainThen::Leave
+        }
+    }
+
+    /// So long before the deadline, but not before half of the drain's time is over.
+    fn ahead(&self, most: SignedDuration) -> Timestamp {
+        let half = self.deadline.duration_since(self.at) / 2;
+        let ahead = most.min(half).max(SignedDuration::ZERO);
+        self.deadline.checked_sub(ahead).unwrap_or(self.deadline)
     }
 }
 

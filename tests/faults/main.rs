@@ -8,6 +8,7 @@
 
 mod alone;
 mod audit;
+mod busy;
 mod campaign;
 mod claimant;
 mod clock;

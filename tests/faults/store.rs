@@ -65,6 +65,8 @@ pub struct MemoryStore {
     writes: Mutex<Vec<Fencing>>,
     /// Records that have left this state are shown by the index of wishes as they were in it; how often that was.
     again: Mutex<(Option<State>, usize)>,
+    /// How long a write that leads to a state takes.
+    slow: Mutex<(State, Duration)>,
 }
 
 impl MemoryStore {
@@ -78,6 +80,7 @@ impl MemoryStore {
             faults,
             writes: Mutex::default(),
             again: Mutex::default(),
+            slow: Mutex::new((State::Succeeded, Duration::ZERO)),
         }
     }
 
@@ -89,8 +92,14 @@ impl MemoryStore {
             faults,
             writes: Mutex::default(),
             again: Mutex::default(),
+            slow: Mutex::new((State::Succeeded, Duration::ZERO)),
             ..*self
         }
+    }
+
+    /// From now on a write that leads to `state` takes so long.
+    pub fn slows(&self, state: State, long: Duration) {
+        *self.slow.lock().unwrap() = (state, long);
     }
 
     /// From now on the index of wishes shows records as they were in `state`.
@@ -273,7 +282,11 @@ impl Store for MemoryStore {
             .get("state")
             .and_then(Value::as_str)
             .unwrap_or_default();
+        let slow = *self.slow.lock().unwrap();
         let update = async {
+            if state == slow.0.as_str() {
+                tokio::time::sleep(slow.1).await;
+            }
             let written = self.lock().written(key, change, epoch);
             if let Some(epoch) = epoch {
                 let (state, stale) = (state.to_owned(), matches!(written, Write::Stale(_)));

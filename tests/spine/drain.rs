@@ -9,8 +9,9 @@ use spark_broker::submission::{Reason, Record, State, Transition};
 use crate::spine::jobs::Job;
 use crate::spine::world::{Broker, World};
 
-/// Longer than the scheduler takes to read a wish: what it did before the deadline could be seen.
-const DEADLINE: &str = "5s";
+/// Half of it is more than the scheduler takes to read a wish, so what it did too early could be seen, and far more than
+/// the emptying takes.
+const DEADLINE: &str = "40s";
 
 /// What never starts on the one starts at once on the other.
 const CLUSTERS: &str = "[{name: drained, type: simulated, namespace: jobs, pacing: {maxPending: 100}, \
@@ -75,41 +76,42 @@ async fn closed(broker: &Broker, name: &str, closed: bool) -> Value {
 /// A drain as it stands in the table.
 struct Drained {
     wished: Timestamp,
+    /// When half of its time is over.
+    begins: Timestamp,
     deadline: Timestamp,
 }
 
 impl Drained {
     /// Wishes it of the cluster `drained`, and waits until the scheduler has heard of it.
-    async fn begin(broker: &Broker, then: &str) -> Self {
-        let drain = json!({"reason": "rebuilt", "deadline": DEADLINE, "then": then});
+    async fn begin(broker: &Broker, deadline: &str, then: &str) -> Self {
+        let drain = json!({"reason": "rebuilt", "deadline": deadline, "then": then});
         broker.call("PUT", "/v1/clusters/drained/drain", &drain).await;
         let told = closed(broker, "drained", true).await;
-        let time = |of: &str| told["drain"][of].as_str().unwrap().parse().unwrap();
+        let time = |of: &str| told["drain"][of].as_str().unwrap().parse::<Timestamp>().unwrap();
+        let (wished, deadline) = (time("at"), time("deadline"));
         Self {
-            wished: time("at"),
-            deadline: time("deadline"),
+            wished,
+            begins: wished + deadline.duration_since(wished) / 2,
+            deadline,
         }
     }
 
-    /// What befell a submission since the wish. Before the deadline nothing did.
+    /// What befell a submission since the wish. Before half of the time was over nothing did.
     fn since<'a>(&self, record: &'a Record) -> Vec<&'a Transition> {
         let steps = record.history.iter();
         let since: Vec<_> = steps.filter(|step| step.at >= self.wished).collect();
-        let early = since.iter().find(|step| step.at < self.deadline);
-        assert!(
-            early.is_none(),
-            "before the deadline {}: {record:?}",
-            self.deadline
-        );
+        let early = since.iter().find(|step| step.at < self.begins);
+        assert!(early.is_none(), "before {}: {record:?}", self.begins);
         since
     }
 
-    /// What never started was withdrawn once the deadline had passed, and waited for a cluster again.
+    /// What never started was withdrawn, and was off the cluster and waited for another one by the deadline.
     fn gave_back(&self, record: &Record) {
         let since = self.since(record);
         assert_eq!(since[0].to, State::Retrying, "{record:?}");
         assert_eq!(since[0].reason, Some(Reason::Drained), "{record:?}");
         assert_eq!(since[1].to, State::Queued, "{record:?}");
+        assert!(since[1].at < self.deadline, "after {}: {record:?}", self.deadline);
     }
 }
 
@@ -145,7 +147,7 @@ async fn a_drained_cluster_gives_away_what_has_not_started_and_the_rest_runs_to_
     let world = World::start().await.uncounted();
     let broker = world.broker("[{name: dev}]", CLUSTERS).await;
     let [running, pending, untouched] = filled(&world, &broker, "60s").await;
-    let drained = Drained::begin(&broker, "leave").await;
+    let drained = Drained::begin(&broker, DEADLINE, "leave").await;
     let new = jobs("new", 10, &[("run-time", "1s")]);
     world.send(&new).await;
 
@@ -171,19 +173,21 @@ async fn a_drained_cluster_gives_away_what_has_not_started_and_the_rest_runs_to_
 }
 
 #[tokio::test(flavor = "multi_thread")]
-async fn a_drained_cluster_is_emptied_at_its_deadline_where_what_runs_is_to_be_cancelled() {
+async fn a_drained_cluster_is_emptied_by_its_deadline_where_what_runs_is_to_be_cancelled() {
     let world = World::start().await.uncounted();
     let broker = world.broker("[{name: dev}]", CLUSTERS).await;
     let [running, pending, untouched] = filled(&world, &broker, "600s").await;
-    let drained = Drained::begin(&broker, "cancel").await;
+    let drained = Drained::begin(&broker, DEADLINE, "cancel").await;
     for record in world.ended(&running).await {
         assert_eq!(
             (record.state, record.attempt.0),
             (State::Cancelled, 1),
             "{record:?}"
         );
-        let steps: Vec<State> = drained.since(&record).iter().map(|step| step.to).collect();
+        let since = drained.since(&record);
+        let steps: Vec<State> = since.iter().map(|step| step.to).collect();
         assert_eq!(steps, [State::Cancelling, State::Cancelled], "{record:?}");
+        assert!(since[1].at < drained.deadline, "{record:?}");
         assert!(record.verdict.message.unwrap().contains("emptied: rebuilt"));
     }
     let moved = world.ended(&[&pending[..], &untouched].concat()).await;
@@ -208,7 +212,7 @@ async fn a_job_that_selects_the_drained_cluster_alone_waits_with_the_reason_unti
     world
         .until(std::slice::from_ref(&before), "it is there", submitted)
         .await;
-    let drained = Drained::begin(&broker, "cancel").await;
+    let drained = Drained::begin(&broker, "5s", "cancel").await;
     world.send(std::slice::from_ref(&after)).await;
     let queued = |records: &[Record]| are(records, 1, State::Queued);
     world
@@ -218,7 +222,7 @@ async fn a_job_that_selects_the_drained_cluster_alone_waits_with_the_reason_unti
     for id in ["before", "after"] {
         let waits = |status: &Value| {
             let message = status["message"].as_str().unwrap_or_default();
-            status["state"] == "QUEUED" && message.contains("drained: drained, emptied from ")
+            status["state"] == "QUEUED" && message.contains("drained: drained by ")
         };
         let told = broker.status_until(id, "it waits for the cluster", waits).await;
         assert_eq!(told["reason"], "ClusterUnhealthy", "{told:#}");

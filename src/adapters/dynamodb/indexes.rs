@@ -17,6 +17,10 @@ use crate::ports::Error;
 use crate::ports::store::Page;
 use crate::submission::{BacklogEntry, Record};
 
+/// The most items of a page. DynamoDB ends one at 1 MB in any case, which our records reach before; the embedded endpoint
+/// reads a partition to its end for each page that has no such limit.
+const PAGE: i32 = 1000;
+
 /// One query of one index.
 struct Query {
     index: Index,
@@ -94,6 +98,7 @@ impl DynamoStore {
             .table_name(&self.table)
             .index_name(index.name)
             .scan_index_forward(!query.newest_first)
+            .limit(PAGE)
             .set_exclusive_start_key(query.page.as_deref().map(start_key).transpose()?)
             .expression_attribute_names("#hash", index.hash)
             .expression_attribute_values(":hash", AttributeValue::S(query.hash));

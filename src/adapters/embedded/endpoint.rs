@@ -1,4 +1,4 @@
-//! A server on a thread of its own, with a runtime of its own: SQLite blocks, and a test that pauses its own runtime's
+//! A server on threads of its own, with a runtime of its own: SQLite blocks, and a test that pauses its own runtime's
 //! clock must not stop the servers' clocks.
 
 use std::future::Future;
@@ -14,6 +14,8 @@ use super::Error;
 /// Resolves when the server is to stop.
 pub(super) type Stop = oneshot::Receiver<()>;
 
+/// Threads of a server that answer requests: the database takes one at a time, and reading and writing JSON is as much.
+const WORKERS: usize = 2;
 /// How long a server's last blocking work may hold the end of its thread.
 const LAST_WORK: Duration = Duration::from_secs(2);
 
@@ -36,7 +38,9 @@ impl Endpoint {
         let url = format!("http://{}", listener.local_addr().map_err(failed)?);
         // A listener belongs to the runtime that it was made on, so it crosses over as the system's own.
         let listener = listener.into_std().map_err(failed)?;
-        let runtime = tokio::runtime::Builder::new_current_thread()
+        let runtime = tokio::runtime::Builder::new_multi_thread()
+            .worker_threads(WORKERS)
+            .thread_name(format!("embedded-{name}"))
             .enable_all()
             .build()
             .map_err(failed)?;

@@ -17,7 +17,7 @@ const DOUBT_AGAIN: Duration = Duration::from_secs(5);
 pub struct Wished {
     /// What a missing object means.
     pub loss: Loss,
-    /// The deadline of a drain has come.
+    /// A drain's deadline is near or past.
     pub emptied: Option<Emptied>,
 }
 
@@ -33,10 +33,10 @@ pub enum Loss {
     Gone(String),
 }
 
-/// The deadline of a drain has come.
+/// A drain's deadline is near or past: what never started is withdrawn.
 #[derive(Debug, Clone, PartialEq, Eq)]
 pub struct Emptied {
-    /// What becomes of jobs that have started.
+    /// What becomes by now of jobs that have started.
     pub then: DrainThen,
     /// For people.
     pub message: String,
@@ -67,7 +67,7 @@ pub(super) fn doubt_is_over(attempt: &Attempt, at: &Circumstances<'_>) -> Option
     take(record, at, Happening::Doubted { message: None })
 }
 
-/// At a drain's deadline: what never started is withdrawn, to run elsewhere; the rest is left or cancelled, as told.
+/// Before a drain's deadline: what never started is withdrawn, to run elsewhere; the rest is left or cancelled, as told.
 pub(super) fn emptied(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> {
     empty(attempt, at, at.wished.emptied.as_ref()?)
 }

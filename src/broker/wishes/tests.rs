@@ -85,10 +85,55 @@ fn a_cordon_closes_until_its_end_and_a_drain_until_it_is_taken_away() {
             .contains("to be rebuilt")
     );
     assert_eq!(wishes.of(&record("job-1")).emptied, None);
-    assert!(told(&mut wishes, 100).is_some());
+    assert_eq!(told(&mut wishes, 79), None, "no news");
+    assert!(told(&mut wishes, 80).is_some(), "half of its time is over");
     assert!(wishes.of(&record("job-1")).emptied.is_some());
+    assert_eq!(told(&mut wishes, 100), None, "no news");
     wishes.read(&cluster(), ClusterWishes::default(), std::iter::empty());
     assert_eq!(closed(told(&mut wishes, 101)), Some(None));
+}
+
+#[test]
+fn a_drain_withdraws_and_cancels_early_enough_to_be_over_by_its_deadline() {
+    let emptied = |from: i64, deadline: i64, then: DrainThen, second: i64| {
+        let mut wishes = Wishes::default();
+        let drain = Drain {
+            reason: "to be rebuilt".into(),
+            author: None,
+            at: wall(from),
+            deadline: wall(deadline),
+            then,
+        };
+        let read = ClusterWishes {
+            drain: Some(drain),
+            ..ClusterWishes::default()
+        };
+        wishes.read(&cluster(), read, std::iter::empty());
+        told(&mut wishes, second);
+        wishes.of(&record("job-1")).emptied.map(|emptied| emptied.then)
+    };
+    let (leave, cancel) = (Some(DrainThen::Leave), Some(DrainThen::Cancel));
+    for (deadline, then, second, expected) in [
+        (3600, DrainThen::Cancel, 3359, None),
+        (3600, DrainThen::Cancel, 3360, leave),
+        (3600, DrainThen::Cancel, 3539, leave),
+        (3600, DrainThen::Cancel, 3540, cancel),
+        (3600, DrainThen::Leave, 3600, leave),
+        (180, DrainThen::Cancel, 89, None),
+        (180, DrainThen::Cancel, 90, leave),
+        (180, DrainThen::Cancel, 120, cancel),
+        (60, DrainThen::Cancel, 29, None),
+        (60, DrainThen::Cancel, 30, cancel),
+        (0, DrainThen::Cancel, 0, cancel),
+    ] {
+        let found = emptied(0, deadline, then, second);
+        assert_eq!(found, expected, "{then:?} by {deadline} at {second}");
+    }
+    assert_eq!(
+        emptied(60, 0, DrainThen::Cancel, 60),
+        cancel,
+        "a deadline that has passed"
+    );
 }
 
 #[test]
