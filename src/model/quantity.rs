@@ -106,10 +106,9 @@ impl Resources {
 
     /// The first resource in which `self` exceeds `room`: its name, what is needed and what there is.
     pub fn first_shortage(&self, room: &Self) -> Option<(String, u64, u64)> {
-        self.named().find_map(|(name, need)| {
-            let have = room.get(name);
-            (need > have).then(|| (name.to_owned(), need, have))
-        })
+        self.beside(room)
+            .find(|(_, need, have)| need > have)
+            .map(|(name, need, have)| (name.to_owned(), need, have))
     }
 
     /// The amount of the resource that Kubernetes calls `name`; CPU in millicores, memory in bytes.
@@ -141,6 +140,21 @@ impl Resources {
         ]
         .into_iter()
         .chain(self.extended.iter().map(|(name, v)| (name.as_str(), *v)))
+    }
+
+    /// Every resource with its Kubernetes name, the amount and how much `other` has of it.
+    pub fn beside<'a>(&'a self, other: &'a Self) -> impl Iterator<Item = (&'a str, u64, u64)> {
+        [
+            ("cpu", self.cpu.0, other.cpu.0),
+            ("memory", self.memory.0, other.memory.0),
+            ("pods", self.pods, other.pods),
+        ]
+        .into_iter()
+        .chain(
+            self.extended
+                .iter()
+                .map(|(name, v)| (name.as_str(), *v, other.get(name))),
+        )
     }
 
     fn combine(&self, other: &Self, op: fn(u64, u64) -> u64) -> Self {

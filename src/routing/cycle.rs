@@ -78,17 +78,19 @@ impl Router {
             .map(|(i, lane)| (self.turn(lane.queue), i))
             .collect();
         while cycle.placements.len() < max
-            && let Some((_, i)) = turns.pop_first()
+            && let Some((turn, i)) = turns.pop_first()
         {
             let Some(lane) = lanes.get_mut(i) else { continue };
             if let Some(ready) = lane.entries.next() {
-                let ended = self.holds.ended;
+                let (ended, placed) = (self.holds.ended, cycle.placements.len());
                 self.consider(backlog, lane, ready, now, cycle);
                 if self.holds.ended != ended {
                     self.grant_ripe(backlog, now);
                 }
                 if !lane.done {
-                    turns.insert((self.turn(lane.queue), i));
+                    // What waits changes nobody's share.
+                    let same = cycle.placements.len() == placed;
+                    turns.insert((if same { turn } else { self.turn(lane.queue) }, i));
                 }
             }
         }

@@ -153,7 +153,7 @@ impl Router {
             waiting: None,
             live: usage.live,
             max_live: queue.limits.max_live,
-            used: usage.resources,
+            used: usage.resources.clone(),
             limit: queue.limits.resources.clone(),
             share: self.usages.share(queue, &self.capacity).about(),
         }

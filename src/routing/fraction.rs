@@ -35,8 +35,15 @@ impl Fraction {
 }
 
 impl Ord for Fraction {
-    /// By whole numbers first, then by what remains: crosswise products could overflow.
+    /// By crosswise products; where those overflow, by whole numbers first, then by what remains.
     fn cmp(&self, other: &Self) -> Ordering {
+        let products = self
+            .part
+            .checked_mul(other.whole)
+            .zip(other.part.checked_mul(self.whole));
+        if let Some((left, right)) = products {
+            return left.cmp(&right);
+        }
         let (mut a, mut b) = (*self, *other);
         let mut turned = false;
         loop {
@@ -83,7 +90,12 @@ mod tests {
         fn fractions_compare_as_their_crosswise_products_do(
             a in 0u64..1000, b in 1u64..1000, c in 0u64..1000, d in 1u64..1000,
         ) {
-            prop_assert_eq!(Fraction::new(a, b).cmp(&Fraction::new(c, d)), (a * d).cmp(&(c * b)));
+            let expected = (a * d).cmp(&(c * b));
+            prop_assert_eq!(Fraction::new(a, b).cmp(&Fraction::new(c, d)), expected);
+            // The same ones, whose products overflow.
+            let large = |n: u64| u128::from(n) << 110;
+            let (one, other) = (Fraction::new(large(a), large(b)), Fraction::new(large(c), large(d)));
+            prop_assert_eq!(one.cmp(&other), expected);
         }
     }
 

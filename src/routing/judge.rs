@@ -189,6 +189,9 @@ impl Sight<'_> {
     }
 
     fn held(&self, candidate: &Candidate<'_>, view: &View) -> Option<Cause> {
+        if self.holds.is_empty() {
+            return None;
+        }
         let holder = self
             .holds
             .against(&view.name, &candidate.queue.name, candidate.place)?;
@@ -198,10 +201,13 @@ impl Sight<'_> {
     }
 
     fn claimed(&self, candidate: &Candidate<'_>, view: &View) -> Option<Cause> {
+        if !candidate.borrows {
+            return None;
+        }
         let by = self
             .claims
             .on(&view.name)
-            .filter(|by| candidate.borrows && **by != candidate.queue.name)?;
+            .filter(|by| **by != candidate.queue.name)?;
         Some(Cause::Claimed { by: by.clone() })
     }
 }

@@ -3,8 +3,9 @@
 //! Jobs come from few templates. What found no room finds none until room grows, so a cycle over a long backlog asks each
 //! cluster once for each shape, not once for each submission.
 
-use std::collections::HashMap;
 use std::sync::{Arc, Weak};
+
+use foldhash::HashMap;
 
 use super::judge::{Period, Wait};
 use super::outcome::Why;

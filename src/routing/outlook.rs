@@ -111,7 +111,7 @@ impl Router {
                 settings: settings.clone(),
                 waiting: waiting(&settings.name),
                 live: usage.live,
-                used: usage.resources,
+                used: usage.resources.clone(),
             }
         };
         let named = |places: &[usize]| -> Vec<ClusterName> {

@@ -242,7 +242,7 @@ impl Router {
             max_bypass_ms: milliseconds(queue.max_bypass),
             live: usage.live,
             max_live: queue.limits.max_live,
-            used: usage.resources,
+            used: usage.resources.clone(),
             limit: queue.limits.resources.clone(),
             heads: Vec::new(),
         }

@@ -1,8 +1,10 @@
 //! What is known of clusters and live submissions, kept up to date call by call.
 
-use std::collections::{BTreeMap, BTreeSet, HashMap};
+use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
+
+use foldhash::HashMap;
 
 use super::claim::Claims;
 use super::hold::Holds;
@@ -68,9 +70,9 @@ impl Router {
                 view_limit: settings.view_limit,
             }),
             views: Vec::new(),
-            lives: HashMap::new(),
-            names: HashMap::new(),
-            shunned: HashMap::new(),
+            lives: HashMap::default(),
+            names: HashMap::default(),
+            shunned: HashMap::default(),
             usages: Usages::default(),
             counts: Counts::default(),
             holds: Holds::default(),

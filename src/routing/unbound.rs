@@ -64,6 +64,16 @@ struct Measure<'a> {
     grain: Resources,
 }
 
+/// One resource that pods of a kind need.
+struct Step<'a> {
+    name: &'a str,
+    need: u64,
+    /// What every request is a multiple of.
+    grain: u64,
+    /// What the whole cluster has.
+    whole: f64,
+}
+
 impl Unbound {
     pub(super) fn is_empty(&self) -> bool {
         self.kinds.is_empty()
@@ -115,7 +125,8 @@ impl Unbound {
             Some(known) if known.largest == largest && known.grain == measure.grain => known.gaps,
             Some(_) | None => {
                 let open = rooms.open_to(&largest.need, &largest.constraints);
-                open.map(|free| measure.gap(&largest, free)).sum()
+                let steps = measure.steps(&largest);
+                open.map(|free| gap(&steps, free)).sum()
             }
         };
         let weights = self.kinds.iter();
@@ -252,11 +263,12 @@ impl<'a> Measure<'a> {
             .map(|(other, count)| (self.weight(kind, &other.need), *count as f64))
             .collect();
         let whole = weights.iter().map(|(weight, count)| weight * count).sum();
+        let steps = self.steps(kind);
         let (mut gaps, mut sum, mut closers) = (Vec::new(), 0.0, 0_u64);
         for free in self.rooms.open_to(&kind.need, &kind.constraints) {
-            let gap = self.gap(kind, free);
+            let gap = gap(&steps, free);
             sum += gap;
-            closers = closers.saturating_add(self.closers(kind, free, &largest));
+            closers = closers.saturating_add(self::closers(&steps, free, &largest));
             if exceeds(sum, whole) || closers > count {
                 return true;
             }
@@ -296,32 +308,42 @@ impl<'a> Measure<'a> {
         self.rooms.are_open_to_both(&kind.constraints, &other.constraints)
     }
 
-    /// What others must take of a room with so much free before the pod finds no place there: any of these.
-    fn gaps<'b>(&self, kind: &'b Kind, free: &Resources) -> impl Iterator<Item = (&'b str, u64)> {
+    /// The resources that pods of this kind need.
+    fn steps<'b>(&self, kind: &'b Kind) -> Vec<Step<'b>> {
         let needed = kind.need.named().filter(|(_, need)| *need > 0);
-        needed.map(|(name, need)| {
-            let grain = self.grain.get(name).max(1);
-            let steps = free.get(name).saturating_sub(need) / grain + 1;
-            (name, steps.saturating_mul(grain))
-        })
-    }
-
-    /// The least of them.
-    fn gap(&self, kind: &Kind, free: &Resources) -> f64 {
-        let parts = self.gaps(kind, free).map(|(name, gap)| self.part(name, gap));
-        parts.fold(f64::INFINITY, f64::min)
-    }
-
-    /// How many pods it takes at least, each no larger than `largest`.
-    fn closers(&self, kind: &Kind, free: &Resources, largest: &Resources) -> u64 {
-        let taken = self.gaps(kind, free).filter(|(name, _)| largest.get(name) > 0);
-        let pods = taken.map(|(name, gap)| gap.div_ceil(largest.get(name)));
-        pods.min().unwrap_or(u64::MAX)
+        let step = |(name, need)| Step {
+            name,
+            need,
+            grain: self.grain.get(name).max(1),
+            whole: self.whole.get(name).max(1) as f64,
+        };
+        needed.map(step).collect()
     }
 
     fn part(&self, name: &str, amount: u64) -> f64 {
         amount as f64 / self.whole.get(name).max(1) as f64
     }
+}
+
+impl Step<'_> {
+    /// What others must take of a room with so much free before the pod finds no place there.
+    fn gap(&self, free: &Resources) -> u64 {
+        let steps = free.get(self.name).saturating_sub(self.need) / self.grain + 1;
+        steps.saturating_mul(self.grain)
+    }
+}
+
+/// The least part of the whole that others must take of a room before it has no place: of any resource.
+fn gap(steps: &[Step<'_>], free: &Resources) -> f64 {
+    let parts = steps.iter().map(|step| step.gap(free) as f64 / step.whole);
+    parts.fold(f64::INFINITY, f64::min)
+}
+
+/// How many pods that takes at least, each no larger than `largest`.
+fn closers(steps: &[Step<'_>], free: &Resources, largest: &Resources) -> u64 {
+    let taken = steps.iter().map(|step| (step.gap(free), largest.get(step.name)));
+    let pods = taken.filter_map(|(gap, most)| (most > 0).then(|| gap.div_ceil(most)));
+    pods.min().unwrap_or(u64::MAX)
 }
 
 /// Whether it does by more than roundings explain.

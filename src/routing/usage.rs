@@ -1,6 +1,7 @@
 //! What the job queues use, and which of them is the furthest below its share (weighted dominant-resource fairness,
 //! Ghodsi et al., NSDI 2011).
 
+use std::borrow::Cow;
 use std::collections::{BTreeMap, BTreeSet};
 
 use super::QueueSettings;
@@ -41,8 +42,8 @@ impl Usages {
         self.all = configured.fold(Resources::default(), |all, (_, usage)| all.plus(&usage.resources));
     }
 
-    pub(super) fn of(&self, queue: &QueueName) -> Usage {
-        self.queues.get(queue).cloned().unwrap_or_default()
+    pub(super) fn of(&self, queue: &QueueName) -> Cow<'_, Usage> {
+        self.queues.get(queue).map(Cow::Borrowed).unwrap_or_default()
     }
 
     pub(super) fn add(&mut self, queue: &QueueName, amount: &Resources) {
@@ -106,9 +107,9 @@ pub(super) fn dominant(resources: &Resources, capacity: &Resources) -> Fraction 
         return Fraction::new(resources.pods, 1u64);
     }
     resources
-        .named()
-        .filter(|(name, _)| capacity.get(name) > 0)
-        .map(|(name, used)| Fraction::new(used, capacity.get(name)))
+        .beside(capacity)
+        .filter(|(_, _, whole)| *whole > 0)
+        .map(|(_, used, whole)| Fraction::new(used, whole))
         .max()
         .unwrap_or(Fraction::ZERO)
 }

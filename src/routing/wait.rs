@@ -128,15 +128,19 @@ impl Router {
         refusals: impl Iterator<Item = &'a Refusal>,
         need: &Resources,
     ) -> Vec<ClusterName> {
+        // Both have the order of the clusters.
+        let mut views = self.views.iter();
         let mut near: Vec<(Fraction, &ClusterName)> = refusals
             .filter_map(|refusal| {
-                let mut views = self.views.iter();
-                let view = views.find(|view| view.name == refusal.cluster && view.may_have_room(need))?;
+                let view = views.find(|view| view.name == refusal.cluster)?;
+                if !view.may_have_room(need) {
+                    return None;
+                }
                 let free = view.free();
                 let part = need
-                    .named()
-                    .filter(|(name, need)| *need > 0 && view.capacity.get(name) > 0)
-                    .map(|(name, need)| Fraction::new(free.get(name), need))
+                    .beside(&free)
+                    .filter(|(name, need, _)| *need > 0 && view.capacity.get(name) > 0)
+                    .map(|(_, need, free)| Fraction::new(free, need))
                     .min();
                 Some((part.unwrap_or(Fraction::ZERO), &refusal.cluster))
             })
