@@ -6,7 +6,7 @@ use std::sync::Arc;
 use std::time::{Duration, Instant};
 
 use jiff::{SignedDuration, Timestamp};
-use spark_broker::model::SystemClock;
+use spark_broker::model::{Clock, SystemClock};
 use spark_broker::submission::{Record, State};
 use tokio::task::JoinSet;
 
@@ -124,7 +124,7 @@ async fn send(api: &str, jobs: &[Job], rate: usize) -> HashMap<String, Timestamp
                 std::thread::sleep(due.saturating_sub(begun.elapsed()));
                 let mut answer = agent.post(&url).send(&body).unwrap();
                 answer.body_mut().read_to_string().unwrap();
-                (id, Timestamp::now())
+                (id, SystemClock.now())
             };
             bodies.into_iter().map(send).collect::<Vec<_>>()
         });

@@ -110,9 +110,9 @@ fn then(fields: &mut Fields) -> DrainThen {
     }
 }
 
-/// Empty a cluster: nothing new is placed there; so that it is empty by the deadline, four minutes before what never started
-/// waits for another cluster again, and the rest is left, or cancelled a minute before; of a short drain, once half of its
-/// time is over. Body: `reason`, `deadline` (a time, or a duration from now), and optionally `then`
+/// Empty a cluster: nothing new is placed there. So that it is empty by the deadline, what never started waits for another
+/// cluster again `timing.submitSettle` and a minute before it, and the rest is left, or cancelled a minute before it; where
+/// the deadline is nearer, at once. Body: `reason`, `deadline` (a time, or a duration from now), and optionally `then`
 /// (`leave`, the default, or `cancel`) and `author`.
 #[utoipa::path(
     put, path = "/v1/clusters/{cluster}/drain",

@@ -111,9 +111,9 @@ impl Candidate {
             followed,
         };
         let mut scheduler = Scheduler::new(term, removed);
-        // A large cluster takes a while to be listed: what is said of it waits in the channel meanwhile.
-        let mut helpers: JoinSet<()> = watches.into_iter().map(Watching::run).collect();
         recall(&mut scheduler, &reader, &names).await;
+        // Not before: nobody takes in yet what they say, view after view of whole clusters.
+        let mut helpers: JoinSet<()> = watches.into_iter().map(Watching::run).collect();
         helpers.spawn(reader.clone().backlog());
         helpers.spawn(reader.clone().live(names.clone()));
         helpers.spawn(reader.clone().cluster_wishes(names));

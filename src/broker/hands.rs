@@ -16,14 +16,14 @@ use crate::model::{Clock, ClusterName, ObjectUid, SubmissionId};
 use crate::ports::Error;
 use crate::ports::cluster::{Cluster, CreateError, PodSight};
 use crate::ports::store::{Store, Write};
-use crate::submission::{Change, Record, RecordKey, SpecTexts};
+use crate::submission::{Change, Record, RecordKey, SpecTexts, State};
 use crate::watch::ObjectState;
 
 /// The longest that a create may take, the lease permitting.
 const CREATE_DEADLINE: Duration = Duration::from_secs(30);
-/// Calls under way at once, to each cluster, to the store for intents and to the store for the rest: one that is slow must
-/// not be given ever more at once, nor keep the others waiting; and thousands of jobs that change at once, at a takeover or
-/// when a cluster goes, no placement.
+/// Calls under way at once, to each cluster, to the store for jobs on their way to one, and to the store for the rest: one
+/// that is slow must not be given ever more at once, nor keep the others waiting; and thousands of jobs that change at
+/// once, at a takeover or when a cluster goes, must keep no new one from its cluster.
 const CALLS: usize = 32;
 /// Pods of one attempt deleted at once.
 const DELETIONS: usize = 8;
@@ -45,7 +45,7 @@ pub struct Hands {
     /// Makes objects.
     pub make_object: MakeObject,
     store_calls: Arc<Semaphore>,
-    intents: Arc<Semaphore>,
+    placing_calls: Arc<Semaphore>,
     cluster_calls: Arc<HashMap<ClusterName, Semaphore>>,
 }
 
@@ -100,7 +100,7 @@ impl Hands {
             held,
             make_object,
             store_calls: Arc::new(Semaphore::new(CALLS)),
-            intents: Arc::new(Semaphore::new(CALLS)),
+            placing_calls: Arc::new(Semaphore::new(CALLS)),
             cluster_calls,
         }
     }
@@ -113,11 +113,11 @@ impl Hands {
     /// Carries `act` out for `attempt`.
     pub async fn perform(&self, attempt: &Attempt, act: Act) -> Outcome {
         let record = &attempt.record;
-        let (name, written) = (record.cluster.as_ref(), matches!(act, Act::Write(_)));
-        let of_cluster = name
-            .and_then(|name| self.cluster_calls.get(name))
-            .filter(|_| !written);
-        let limit = of_cluster.unwrap_or(&self.store_calls);
+        let of_cluster = || self.cluster_calls.get(record.cluster.as_ref()?);
+        let limit = match &act {
+            Act::Write(next) => self.store_limit(record, next),
+            _ => of_cluster().unwrap_or(&self.store_calls),
+        };
         let Ok(_permit) = limit.acquire().await else {
             return Outcome::Lapsed;
         };
@@ -152,6 +152,14 @@ impl Hands {
         }
     }
 
+    fn store_limit(&self, before: &Record, next: &Record) -> &Semaphore {
+        if [before.state, next.state].contains(&State::Dispatching) {
+            &self.placing_calls
+        } else {
+            &self.store_calls
+        }
+    }
+
     async fn create(&self, cluster: &dyn Cluster, record: &Record) -> Outcome {
         let specs = match self.specs(record).await {
             Ok(specs) => specs,
@@ -183,7 +191,7 @@ impl Hands {
         let key = RecordKey::from(outline);
         let mut pause = Duration::from_millis(100);
         loop {
-            let Ok(permit) = self.intents.acquire().await else {
+            let Ok(permit) = self.store_limit(outline, next).acquire().await else {
                 return Outcome::Lapsed;
             };
             if self.rest().is_none() {

@@ -17,6 +17,10 @@ use crate::submission::Record;
 
 /// How often new submissions of other pods are read.
 const BACKLOG_EVERY: Duration = Duration::from_millis(500);
+/// Of so many failures of one page in a row one is told.
+const TOLD_EACH: u32 = 60;
+/// The pause after a read that the store refuses for good.
+const REFUSED: Duration = Duration::from_secs(10);
 /// How far back each read begins: an index is eventually consistent, and clocks differ.
 const OVERLAP: SignedDuration = SignedDuration::from_secs(10);
 /// How often the backlog is read in full: a pod may have been stopped between stamping and sending.
@@ -64,7 +68,10 @@ impl Reader {
             let started = self.clock.now();
             match self.shard_from(shard, from).await {
                 Ok(()) => from = started.checked_sub(OVERLAP).ok(),
-                Err(error) => tracing::warn!(%error, shard, "the backlog can't be read"),
+                Err(error) => {
+                    tracing::warn!(%error, shard, "the backlog can't be read");
+                    tokio::time::sleep(REFUSED).await;
+                }
             }
             tokio::time::sleep(BACKLOG_EVERY).await;
             let now = self.clock.monotonic();
@@ -79,16 +86,20 @@ impl Reader {
 
     /// A page that the store doesn't give now is asked for again: to begin anew might never come to the end of a million.
     async fn shard_from(&self, shard: u32, from: Option<Timestamp>) -> Result<(), Error> {
-        let mut page = None;
+        let (mut page, mut tries) = (None, 0_u32);
         loop {
             let read = match self.store.backlog(&self.domain, shard, from, page.clone()).await {
                 Err(error) if is_transient(&error) && !self.inputs.is_closed() => {
-                    tracing::debug!(%error, shard, "a page of the backlog is asked for again");
+                    if tries.is_multiple_of(TOLD_EACH) {
+                        tracing::warn!(%error, shard, tries, "a page of the backlog is asked for again");
+                    }
+                    tries += 1;
                     tokio::time::sleep(BACKLOG_EVERY).await;
                     continue;
                 }
                 read => read?,
             };
+            tries = 0;
             if !read.items.is_empty() && self.inputs.send(Input::Backlog(read.items)).await.is_err() {
                 return Ok(());
             }

@@ -5,7 +5,7 @@ use std::time::Duration;
 
 use jiff::Timestamp;
 
-use super::plan::{Emptied, Loss, Wished};
+use super::plan::{Emptied, Loss, Settling, Wished};
 use crate::model::{ClusterName, SubmissionId, timestamp_text};
 use crate::ports::store::{ClusterWishes, LostConfirmed};
 use crate::submission::{Reason, Record};
@@ -124,12 +124,12 @@ impl Wishes {
         }
     }
 
-    /// What changed by time or wishes since the last call, cluster by cluster. `settle` is how long a cluster must be out
-    /// of sight before a confirmed loss means all of it.
-    pub fn news(&mut self, wall: Timestamp, now: Duration, settle: Duration) -> Vec<(ClusterName, Told)> {
+    /// What changed by time or wishes since the last call, cluster by cluster. Of `settling`, `lost` is how long a cluster
+    /// must be out of sight before a confirmed loss means all of it, `submit` how much sooner a drain begins.
+    pub fn news(&mut self, wall: Timestamp, now: Duration, settling: &Settling) -> Vec<(ClusterName, Told)> {
         let mut news = Vec::new();
         for (name, standing) in &mut self.clusters {
-            let told = standing.told_now(name, wall, now, settle);
+            let told = standing.told_now(name, wall, now, settling);
             if told != standing.told {
                 standing.told = told.clone();
                 news.push((name.clone(), told));
@@ -222,7 +222,7 @@ pub struct Confirmed<'a> {
 }
 
 impl Standing {
-    fn told_now(&self, name: &ClusterName, wall: Timestamp, now: Duration, settle: Duration) -> Told {
+    fn told_now(&self, name: &ClusterName, wall: Timestamp, now: Duration, settling: &Settling) -> Told {
         let cordon = self.wishes.cordon.as_ref().filter(|cordon| !cordon.is_over(wall));
         let cordoned = cordon.map(|cordon| format!("cordoned: {}", cordon.reason));
         let drain = self.wishes.drain.as_ref();
@@ -230,10 +230,10 @@ impl Standing {
             let deadline = timestamp_text(drain.deadline);
             format!("drained by {deadline}: {}", drain.reason)
         });
-        let due = drain.filter(|drain| drain.withdraws(wall));
+        let due = drain.filter(|drain| drain.withdraws(wall, settling.submit));
         let lasting = self
             .out_since
-            .is_some_and(|since| now.saturating_sub(since) >= settle);
+            .is_some_and(|since| now.saturating_sub(since) >= settling.lost);
         Told {
             closed: drained.or(cordoned),
             emptied: due.map(|drain| Emptied {

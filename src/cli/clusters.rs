@@ -33,7 +33,7 @@ pub enum ClusterCommand {
     Cordon(Cordon),
     /// Open a cluster that was cordoned
     Uncordon(Named),
-    /// Close a cluster and empty it by a deadline: jobs that never started go elsewhere, 4 min before or at half-time
+    /// Close a cluster and empty it by a deadline: jobs that never started go elsewhere
     Drain(Drain),
     /// End a drain
     Undrain(Named),
@@ -97,7 +97,7 @@ pub struct Drain {
     /// When it is to be empty: a time, or a duration from now such as 10m
     #[arg(long, value_name = "WHEN")]
     pub deadline: String,
-    /// What becomes of jobs that have started: left, or cancelled 1 min before or at half-time
+    /// What becomes of jobs that have started: left, or cancelled a minute before
     #[arg(long, value_name = "WHAT", default_value = "leave", value_parser = ["leave", "cancel"])]
     pub then: String,
     /// The API.

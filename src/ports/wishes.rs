@@ -1,16 +1,16 @@
 //! What people wish of a cluster: closed, emptied, or given up for lost. Kept on the cluster's item beside its board, so
 //! that no restart is needed and none is forgotten in one.
 
+use std::time::Duration;
+
 use jiff::{SignedDuration, Timestamp};
 use serde::{Deserialize, Serialize};
 
 use crate::lookup::moment;
 
-/// How long before a drain's deadline what never started is withdrawn: the operator may still be submitting it, for
-/// `timing.submitSettle` by its default, and then pods have their grace.
-const WITHDRAWN_AHEAD: SignedDuration = SignedDuration::from_mins(4);
-/// How long before a drain's deadline what runs is cancelled: twice the grace that Kubernetes gives a pod by default.
-const CANCELLED_AHEAD: SignedDuration = SignedDuration::from_mins(1);
+/// What a driver that is told to go may take: twice the grace that Kubernetes gives a pod by default. So long before a
+/// drain's deadline what runs is cancelled.
+const STOPPING: SignedDuration = SignedDuration::from_mins(1);
 
 /// Closed to new submissions; those that are there go on.
 #[derive(Debug, Clone, PartialEq, Eq, Serialize, Deserialize, utoipa::ToSchema)]
@@ -61,35 +61,34 @@ pub struct Drain {
     #[serde(with = "moment::required")]
     #[schema(value_type = String)]
     pub at: Timestamp,
-    /// When it is to be empty. Four minutes before, or once half of the time is over, jobs that never started are withdrawn
-    /// and wait for another cluster.
+    /// When it is to be empty. `timing.submitSettle` and a minute before, jobs that never started are withdrawn and wait for
+    /// another cluster.
     #[serde(with = "moment::required")]
     #[schema(value_type = String)]
     pub deadline: Timestamp,
-    /// What becomes of the others. They are cancelled a minute before the deadline, or once half of the time is over.
+    /// What becomes of the others. They are cancelled a minute before the deadline.
     pub then: DrainThen,
 }
 
 impl Drain {
-    /// Whether what never started is withdrawn by now: early enough to be off the cluster by the deadline.
-    pub fn withdraws(&self, now: Timestamp) -> bool {
-        self.ahead(WITHDRAWN_AHEAD) <= now
+    /// Whether what never started is withdrawn by now: early enough to be off the cluster by the deadline, where the operator
+    /// may be submitting it for as long as `settle`.
+    pub fn withdraws(&self, now: Timestamp, settle: Duration) -> bool {
+        let settle = SignedDuration::try_from(settle).unwrap_or(SignedDuration::MAX);
+        self.is_as_near_as(settle.saturating_add(STOPPING), now)
     }
 
     /// What becomes by now of what has started: if it is cancelled, early enough to have stopped by the deadline.
     pub fn then_at(&self, now: Timestamp) -> DrainThen {
-        if self.ahead(CANCELLED_AHEAD) <= now {
+        if self.is_as_near_as(STOPPING, now) {
             self.then
         } else {
             DrainThen::Leave
         }
     }
 
-    /// So long before the deadline, but not before half of the drain's time is over.
-    fn ahead(&self, most: SignedDuration) -> Timestamp {
-        let half = self.deadline.duration_since(self.at) / 2;
-        let ahead = most.min(half).max(SignedDuration::ZERO);
-        self.deadline.checked_sub(ahead).unwrap_or(self.deadline)
+    fn is_as_near_as(&self, ahead: SignedDuration, now: Timestamp) -> bool {
+        self.deadline.duration_since(now) <= ahead
     }
 }
 

@@ -57,7 +57,7 @@ impl Waiting {
 pub struct Why {
     /// What holds it whatever the cluster; empty: the clusters decide.
     pub general: String,
-    /// For each cluster that doesn't take it, why.
+    /// For each cluster that doesn't take it, why; in the clusters' order.
     pub refusals: Vec<Refusal>,
 }
 

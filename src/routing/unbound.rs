@@ -342,7 +342,9 @@ fn gap(steps: &[Step<'_>], free: &Resources) -> f64 {
 /// How many pods that takes at least, each no larger than `largest`.
 fn closers(steps: &[Step<'_>], free: &Resources, largest: &Resources) -> u64 {
     let taken = steps.iter().map(|step| (step.gap(free), largest.get(step.name)));
-    let pods = taken.filter_map(|(gap, most)| (most > 0).then(|| gap.div_ceil(most)));
+    let pods = taken
+        .filter(|(_, most)| *most > 0)
+        .map(|(gap, most)| gap.div_ceil(most));
     pods.min().unwrap_or(u64::MAX)
 }
 

@@ -132,7 +132,9 @@ impl Router {
         let mut views = self.views.iter();
         let mut near: Vec<(Fraction, &ClusterName)> = refusals
             .filter_map(|refusal| {
-                let view = views.find(|view| view.name == refusal.cluster)?;
+                let view = views.find(|view| view.name == refusal.cluster);
+                debug_assert!(view.is_some(), "{} isn't in its place", refusal.cluster);
+                let view = view?;
                 if !view.may_have_room(need) {
                     return None;
                 }

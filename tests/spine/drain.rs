@@ -2,16 +2,17 @@
 
 use std::collections::BTreeSet;
 
-use jiff::Timestamp;
+use jiff::{SignedDuration, Timestamp};
 use serde_json::{Value, json};
 use spark_broker::submission::{Reason, Record, State, Transition};
 
 use crate::spine::jobs::Job;
 use crate::spine::world::{Broker, World};
 
-/// Half of it is more than the scheduler takes to read a wish, so what it did too early could be seen, and far more than
-/// the emptying takes.
-const DEADLINE: &str = "40s";
+/// So far ahead that what is done too early could be seen.
+const DEADLINE: &str = "80s";
+/// `timing.submitSettle` of these brokers and a minute: so long before the deadline the emptying begins.
+const AHEAD: SignedDuration = SignedDuration::from_secs(61);
 
 /// What never starts on the one starts at once on the other.
 const CLUSTERS: &str = "[{name: drained, type: simulated, namespace: jobs, pacing: {maxPending: 100}, \
@@ -76,7 +77,7 @@ async fn closed(broker: &Broker, name: &str, closed: bool) -> Value {
 /// A drain as it stands in the table.
 struct Drained {
     wished: Timestamp,
-    /// When half of its time is over.
+    /// When the emptying begins.
     begins: Timestamp,
     deadline: Timestamp,
 }
@@ -91,12 +92,12 @@ impl Drained {
         let (wished, deadline) = (time("at"), time("deadline"));
         Self {
             wished,
-            begins: wished + deadline.duration_since(wished) / 2,
+            begins: deadline - AHEAD,
             deadline,
         }
     }
 
-    /// What befell a submission since the wish. Before half of the time was over nothing did.
+    /// What befell a submission since the wish. Before the emptying nothing did.
     fn since<'a>(&self, record: &'a Record) -> Vec<&'a Transition> {
         let steps = record.history.iter();
         let since: Vec<_> = steps.filter(|step| step.at >= self.wished).collect();

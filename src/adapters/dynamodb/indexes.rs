@@ -17,8 +17,8 @@ use crate::ports::Error;
 use crate::ports::store::Page;
 use crate::submission::{BacklogEntry, Record};
 
-/// The most items of a page. DynamoDB ends one at 1 MB in any case, which our records reach before; the embedded endpoint
-/// reads a partition to its end for each page that has no such limit.
+/// The most items of a page. DynamoDB ends one at 1 MB in any case, which whole records reach before, the narrow entries of
+/// the backlog not; the embedded endpoint reads a partition to its end for each page that has no such limit.
 const PAGE: i32 = 1000;
 
 /// One query of one index.

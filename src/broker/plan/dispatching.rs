@@ -67,6 +67,9 @@ fn unsent(attempt: &Attempt, at: &Circumstances<'_>) -> Act {
     if let Some(why) = &attempt.memory.unmade {
         return unmade(attempt, at, why);
     }
+    if let Some(emptied) = &at.wished.emptied {
+        return nothing_done(attempt, at, Reason::Drained, emptied.message.clone(), false);
+    }
     if !at.in_sight {
         // Who would answer isn't known, and nothing was sent: it goes where somebody is.
         let message = "its cluster went out of sight before the create was sent".into();

@@ -34,8 +34,8 @@ impl Scheduler {
 
     /// What time has made of wishes, and what of them is done.
     pub(super) fn tend_wishes(&mut self) {
-        let (wall, now, settle) = (self.wall(), self.now(), self.term.settling.lost);
-        for (name, told) in self.wishes.news(wall, now, settle) {
+        let (wall, now, term) = (self.wall(), self.now(), Arc::clone(&self.term));
+        for (name, told) in self.wishes.news(wall, now, &term.settling) {
             tracing::info!(cluster.name = %name, closed = told.closed, "wishes of the cluster have changed");
             self.router.set_cordon(&name, told.closed);
             self.cycle_due = true;

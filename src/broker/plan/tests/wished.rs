@@ -118,6 +118,16 @@ fn what_never_started_is_withdrawn_uncounted_once_a_list_shows_no_driver() {
 }
 
 #[test]
+fn an_intent_that_was_never_sent_is_given_up_in_a_drain() {
+    let mut world = World::own();
+    world.wished = emptied(DrainThen::Leave);
+    assert_eq!(world.write(), State::Queued, "nothing is created");
+    let record = &world.attempt.record;
+    assert_eq!((record.attempt.0, record.tries), (2, 0));
+    assert_eq!(record.history.last().unwrap().reason, Some(Reason::Drained));
+}
+
+#[test]
 fn a_driver_that_starts_while_its_job_is_withdrawn_ends_it() {
     let mut world = submitted();
     world.wished = emptied(DrainThen::Leave);
