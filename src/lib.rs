@@ -2,6 +2,11 @@
 //!
 //! The modules stand in the order in which a job passes them; a module uses only what is declared above it.
 
+/// Of the program, its tests and its benches: records are many small pieces, in JSON and out of it, and the system's
+/// allocator takes longer for each the longer the process runs (`cargo bench --bench freshness`).
+#[global_allocator]
+static ALLOCATOR: mimalloc::MiMalloc = mimalloc::MiMalloc;
+
 pub mod error;
 pub mod model;
 pub mod telemetry;
