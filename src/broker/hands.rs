@@ -233,7 +233,8 @@ async fn delete_pods(cluster: &dyn Cluster, pods: &[(String, ObjectUid)]) -> Res
     Ok(())
 }
 
-fn is_transient(error: &Error) -> bool {
+/// Whether asking again may help.
+pub(super) fn is_transient(error: &Error) -> bool {
     matches!(error.class(), Class::Transient { .. })
 }
 

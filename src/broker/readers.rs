@@ -8,8 +8,8 @@ use futures::future::join_all;
 use jiff::{SignedDuration, Timestamp};
 use tokio::sync::mpsc;
 
+use super::hands::is_transient;
 use super::scheduler::Input;
-use crate::error::{Class, Classify};
 use crate::model::{Clock, ClusterName, Domain};
 use crate::ports::Error;
 use crate::ports::store::{ClusterWishes, Coordination, Page, Store};
@@ -186,8 +186,4 @@ where
             return Ok(items);
         }
     }
-}
-
-fn is_transient(error: &Error) -> bool {
-    matches!(error.class(), Class::Transient { .. })
 }

@@ -65,8 +65,7 @@ pub struct MemoryStore {
     writes: Mutex<Vec<Fencing>>,
     /// Records that have left this state are shown by the index of wishes as they were in it; how often that was.
     again: Mutex<(Option<State>, usize)>,
-    /// How long a write that leads to a state takes.
-    slow: Mutex<(State, Duration)>,
+    slow: Mutex<(State, Duration)>, // how long a write that leads to that state takes
 }
 
 impl MemoryStore {
@@ -277,11 +276,8 @@ impl Store for MemoryStore {
     }
 
     async fn update(&self, key: &RecordKey, change: &Change, epoch: Option<Epoch>) -> Result<Write, Error> {
-        let state = change
-            .set
-            .get("state")
-            .and_then(Value::as_str)
-            .unwrap_or_default();
+        let state = change.set.get("state").and_then(Value::as_str);
+        let state = state.unwrap_or_default();
         let slow = *self.slow.lock().unwrap();
         let update = async {
             if state == slow.0.as_str() {
@@ -300,8 +296,8 @@ impl Store for MemoryStore {
 
     async fn get(&self, id: &SubmissionId) -> Result<Option<Record>, Error> {
         let read = async {
-            Ok(self
-                .lock()
+            let inner = self.lock();
+            Ok(inner
                 .items
                 .get(id)
                 .map(|versions| latest(versions).record.clone()))
