@@ -25,11 +25,11 @@ pub struct Alone {
     pub ledger: Ledger,
 }
 
-/// Runs `scene` beside a broker configured by `config`, whose cluster has so many nodes with so many millicores each and
-/// whose submission queue, for the job queue `queue`, holds `bodies`.
+/// Runs `scene` beside a broker with the job queues `queues` whose submission queue, for the first of them, holds `bodies`
+/// and whose cluster has so many nodes with so many millicores each and takes `pacing` (YAML, `{}` for what is usual).
 pub fn alone(
-    config: &str,
-    queue: &str,
+    queues: &[&str],
+    pacing: &str,
     nodes: (u32, u64),
     bodies: Vec<String>,
     scene: impl AsyncFnOnce(&Alone),
@@ -52,12 +52,12 @@ pub fn alone(
             coordination: Arc::clone(&world.store) as _,
             queues: vec![(
                 Arc::clone(&world.queue) as Arc<dyn SubmissionQueue>,
-                Some(queue.parse().unwrap()),
+                Some(queues[0].parse().unwrap()),
             )],
             clusters: HashMap::from([("a".parse().unwrap(), cluster)]),
             dial: no_other(),
         };
-        let config = Config::check(config).unwrap_or_else(|faults| panic!("{faults}"));
+        let config = Config::check(&config(queues, pacing)).unwrap_or_else(|faults| panic!("{faults}"));
         let places = places(clock);
         let running = put_together(&config, ports, places).await.unwrap().start();
         let stop = CancellationToken::new();
@@ -67,4 +67,22 @@ pub fn alone(
         };
         tokio::join!(running.until(stop.clone()), watching);
     });
+}
+
+fn config(queues: &[&str], pacing: &str) -> String {
+    let default = queues[0];
+    let named = queues.iter().map(|queue| format!("{{name: {queue}}}"));
+    let named = named.collect::<Vec<_>>().join(", ");
+    format!(
+        "
+domain: alone
+intake: [{{queueName: jobs, defaultQueue: {default}}}]
+api: {{listen: '127.0.0.1:0'}}
+health: {{listen: '127.0.0.1:0'}}
+defaults: {{image: 'spark:3.5.0'}}
+queues: [{named}]
+clusters:
+  - {{name: a, type: simulated, namespace: jobs, capacity: {{sources: [nodes]}}, pacing: {pacing}}}
+"
+    )
 }

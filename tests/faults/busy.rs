@@ -11,16 +11,8 @@ use crate::run::spec;
 /// More than there are calls of the store at once.
 const JOBS: usize = 150;
 
-const CONFIG: &str = "
-domain: busy
-intake: [{queueName: jobs, defaultQueue: dev}]
-api: {listen: '127.0.0.1:0'}
-health: {listen: '127.0.0.1:0'}
-defaults: {image: 'spark:3.5.0'}
-queues: [{name: dev}]
-clusters:
-  - {name: a, type: simulated, namespace: jobs, pacing: {submissionsPerMinute: 6000, burst: 200, maxPending: 200}}
-";
+/// All that come at once.
+const PACING: &str = "{submissionsPerMinute: 6000, burst: 200, maxPending: 200}";
 
 #[test]
 fn a_placement_doesnt_wait_behind_what_is_written_of_jobs_that_end_at_once() {
@@ -29,7 +21,7 @@ fn a_placement_doesnt_wait_behind_what_is_written_of_jobs_that_end_at_once() {
         spec["annotations"]["simulated.spark-broker/run-time"] = json!("60s");
         spec.to_string()
     });
-    alone(CONFIG, "dev", (20, 64_000), bodies.collect(), async |world| {
+    alone(&["dev"], PACING, (20, 64_000), bodies.collect(), async |world| {
         tokio::time::sleep(Duration::from_secs(30)).await;
         assert_eq!(world.ledger.times().len(), JOBS);
         world.store.slows(State::Succeeded, Duration::from_secs(60));

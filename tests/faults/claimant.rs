@@ -12,16 +12,6 @@ use crate::run::spec;
 /// Longer than anything takes on its way to a cluster; less than a reservation is kept for.
 const A_MINUTE: Duration = Duration::from_secs(60);
 
-const CONFIG: &str = "
-domain: claims
-intake: [{queueName: jobs, defaultQueue: full}]
-api: {listen: '127.0.0.1:0'}
-health: {listen: '127.0.0.1:0'}
-defaults: {image: 'spark:3.5.0'}
-queues: [{name: full}, {name: short}]
-clusters: [{name: a, type: simulated, namespace: jobs, capacity: {sources: [nodes]}}]
-";
-
 /// A job of `queue` that runs for an hour. Its pods are a driver and an executor of one core each.
 fn job(id: &str, queue: &str) -> Value {
     let mut spec = spec(id);
@@ -42,7 +32,7 @@ fn small(id: &str) -> Value {
 #[test]
 fn what_a_cancelled_job_kept_others_from_is_theirs_though_nothing_else_happens() {
     // Room for two jobs and a half.
-    alone(CONFIG, "full", (1, 5_000), Vec::new(), async |world| {
+    alone(&["full", "short"], "{}", (1, 5_000), Vec::new(), async |world| {
         let mut expected = Vec::new();
         for (body, made) in [
             (job("first", "full"), Some("first")),

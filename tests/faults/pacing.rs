@@ -8,19 +8,8 @@ use crate::alone::alone;
 use crate::run::spec;
 
 const JOBS: usize = 12;
-/// At six a minute.
+const PACING: &str = "{submissionsPerMinute: 6, burst: 1, maxPending: 20}";
 const BETWEEN: Duration = Duration::from_secs(10);
-
-const CONFIG: &str = "
-domain: pacing
-intake: [{queueName: jobs, defaultQueue: dev}]
-api: {listen: '127.0.0.1:0'}
-health: {listen: '127.0.0.1:0'}
-defaults: {image: 'spark:3.5.0'}
-queues: [{name: dev}]
-clusters:
-  - {name: a, type: simulated, namespace: jobs, pacing: {submissionsPerMinute: 6, burst: 1, maxPending: 20}}
-";
 
 #[test]
 fn a_token_is_used_when_it_is_earned_though_nothing_else_happens() {
@@ -29,7 +18,7 @@ fn a_token_is_used_when_it_is_earned_though_nothing_else_happens() {
         spec["annotations"]["simulated.spark-broker/run-time"] = json!("1h");
         spec.to_string()
     });
-    alone(CONFIG, "dev", (20, 64_000), bodies.collect(), async |world| {
+    alone(&["dev"], PACING, (20, 64_000), bodies.collect(), async |world| {
         let all = BETWEEN * u32::try_from(JOBS).unwrap();
         tokio::time::sleep(all + Duration::from_secs(20)).await;
         let times = world.ledger.times();

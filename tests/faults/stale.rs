@@ -10,23 +10,14 @@ use tokio::time::sleep;
 use crate::alone::alone;
 use crate::run::spec;
 
-const CONFIG: &str = "
-domain: stale
-intake: [{queueName: jobs, defaultQueue: dev}]
-api: {listen: '127.0.0.1:0'}
-health: {listen: '127.0.0.1:0'}
-defaults: {image: 'spark:3.5.0'}
-queues: [{name: dev}]
-clusters: [{name: a, type: simulated, namespace: jobs}]
-";
-
 const A_MINUTE: Duration = Duration::from_secs(60);
 
 #[test]
 fn a_job_that_an_index_shows_as_on_its_way_again_is_not_created_again() {
     let mut job = spec("ended");
     job["annotations"]["simulated.spark-broker/run-time"] = json!("50s");
-    alone(CONFIG, "dev", (1, 64_000), vec![job.to_string()], async |world| {
+    let bodies = vec![job.to_string()];
+    alone(&["dev"], "{}", (1, 64_000), bodies, async |world| {
         sleep(A_MINUTE / 2).await;
         let (cluster, name, uid) = world.ledger.runs_on("ended").unwrap();
         sleep(A_MINUTE).await;
