@@ -26,12 +26,12 @@ pub async fn measure(rate: usize, window: Duration) -> Vec<Row> {
     let of_own = [
         own.row("in the pod that took it in", "p99 ≤ 50 ms"),
         Row {
-            what: "of it until its sender had the answer that it is stored".into(),
+            what: "accepted → its sender has the answer that it is stored".into(),
             times: own.answered,
             aim: "",
         },
         Row {
-            what: "and after that".into(),
+            what: "from that answer to the placement; 0 where that came first".into(),
             times: own.after,
             aim: "",
         },

@@ -210,14 +210,15 @@ fn nodes(free: usize) -> Vec<Node> {
     let node = |n: usize| {
         let mut allocatable = pod(NODE.0, NODE.1);
         allocatable.pods = 110;
+        let strangers = match n < free {
+            true => Resources::default(),
+            false => allocatable.clone(),
+        };
         Node {
             name: format!("node-{n}"),
-            allocatable: allocatable.clone(),
-            requested: if n < free {
-                Resources::default()
-            } else {
-                allocatable
-            },
+            allocatable,
+            requested: strangers.clone(),
+            strangers,
             traits: Default::default(),
         }
     };

@@ -48,7 +48,8 @@ pub struct Clusters {
 pub struct ClusterLine {
     /// Its name.
     pub name: String,
-    /// Whether it takes jobs; absent where no scheduler has written yet.
+    /// Whether it answers and isn't resting after a fault: one that is `closed` takes no jobs though healthy. Absent where no
+    /// scheduler has written yet.
     #[serde(default, skip_serializing_if = "Option::is_none")]
     pub healthy: Option<bool>,
     /// Why not.

@@ -16,6 +16,7 @@ use crate::ports::store::{ClusterWish, Cordon, Drain, DrainThen, LostConfirmed, 
 
 /// What a body may look like.
 const EXAMPLE: &str = r#"{"reason": "upgrade"}"#;
+const PAST: &str = "a time that has passed";
 
 /// The cluster in a path, if it is known.
 async fn named(api: &Api, text: &str) -> Result<ClusterName, Problem> {
@@ -73,7 +74,7 @@ pub(super) async fn cordon(
         until: fields.time("until"),
     };
     if cordon.is_over(fields.now) {
-        fields.fault("until", "a time that has passed", "a time to come");
+        fields.fault("until", PAST, "a time to come");
     }
     fields.finish()?;
     set(&api, &name, ClusterWish::Cordon(cordon)).await
@@ -119,7 +120,7 @@ fn then(fields: &mut Fields) -> DrainThen {
     params(("cluster" = String, Path, description = "The cluster's name")),
     request_body(content = serde_json::Value, description = "`{\"reason\": …, \"deadline\": …, \"then\": …, \"author\": …}`", content_type = "application/json"),
     responses(
-        (status = 200, description = "It is closed within seconds, and emptied by the deadline", body = ClusterLine),
+        (status = 200, description = "It is closed within seconds, and by the deadline rid of what is to go", body = ClusterLine),
         (status = 400, description = "Invalid, with every violation", body = problem::Problem, content_type = "application/problem+json"),
         (status = 404, description = "No such cluster", body = problem::Problem, content_type = "application/problem+json"),
         (status = 503, description = "The store is away", body = problem::Problem, content_type = "application/problem+json"),
@@ -144,6 +145,9 @@ pub(super) async fn drain(
         deadline: fields.time("deadline").unwrap_or(fields.now),
         then: then(&mut fields),
     };
+    if drain.deadline < fields.now {
+        fields.fault("deadline", PAST, "now (0s) or a time to come");
+    }
     fields.finish()?;
     set(&api, &name, ClusterWish::Drain(drain)).await
 }

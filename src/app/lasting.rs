@@ -76,7 +76,8 @@ impl Lasting {
             }
             if let Target::Simulated { .. } = known.target {
                 let message = format!(
-                    "clusters: {name} is simulated, and what it is made of can't change in a running process"
+                    "clusters: found another type, namespace, simulated or capacity.sources of {name}, expected what \
+                     they were at the start, since it is simulated in this process, or a restart"
                 );
                 return Err(StartError::Configuration(message));
             }

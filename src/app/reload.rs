@@ -15,7 +15,7 @@ use super::Running;
 use super::assembly::{Places, StartError, assemble};
 use super::run::{Parts, StopSignals};
 use crate::adapters::aws::Aws;
-use crate::config::{Config, Faults};
+use crate::config::{Config, Endpoints, Faults};
 use crate::model::{Domain, QueueName};
 use crate::ports::Error;
 use crate::ports::store::Store;
@@ -200,24 +200,43 @@ async fn hung_up(signal: &mut Option<Signal>) {
 
 /// Refuses what can't change while the process runs.
 fn stays(config: &Config, next: &Config) -> Result<(), StartError> {
-    let changed = [
-        ("domain", config.domain != next.domain),
-        ("store.table", config.store.table != next.store.table),
-        ("api.listen", config.api.listen != next.api.listen),
-        ("health.listen", config.health != next.health),
-        ("aws.endpoints", config.endpoints != next.endpoints),
-    ];
-    let told: Vec<String> = changed
+    let told: Vec<String> = fixed(config)
         .into_iter()
-        .filter(|(_, changed)| *changed)
-        .map(|(key, _)| {
-            format!("{key}: found another value than at the start, expected the same: it needs a restart")
+        .zip(fixed(next))
+        .filter(|((_, before), (_, after))| before != after)
+        .map(|((key, before), (_, after))| {
+            format!("{key}: found {after}, expected {before} as at the start, or a restart")
         })
         .collect();
     if told.is_empty() {
         return Ok(());
     }
     Err(StartError::Configuration(told.join("\n")))
+}
+
+/// The settings that a process keeps, as they stand in the file.
+fn fixed(config: &Config) -> [(&'static str, String); 5] {
+    [
+        ("domain", config.domain.to_string()),
+        ("store.table", config.store.table.clone()),
+        ("api.listen", config.api.listen.to_string()),
+        ("health.listen", config.health.to_string()),
+        ("aws.endpoints", endpoints(&config.endpoints)),
+    ]
+}
+
+fn endpoints(endpoints: &Endpoints) -> String {
+    let Endpoints {
+        sqs,
+        dynamodb,
+        eks,
+        sts,
+    } = endpoints;
+    let all = [("sqs", sqs), ("dynamodb", dynamodb), ("eks", eks), ("sts", sts)];
+    let given = all
+        .iter()
+        .filter_map(|(name, url)| Some(format!("{name}: {}", url.as_ref()?)));
+    format!("{{{}}}", given.collect::<Vec<_>>().join(", "))
 }
 
 /// How many submissions of each of `queues` wait.

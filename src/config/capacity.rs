@@ -213,6 +213,13 @@ fn provisionable(raw: RawProvisionable, path: &str, checks: &mut Checks) -> Opti
             "at most cores and memory altogether",
         );
     }
+    for (name, n) in &node.extended {
+        let most = total.extended.get(name).copied().unwrap_or(0);
+        if *n > most {
+            let path = at(&format!("largestNode.extended[{name:?}]"));
+            checks.fault(&path, n, format!("at most {most}, as extended has altogether"));
+        }
+    }
     Some(Provisionable {
         total,
         largest_node: node,

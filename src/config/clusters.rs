@@ -56,6 +56,7 @@ fn cluster(mut raw: RawCluster, path: &str, queues: &[QueueName], checks: &mut C
     let stay = raw.time_to_live.as_deref();
     let time_to_live = checks.duration(&at("timeToLive"), stay, TIME_TO_LIVE_DEFAULT);
     let layers = layers(raw.defaults, raw.overrides, &at(""), Level::Cluster, checks);
+    let pacing = pacing(&raw.pacing.unwrap_or_default(), &at("pacing"), checks);
     let name: Option<ClusterName> = checks.name(&at("name"), raw.name.as_deref());
     let (name, namespace) = (name?, namespace?);
     let spark_versions = raw.spark_versions.unwrap_or_default();
@@ -71,7 +72,7 @@ fn cluster(mut raw: RawCluster, path: &str, queues: &[QueueName], checks: &mut C
             provisionable: capacity.provisionable,
             fixed: capacity.fixed,
             constraints: constraints(&layers),
-            pacing: pacing(&raw.pacing.unwrap_or_default()),
+            pacing,
             limits: ClusterLimits {
                 max_live: raw.limits.unwrap_or_default().max_live,
             },
@@ -179,7 +180,14 @@ pub(super) fn unknown_queue(path: &str, name: &str, queues: &[QueueName], checks
     );
 }
 
-fn pacing(raw: &RawPacing) -> Pacing {
+fn pacing(raw: &RawPacing, path: &str, checks: &mut Checks) -> Pacing {
+    if let (Some(burst), None) = (raw.burst, raw.submissions_per_minute) {
+        checks.fault(
+            &format!("{path}.burst"),
+            format!("{burst} without submissionsPerMinute"),
+            "no such key, or submissionsPerMinute beside it",
+        );
+    }
     Pacing {
         submissions_per_minute: raw.submissions_per_minute,
         burst: raw.burst.unwrap_or(BURST_DEFAULT),

@@ -204,7 +204,7 @@ pub(super) struct RawPacing {
     /// Objects per minute in the long run. Default: unlimited.
     #[schemars(range(min = 1))]
     pub(super) submissions_per_minute: Option<u32>,
-    /// Objects at once after a rest. Default: 5.
+    /// Objects at once after a rest; only beside `submissionsPerMinute`. Default: 5.
     #[schemars(range(min = 1))]
     pub(super) burst: Option<u32>,
     /// Most objects being created or not yet picked up by the operator. Default: 20.

@@ -154,17 +154,24 @@ fn in_range(number: &serde_json::Number, schema: &Value) -> bool {
     let Some(n) = number.as_f64() else {
         return false;
     };
-    let most = bound("maximum").or(match schema.get("format").and_then(Value::as_str) {
+    bound("minimum").is_none_or(|least| n >= least) && most(schema).is_none_or(|most| n <= most)
+}
+
+fn most(schema: &Value) -> Option<f64> {
+    let told = schema.get("maximum").and_then(Value::as_f64);
+    told.or(match schema.get("format").and_then(Value::as_str) {
         Some("uint32") => Some(f64::from(u32::MAX)),
         Some(_) | None => None,
-    });
-    bound("minimum").is_none_or(|least| n >= least) && most.is_none_or(|most| n <= most)
+    })
 }
 
 fn bounds(schema: &Value) -> String {
-    match schema.get("minimum").and_then(Value::as_f64) {
-        Some(least) => format!("a whole number of at least {least} that isn't absurdly large"),
-        None => "a smaller number".to_owned(),
+    let least = schema.get("minimum").and_then(Value::as_f64);
+    match (least, most(schema)) {
+        (Some(least), Some(most)) => format!("a whole number of {least} to {most}"),
+        (Some(least), None) => format!("a whole number of at least {least} that isn't absurdly large"),
+        (None, Some(most)) => format!("a whole number of at most {most}"),
+        (None, None) => "a smaller number".to_owned(),
     }
 }
 
@@ -182,7 +189,9 @@ fn either(types: &[&str]) -> String {
     let name = |t: &&str| match *t {
         "object" => Some("a mapping"),
         "array" => Some("a list"),
-        "string" => Some("a text (in quotes, where it looks like a number)"),
+        "string" => {
+            Some("a text (in quotes, where it looks like a number; a duration has its unit, such as 12s)")
+        }
         "boolean" => Some("true or false"),
         "integer" => Some("a whole number"),
         "number" => Some("a number"),

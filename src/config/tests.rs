@@ -98,7 +98,7 @@ clusters:
     onUnreachable: flee
     commit: three-phase
     timeToLive: 1 day
-  - {name: B, type: spark-operator}
+  - {name: B, type: spark-operator, pacing: {burst: 3}}
 aws: {endpoints: {sqs: "ftp://x"}}
 "#;
 
@@ -179,6 +179,7 @@ fn faults_of_every_kind_and_section_are_told_at_once() {
         "clusters[1].connect: nothing",
         "clusters[1].name: \"B\"",
         "clusters[1].namespace: nothing",
+        "clusters[1].pacing.burst: 3 without submissionsPerMinute",
         "domian: an unknown key",
         "health.listen: \"nowhere\"",
         "images[0].sparkVersion: 3.5",

@@ -125,7 +125,7 @@ pub enum LeaseWrite {
 #[derive(Debug, Clone, PartialEq, Default, Serialize, Deserialize, utoipa::ToSchema)]
 #[serde(rename_all = "camelCase")]
 pub struct ClusterBoard {
-    /// Whether it can be reached and takes jobs.
+    /// Whether it answers and isn't resting after a fault, `closed` or not.
     pub healthy: bool,
     /// Why not.
     #[serde(default, skip_serializing_if = "Option::is_none")]

@@ -75,7 +75,8 @@ impl Router {
         let full = why.refusals.iter().filter(|refusal| {
             matches!(refusal.cause, Cause::NoRoom(_)) && self.claims.on(&refusal.cluster).is_none()
         });
-        if let Some(cluster) = self.freest(full, &need).into_iter().next() {
+        let cluster = self.freest(full, &ready.shape().demand).next().cloned();
+        if let Some(cluster) = cluster {
             self.claims.by_cluster.insert(cluster, queue.name.clone());
             let wanted = Usage {
                 live: wanted.live + 1,

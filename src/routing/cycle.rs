@@ -4,7 +4,9 @@ use std::collections::BTreeSet;
 
 use super::fraction::Fraction;
 use super::judge::{Candidate, Sight, Verdict};
+use super::memo::Memo;
 use super::outcome::Why;
+use super::usage::Usages;
 use super::{Cycle, Now, QueueSettings, Router, Waiting, filter};
 use crate::backlog::{Backlog, Place, Ready};
 use crate::submission::Reason;
@@ -57,7 +59,7 @@ impl Router {
     /// Ends holds that can't help their holders any more, and begins those that are due.
     pub(super) fn prepare(&mut self, backlog: &Backlog, now: Now) {
         self.cycles += 1;
-        self.weights = self.active_weights(&self.settings.queues, backlog);
+        self.weights = self.active_weights(backlog, now);
         self.claims.clear();
         self.tidy_holds(backlog);
         self.grant_ripe(backlog, now);
@@ -152,36 +154,28 @@ impl Router {
         place: &Place,
         now: Now,
     ) -> Verdict {
-        // Within a period nothing gets easier: what made one of a shape wait makes the next one wait, unless a cluster
-        // that is kept free is kept for the one, or for one behind it.
-        let period = (self.cycles, self.holds.ended);
         let borrows = self.borrows(queue);
-        let mut known = self.memo.of(ready.shape(), line, &queue.name, &self.views);
+        let (sight, memo, usages) = self.looking(now);
+        let mut known = memo.of(ready.shape(), line, &queue.name, sight.views);
+        // What made one of a shape wait makes the next one wait, unless a cluster that is kept free is kept for the one, or
+        // for one behind it.
         if let Some((then, wait, why)) = &known.permit.waits
-            && *then == period
+            && *then == (sight.period, borrows)
         {
             return Verdict::Waits(*wait, why.clone());
         }
         let candidate = Candidate {
             queue,
-            usage: &self.usages.of(&queue.name),
+            usage: &usages.of(&queue.name),
             borrows,
             place,
             shape: ready.shape(),
         };
-        let sight = Sight {
-            views: &self.views,
-            holds: &self.holds,
-            claims: &self.claims,
-            view_limit: self.settings.view_limit,
-            now: now.mono,
-            period,
-        };
         let verdict = sight.judge(&mut known, &candidate);
         if let Verdict::Waits(wait, why) = &verdict
-            && !self.holds.favour(&queue.name, place)
+            && !sight.holds.favour(&queue.name, place)
         {
-            known.permit.waits = Some((period, *wait, why.clone()));
+            known.permit.waits = Some(((sight.period, borrows), *wait, why.clone()));
         }
         verdict
     }
@@ -211,13 +205,40 @@ impl Router {
         serving.all(|view| filter::away(view, limit, now.mono).is_some())
     }
 
-    /// The weights of all queues that have something to run or running.
-    fn active_weights(&self, queues: &[QueueSettings], backlog: &Backlog) -> u64 {
+    /// The weights of all queues that have something running, or something to run that may go once others have ended.
+    fn active_weights(&mut self, backlog: &Backlog, now: Now) -> u64 {
+        let settings = self.settings.clone();
+        let queues = settings.queues.iter().enumerate();
         queues
-            .iter()
-            .filter(|queue| backlog.count(&queue.name) > 0 || self.usages.is_active(&queue.name))
-            .map(|queue| u64::from(queue.weight.max(1)))
+            .filter(|(line, queue)| {
+                self.usages.is_active(&queue.name) || self.wants_something(queue, *line, backlog, now)
+            })
+            .map(|(_, queue)| u64::from(queue.weight.max(1)))
             .sum()
+    }
+
+    /// Whether one of those that are looked at first might go, where nothing of the queue is live.
+    fn wants_something(&mut self, queue: &QueueSettings, line: usize, backlog: &Backlog, now: Now) -> bool {
+        let mut first = backlog.in_order(&queue.name).take(queue.lookahead.max(1));
+        first.any(|ready| {
+            let (sight, memo, _) = self.looking(now);
+            let mut known = memo.of(ready.shape(), line, &queue.name, sight.views);
+            sight.wants_something(&mut known, queue, ready.shape())
+        })
+    }
+
+    /// What is looked at, and what is remembered of it.
+    fn looking(&mut self, now: Now) -> (Sight<'_>, &mut Memo, &Usages) {
+        let sight = Sight {
+            views: &self.views,
+            holds: &self.holds,
+            claims: &self.claims,
+            view_limit: self.settings.view_limit,
+            now: now.mono,
+            // Within a period nothing gets easier.
+            period: (self.cycles, self.holds.ended),
+        };
+        (sight, &mut self.memo, &self.usages)
     }
 }
 

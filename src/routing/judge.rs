@@ -110,7 +110,7 @@ impl Sight<'_> {
     pub(super) fn judge(&self, known: &mut Known<'_>, candidate: &Candidate<'_>) -> Verdict {
         // What goes nowhere whatever its queue uses must say so: under a limit it would stand in others' way.
         if let Some((wait, general)) = queue_limit(candidate.queue, candidate.usage, &known.fits.total)
-            && !(wait == Wait::QueueLimit && self.goes_nowhere(known, candidate))
+            && !(wait == Wait::QueueLimit && self.goes_nowhere(known, candidate.shape))
         {
             let refusals = Vec::new();
             return Verdict::Waits(wait, Arc::new(Why { general, refusals }));
@@ -151,13 +151,24 @@ impl Sight<'_> {
         })
     }
 
+    /// Whether it might go once others have ended: some cluster that isn't away may take it, and nothing of its queue, of
+    /// which nothing is live, stands against it.
+    pub(super) fn wants_something(
+        &self,
+        known: &mut Known<'_>,
+        queue: &QueueSettings,
+        shape: &Shape,
+    ) -> bool {
+        queue_limit(queue, &Usage::default(), &known.fits.total).is_none() && !self.goes_nowhere(known, shape)
+    }
+
     /// Whether every cluster is closed to it, too small or away.
-    fn goes_nowhere(&self, known: &mut Known<'_>, candidate: &Candidate<'_>) -> bool {
+    fn goes_nowhere(&self, known: &mut Known<'_>, shape: &Shape) -> bool {
         let mut views = self.views.iter().enumerate();
         views.all(|(place, view)| {
             let forbidden = known.permit.forbidden.get(place).is_none_or(Option::is_some);
             forbidden
-                || known.fits.too_small(place, view, candidate.shape).is_some()
+                || known.fits.too_small(place, view, shape).is_some()
                 || filter::away(view, self.view_limit, self.now).is_some()
         })
     }

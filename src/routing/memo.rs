@@ -37,8 +37,8 @@ pub(super) struct Permit {
     pub(super) forbidden: Vec<Option<Cause>>,
     /// The clusters where it may.
     pub(super) allowed: Vec<usize>,
-    /// Why one of this shape waited, and in which period: nothing is better for the next one in that.
-    pub(super) waits: Option<(Period, Wait, Arc<Why>)>,
+    /// Why one of this shape waited, in which period, and whether the queue borrowed: nothing is better for the next one then.
+    pub(super) waits: Option<((Period, bool), Wait, Arc<Why>)>,
 }
 
 /// Which clusters have room for a shape, whatever its queue.

@@ -13,6 +13,8 @@ pub struct Node {
     pub allocatable: Resources,
     /// What the pods on it request, ours included.
     pub requested: Resources,
+    /// What those of other parties request of that: they may stay for ever.
+    pub strangers: Resources,
     /// Its labels and taints.
     pub traits: Arc<NodeTraits>,
 }

@@ -74,14 +74,14 @@ pub struct ClusterOutlook {
     /// Pods that aren't on nodes yet.
     #[serde(default, skip_serializing_if = "Unbound::is_empty")]
     unbound: Unbound,
-    /// Rooms with nothing kept for those; left out where there are none of them.
+    /// Rooms with nothing kept for pods to come; left out where they are the same.
     #[serde(default, skip_serializing_if = "Vec::is_empty")]
     bare: Vec<Alike>,
     /// The same as if nothing ran there.
     empty: Vec<Alike>,
-    /// What pods that aren't of our submissions request there.
-    #[serde(default)]
-    strangers: Resources,
+    /// The same as if nothing of ours ran there; left out where nobody else's does.
+    #[serde(default, skip_serializing_if = "Option::is_none")]
+    cleared: Option<Vec<Alike>>,
     #[serde(default)]
     pools: Vec<PoolsOutlook>,
 }
@@ -146,13 +146,13 @@ impl Router {
             free: view.rooms.alike(),
             owed: view.rooms.owed().clone(),
             unbound: view.unbound.clone(),
-            bare: if view.unbound.is_empty() {
+            bare: if view.bare.same_as(&view.rooms) {
                 Vec::new()
             } else {
                 view.bare.alike()
             },
             empty: view.empty.alike(),
-            strangers: view.strangers.clone(),
+            cleared: view.cleared.as_ref().map(Rooms::alike),
             pools: view.pools.outlook(now),
         })
     }
@@ -268,7 +268,7 @@ impl View {
         self.live = told.live;
         self.pending = told.pending;
         self.bucket = Bucket::restored(told.pace, THEN);
-        let bare = if told.unbound.is_empty() {
+        let bare = if told.bare.is_empty() {
             &told.free
         } else {
             &told.bare
@@ -277,7 +277,8 @@ impl View {
         self.unbound = told.unbound;
         self.rooms = Rooms::restored(&told.free, told.owed);
         self.empty = Rooms::restored(&told.empty, Resources::default());
-        self.strangers = told.strangers;
+        let cleared = told.cleared.as_deref();
+        self.cleared = cleared.map(|cleared| Rooms::restored(cleared, Resources::default()));
         self.pools = Pools::restored(told.pools, THEN);
         self.measure();
     }

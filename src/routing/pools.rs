@@ -45,6 +45,8 @@ pub struct PoolFigures {
 pub(super) enum Of {
     /// What is left, less what is kept.
     Free,
+    /// What there is when nothing of ours uses it.
+    Cleared,
     /// What there is when nobody uses it.
     Total,
 }
@@ -68,16 +70,25 @@ struct Told {
     kept: BTreeMap<SubmissionId, Resources>,
     /// The sum of that.
     promised: Resources,
+    /// What pods of ours that are counted use, those of submissions that have just ended too.
+    ours: Resources,
 }
 
-/// A source as it was written down: what is kept is taken off already.
+/// A source as it was written down.
 #[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
 #[serde(rename_all = "camelCase")]
 pub(super) struct PoolsOutlook {
     source: CapacitySource,
     pub(super) age_ms: Option<u64>,
     fault: Option<String>,
+    /// As the source told them.
     pools: Vec<PoolFigures>,
+    /// What isn't counted yet of the pods to come.
+    #[serde(default)]
+    kept: Resources,
+    /// What pods of ours that are counted use.
+    #[serde(default)]
+    ours: Resources,
 }
 
 /// Whether the driver is still to come, and how many executors are. Spark's driver is the first pod.
@@ -124,13 +135,18 @@ impl Told {
     }
 
     fn amounts(&self, pool: &Pool, of: Of) -> Amounts {
+        let left = |amount: &dyn Fn(&str, u64) -> u64| -> Amounts {
+            let free = pool.free.iter();
+            free.map(|(name, free)| (name.clone(), amount(name, *free)))
+                .collect()
+        };
         match of {
             Of::Total => pool.total.clone(),
-            Of::Free => {
-                let free = pool.free.iter();
-                free.map(|(name, free)| (name.clone(), free.saturating_sub(self.promised.get(name))))
-                    .collect()
-            }
+            Of::Cleared => left(&|name, free| {
+                let total = pool.total.get(name).copied().unwrap_or(u64::MAX);
+                free.saturating_add(self.ours.get(name)).min(total)
+            }),
+            Of::Free => left(&|name, free| free.saturating_sub(self.promised.get(name))),
         }
     }
 
@@ -210,18 +226,20 @@ impl Pools {
         any
     }
 
-    /// What a source says now, and what pods of ours it has counted. Whether some room has grown, and whether the whole
-    /// is another.
+    /// What a source says now, and what pods of ours it has counted: by submission that lives, and altogether. Whether some
+    /// room has grown, and whether the whole is another.
     pub(super) fn tell(
         &mut self,
         source: CapacitySource,
         pools: &[Pool],
         seen: &BTreeMap<SubmissionId, Resources>,
+        ours: Resources,
         at: Duration,
     ) -> (bool, bool) {
         let (free, total) = (self.limits(Of::Free), self.limits(Of::Total));
         if let Some(told) = self.told.get_mut(&source) {
             told.pools = pools.to_vec();
+            told.ours = ours;
             told.at = Some(at);
             told.fault = None;
             told.count(seen, &self.lives);
@@ -326,7 +344,8 @@ impl Pools {
     /// For records and for people.
     pub(super) fn figures(&self) -> Vec<PoolFigures> {
         let told = self.told.iter();
-        told.flat_map(|(source, told)| told.figures(*source)).collect()
+        told.flat_map(|(source, told)| told.figures(*source, |pool| told.amounts(pool, Of::Free)))
+            .collect()
     }
 
     pub(super) fn outlook(&self, now: Duration) -> Vec<PoolsOutlook> {
@@ -335,7 +354,9 @@ impl Pools {
             source: *source,
             age_ms: told.at.map(|at| milliseconds(now.saturating_sub(at))),
             fault: told.fault.as_deref().map(str::to_owned),
-            pools: told.figures(*source).collect(),
+            pools: told.figures(*source, |pool| pool.free.clone()).collect(),
+            kept: told.promised.clone(),
+            ours: told.ours.clone(),
         })
         .collect()
     }
@@ -354,7 +375,9 @@ impl Pools {
                     .map(|age| then.saturating_sub(Duration::from_millis(age))),
                 fault: source.fault.map(Arc::from),
                 pools: pools.collect(),
-                ..Told::default()
+                kept: BTreeMap::new(),
+                promised: source.kept,
+                ours: source.ours,
             };
             (source.source, told)
         });
@@ -366,11 +389,15 @@ impl Pools {
 }
 
 impl Told {
-    fn figures(&self, source: CapacitySource) -> impl Iterator<Item = PoolFigures> {
+    fn figures(
+        &self,
+        source: CapacitySource,
+        free: impl Fn(&Pool) -> Amounts,
+    ) -> impl Iterator<Item = PoolFigures> {
         self.pools.iter().map(move |pool| PoolFigures {
             source,
             name: pool.name.clone(),
-            free: self.amounts(pool, Of::Free),
+            free: free(pool),
             total: pool.total.clone(),
         })
     }

@@ -129,12 +129,8 @@ impl Router {
         at: Duration,
     ) {
         let seen = self.pods_of(cluster, bound);
-        // Those of submissions that have just ended are no strangers': they go.
-        let ours = bound
-            .iter()
-            .fold(Resources::default(), |sum, (_, pods)| sum.plus(pods));
         if let Some(view) = self.view_mut(cluster) {
-            view.set_nodes(nodes, &seen, &ours, at);
+            view.set_nodes(nodes, &seen, at);
             self.observed(cluster, CapacitySource::Nodes, seen);
             self.measure();
         }
@@ -151,8 +147,12 @@ impl Router {
         at: Duration,
     ) {
         let seen = self.pods_of(cluster, counted);
+        // Those of submissions that have just ended are no strangers': they go.
+        let ours = counted
+            .iter()
+            .fold(Resources::default(), |sum, (_, pods)| sum.plus(pods));
         if let Some(view) = self.view_mut(cluster) {
-            view.set_pools(source, pools, &seen, at);
+            view.set_pools(source, pools, &seen, ours, at);
             self.observed(cluster, source, seen);
             self.measure();
         }

@@ -34,8 +34,6 @@ pub(super) struct View {
     pub(super) pending: u64,
     pub(super) bucket: Bucket,
     nodes: Vec<Node>,
-    /// What pods that aren't of our submissions request on them.
-    pub(super) strangers: Resources,
     /// The smallest it has been: what it has beyond that, its autoscaler has added.
     least: Option<Resources>,
     /// What it has with what may be added.
@@ -49,6 +47,8 @@ pub(super) struct View {
     pub(super) pools: Pools,
     /// The same as if nothing ran there.
     pub(super) empty: Rooms,
+    /// The same as if nothing of ours ran there; absent: nobody else's does.
+    pub(super) cleared: Option<Rooms>,
     /// Grows when something that found no room may find some now.
     pub(super) grown: u64,
     /// Grows when `empty` changes.
@@ -71,7 +71,6 @@ impl View {
             pending: 0,
             bucket: Bucket::full(),
             nodes: Vec::new(),
-            strangers: Resources::default(),
             least: None,
             capacity: Resources::default(),
             rooms: Rooms::default(),
@@ -79,6 +78,7 @@ impl View {
             unbound: Unbound::default(),
             pools: Pools::default(),
             empty: Rooms::default(),
+            cleared: None,
             grown: 0,
             reshaped: 0,
             reservations: BTreeMap::new(),
@@ -126,12 +126,11 @@ impl View {
         self.rebuild();
     }
 
-    /// Other nodes, and what pods of ours that count in them request: by submission that lives, and altogether.
+    /// Other nodes, and what pods of ours that count in them request, by submission that lives.
     pub(super) fn set_nodes(
         &mut self,
         nodes: &[Node],
         bound: &BTreeMap<SubmissionId, Resources>,
-        ours: &Resources,
         at: Duration,
     ) {
         let now = allocatable(nodes);
@@ -140,10 +139,6 @@ impl View {
                 .as_ref()
                 .map_or_else(|| now.clone(), |least| least.min(&now)),
         );
-        let requested = nodes
-            .iter()
-            .fold(Resources::default(), |sum, node| sum.plus(&node.requested));
-        self.strangers = requested.minus(ours);
         self.nodes = nodes.to_vec();
         self.nodes.sort_by(|a, b| a.name.cmp(&b.name));
         self.current.insert(CapacitySource::Nodes);
@@ -158,16 +153,17 @@ impl View {
         self.rebuild();
     }
 
-    /// What another source says, and what pods of ours it has counted.
+    /// What another source says, and what pods of ours it has counted: by submission that lives, and altogether.
     pub(super) fn set_pools(
         &mut self,
         source: CapacitySource,
         pools: &[Pool],
         counted: &BTreeMap<SubmissionId, Resources>,
+        ours: Resources,
         at: Duration,
     ) {
         self.current.insert(source);
-        let (grown, reshaped) = self.pools.tell(source, pools, counted, at);
+        let (grown, reshaped) = self.pools.tell(source, pools, counted, ours, at);
         self.grown += u64::from(grown);
         self.reshaped += u64::from(reshaped);
         self.measure();
@@ -233,9 +229,10 @@ impl View {
     }
 
     /// Whether driver and executors, and all pods that were promised places before, find nodes wherever the cluster's own
-    /// scheduler puts each of them. Of a submission that not even the empty cluster is sure to hold, the best is hoped for.
+    /// scheduler puts each of them. Of a submission that the cluster isn't even sure to hold once nothing of ours runs there,
+    /// the best is hoped for.
     fn surely_fit(&self, demand: &Demand) -> Result<(), Shortage> {
-        let hoped_for = || self.empty.surely_fit(demand).is_err();
+        let hoped_for = || self.cleared().surely_fit(demand).is_err();
         if self.unbound.is_empty() {
             return match self.bare.surely_fit(demand) {
                 Err(room) if !hoped_for() => Err(Shortage::Pods {
@@ -260,9 +257,14 @@ impl View {
         })
     }
 
-    /// Whether there may be room for so much once all of ours have ended: strangers' pods may stay for ever.
-    pub(super) fn may_have_room(&self, total: &Resources) -> bool {
-        !self.measures_nodes() || total.fits(&self.empty.free().minus(&self.strangers))
+    /// Whether there may be room once all of ours have ended: strangers' pods may stay for ever.
+    pub(super) fn may_have_room(&self, demand: &Demand, total: &Resources) -> bool {
+        let in_pools = self.pools.shortage(total, Of::Cleared).is_none();
+        in_pools && (!self.measures_nodes() || self.cleared().fit(&self.here(demand), total).is_ok())
+    }
+
+    fn cleared(&self) -> &Rooms {
+        self.cleared.as_ref().unwrap_or(&self.empty)
     }
 
     /// The demand with what this cluster's own layers say of its nodes.

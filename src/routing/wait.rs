@@ -7,9 +7,10 @@ use super::fraction::Fraction;
 use super::hold::Hold;
 use super::judge::{Verdict, Wait};
 use super::outcome::Why;
+use super::view::View;
 use super::{Cause, Now, Order, QueueSettings, Refusal, Router};
 use crate::backlog::{Backlog, Place, Shape};
-use crate::model::{ClusterName, QueueName, Resources, SubmissionId};
+use crate::model::{ClusterName, Demand, QueueName, SubmissionId};
 
 impl Lane<'_> {
     /// One more of the queue waits; whether it is told.
@@ -51,8 +52,8 @@ impl Router {
         let id = &place.2;
         if let Some(cluster) = self.holds.of(id) {
             let mut of_it = why.refusals.iter().filter(|refusal| refusal.cluster == *cluster);
-            let need = shape.demand.total();
-            if !of_it.any(|refusal| refusal.cause.is_for_now()) || !self.may_have_room(cluster, &need) {
+            if !of_it.any(|refusal| refusal.cause.is_for_now()) || !self.may_have_room(cluster, &shape.demand)
+            {
                 self.holds.end(id);
             }
             return;
@@ -63,7 +64,7 @@ impl Router {
         let since = self.holds.passed(&lane.queue.name, &place, now.mono);
         if now.mono.saturating_sub(since) >= lane.queue.max_bypass && self.within_share(lane.queue) {
             let queue = lane.queue.name.clone();
-            let clusters = self.nearest(why, &shape.demand.total());
+            let clusters = self.nearest(why, &shape.demand);
             self.holds.grant(Hold { queue, place }, clusters);
         }
     }
@@ -87,15 +88,15 @@ impl Router {
             else {
                 continue;
             };
-            let need = ready.shape().demand.total();
+            let demand = &ready.shape().demand;
             let clusters = match self.judge(queue, index, ready, &hold.place, now) {
                 // It has to wait for its turn all the same.
                 Verdict::Passes(passes) => {
-                    let picked = self.pick(queue, &passes, &need, id);
+                    let picked = self.pick(queue, &passes, &demand.total(), id);
                     let picked = picked.and_then(|place| self.views.get(place));
                     picked.map(|view| view.name.clone()).into_iter().collect()
                 }
-                Verdict::Waits(wait, why) if wait.is_for_now() => self.nearest(&why, &need),
+                Verdict::Waits(wait, why) if wait.is_for_now() => self.nearest(&why, demand),
                 Verdict::Waits(..) => continue,
             };
             self.holds.grant(hold, clusters);
@@ -109,45 +110,46 @@ impl Router {
 
     /// The clusters that will take it in time and are kept for nobody, the one that has most of what is needed free
     /// first.
-    fn nearest(&self, why: &Why, need: &Resources) -> Vec<ClusterName> {
+    fn nearest(&self, why: &Why, demand: &Demand) -> Vec<ClusterName> {
         let in_time =
             |refusal: &&Refusal| refusal.cause.is_for_now() && !matches!(refusal.cause, Cause::Held { .. });
-        self.freest(why.refusals.iter().filter(in_time), need)
+        let near = self.freest(why.refusals.iter().filter(in_time), demand);
+        near.cloned().collect()
     }
 
-    /// Whether strangers' pods leave so much of the cluster.
-    fn may_have_room(&self, cluster: &ClusterName, need: &Resources) -> bool {
+    /// Whether strangers leave room there.
+    fn may_have_room(&self, cluster: &ClusterName, demand: &Demand) -> bool {
         let mut views = self.views.iter();
-        views.any(|view| view.name == *cluster && view.may_have_room(need))
+        views.any(|view| view.name == *cluster && view.may_have_room(demand, &demand.total()))
     }
 
-    /// Of the clusters of these refusals those where strangers' pods leave what is needed, the one that has most of it free
+    /// Of the clusters of these refusals those where strangers leave room for `demand`, the one that has most of it free
     /// first.
     pub(super) fn freest<'a>(
-        &self,
+        &'a self,
         refusals: impl Iterator<Item = &'a Refusal>,
-        need: &Resources,
-    ) -> Vec<ClusterName> {
+        demand: &'a Demand,
+    ) -> impl Iterator<Item = &'a ClusterName> {
+        let need = demand.total();
         // Both have the order of the clusters.
         let mut views = self.views.iter();
-        let mut near: Vec<(Fraction, &ClusterName)> = refusals
+        let mut near: Vec<(Fraction, &View)> = refusals
             .filter_map(|refusal| {
                 let view = views.find(|view| view.name == refusal.cluster);
                 debug_assert!(view.is_some(), "{} isn't in its place", refusal.cluster);
                 let view = view?;
-                if !view.may_have_room(need) {
-                    return None;
-                }
                 let free = view.free();
                 let part = need
                     .beside(&free)
                     .filter(|(name, need, _)| *need > 0 && view.capacity.get(name) > 0)
                     .map(|(_, need, free)| Fraction::new(free, need))
                     .min();
-                Some((part.unwrap_or(Fraction::ZERO), &refusal.cluster))
+                Some((part.unwrap_or(Fraction::ZERO), view))
             })
             .collect();
         near.sort_by_key(|(part, _)| Reverse(*part));
-        near.into_iter().map(|(_, cluster)| cluster.clone()).collect()
+        let near = near.into_iter().map(|(_, view)| view);
+        near.filter(move |view| view.may_have_room(demand, &need))
+            .map(|view| &view.name)
     }
 }

@@ -161,7 +161,7 @@ impl Metrics {
             cluster_healthy: register(
                 r,
                 "cluster_healthy",
-                "1 while the cluster takes jobs",
+                "1 while the cluster answers and isn't resting after a fault, cordoned or drained all the same",
                 Family::default(),
             ),
             lease_held: register(

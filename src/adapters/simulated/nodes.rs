@@ -47,6 +47,7 @@ impl Nodes {
             name: format!("node-{i}"),
             allocatable,
             requested: Resources::default(),
+            strangers: Resources::default(),
         };
         Self {
             nodes: shapes.enumerate().map(node).collect(),

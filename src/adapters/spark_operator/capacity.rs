@@ -34,6 +34,8 @@ pub(super) struct Capacity {
     /// By namespace and name.
     pods: HashMap<(String, String), Counted>,
     requested: BTreeMap<String, Resources>,
+    /// What pods of other parties request of that.
+    strangers: BTreeMap<String, Resources>,
     /// Pods of ours on nodes, by object.
     bound: BTreeMap<String, Resources>,
     /// Pods of ours, by object.
@@ -49,6 +51,7 @@ impl Capacity {
             known: BTreeSet::new(),
             pods: HashMap::new(),
             requested: BTreeMap::new(),
+            strangers: BTreeMap::new(),
             bound: BTreeMap::new(),
             made: BTreeMap::new(),
         }
@@ -86,6 +89,9 @@ impl Capacity {
         };
         if let Some(node) = &pod.node {
             add(&mut self.requested, node, &pod.requests);
+            if pod.object.is_none() {
+                add(&mut self.strangers, node, &pod.requests);
+            }
         }
         if let Some(object) = &pod.object {
             add(&mut self.made, object, &pod.requests);
@@ -103,6 +109,9 @@ impl Capacity {
         };
         if let Some(node) = &pod.node {
             take(&mut self.requested, node, &pod.requests);
+            if pod.object.is_none() {
+                take(&mut self.strangers, node, &pod.requests);
+            }
         }
         if let Some(object) = &pod.object {
             take(&mut self.made, object, &pod.requests);
@@ -119,6 +128,7 @@ impl Capacity {
             name: name.clone(),
             allocatable: allocatable.clone(),
             requested: self.requested.get(name).cloned().unwrap_or_default(),
+            strangers: self.strangers.get(name).cloned().unwrap_or_default(),
             traits: traits.clone(),
         };
         let comes = |(name, _): &(&String, &Resources)| !self.known.contains(*name);
@@ -130,6 +140,7 @@ impl Capacity {
                 name: name.clone(),
                 allocatable: requested.clone(),
                 requested: requested.clone(),
+                strangers: self.strangers.get(name).cloned().unwrap_or_default(),
                 traits: Arc::default(),
             });
         CapacityView {

@@ -66,6 +66,10 @@ async fn every_fault_of_a_wish_is_told_at_once() {
     assert_eq!(paths, ["reason", "deadline", "then", "force"]);
     for (path, wish) in [
         ("/v1/clusters/a/drain", json!({"reason": "r"})),
+        (
+            "/v1/clusters/a/drain",
+            json!({"reason": "r", "deadline": "2026-11-23T11:59:59Z"}),
+        ),
         ("/v1/clusters/a/cordon", json!({"reason": " "})),
         (
             "/v1/clusters/a/cordon",

@@ -113,9 +113,15 @@ pub(super) fn doubted(attempt: &Attempt, at: &Circumstances<'_>) -> Option<Act> 
 
 fn empty(attempt: &Attempt, at: &Circumstances<'_>, emptied: &Emptied) -> Option<Act> {
     let record = &attempt.record;
-    let object = attempt.sight.object.as_ref()?;
     let message = emptied.message.clone();
-    match started(attempt, object, record) {
+    let started = match &attempt.sight.object {
+        Some(object) => started(attempt, object, record),
+        // What is in sight of it runs on alone.
+        None if matches!(attempt.observation().driver, DriverSight::Seen(_)) => Some(true),
+        // It ends as one that is missing.
+        None => return None,
+    };
+    match started {
         Some(false) => {
             let reason = Reason::Drained;
             Some(picking_up::not_started(attempt, at, reason, message))

@@ -17,7 +17,7 @@ fn faults_of_capacity(kind: &str, capacity: &str) -> Vec<String> {
 }
 
 /// Capacities that are refused, and with what words.
-const WRONG: [(&str, &str); 9] = [
+const WRONG: [(&str, &str); 11] = [
     (
         "{sources: [yunikorn]}",
         ".yunikorn: found nothing, expected {queue, url} or {queue, service}",
@@ -47,12 +47,21 @@ const WRONG: [(&str, &str); 9] = [
         ".yunikorn.service.name: found \"a/b\", expected a DNS label: at most 63 of a-z, 0-9 and -",
     ),
     (
+        "{sources: [yunikorn], yunikorn: {queue: root.a, service: {port: 70000}}}",
+        ".yunikorn.service.port: found 70000, expected a whole number of 1 to 65535",
+    ),
+    (
         "{sources: [nods]}",
         ".sources[0]: found \"nods\", expected one of nodes, quota, yunikorn, static, did you mean nodes?",
     ),
     (
         "{sources: [quota], provisionable: {cores: 1, memory: 1Gi, largestNode: {cores: 1, memory: 1Gi}}}",
         ".provisionable: found a setting without sources: [nodes], expected no such key, or sources: [nodes]",
+    ),
+    (
+        "{sources: [nodes], provisionable: {cores: 64, memory: 256Gi, largestNode: {cores: 16, memory: 64Gi, \
+         extended: {nvidia.com/gpu: 4}}}}",
+        ".provisionable.largestNode.extended[\"nvidia.com/gpu\"]: found 4, expected at most 0, as extended has altogether",
     ),
 ];
 

@@ -208,3 +208,27 @@ fn a_cluster_that_nothing_was_told_of_is_left_out_and_what_is_not_asked_is_said(
             .all(|asked| asked.answer == Answer::NotAsked)
     );
 }
+
+/// The executor is waited for no longer, but for its room, which nobody else is promised.
+#[test]
+fn a_job_that_goes_beside_pods_that_were_given_up_is_told_so_from_what_was_written_down() {
+    let mut world = World::new(vec![queue("dev", 1)], vec![cluster("a", 1)]);
+    let a = cluster_name("a");
+    let mut nodes = ["n1", "n2"].map(|name| node(name, 8, 64));
+    world.nodes("a", &nodes);
+    world.submit("stuck", "dev", job(1, 2));
+    assert_eq!(world.cycle().placements.len(), 1);
+    nodes[0].requested = pod(1, 1);
+    let bound = [(id("stuck").object_name(Attempt(1)), pod(1, 1))];
+    for minutes in [0, 15] {
+        world.mono = Duration::from_secs(60 * minutes);
+        world.router.set_capacity(&a, &nodes, &bound, world.mono);
+        world.router.still_current(&a, world.mono);
+    }
+    let entry = world.entry("next", "dev", job(2, 6));
+    let told = world.router.explain(&entry, world.now());
+    assert!(told.placement.is_some(), "{told:?}");
+    let apart = written_down(&world).explain(&entry);
+    let chosen = apart.placement.as_ref().map(|p| p.cluster.as_str());
+    assert_eq!(chosen, Some("a"), "{apart:?}");
+}

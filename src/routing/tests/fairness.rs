@@ -93,7 +93,7 @@ fn a_queue_gets_back_what_others_borrowed_though_its_jobs_are_larger_than_theirs
 fn nothing_is_kept_for_a_queue_where_strangers_leave_no_room_for_its_job() {
     let mut world = World::new(vec![queue("small", 1), queue("large", 1)], vec![cluster("a", 1)]);
     let mut shared = node("n1", 8, 8);
-    shared.requested = pod(5, 5);
+    (shared.requested, shared.strangers) = (pod(5, 5), pod(5, 5));
     world.nodes("a", &[shared]);
     for n in 0..20 {
         world.submit(&format!("small-{n}"), "small", job(0, 0));
@@ -129,4 +129,29 @@ fn executors_that_were_added_later_count_as_use() {
     // The other queue has nothing yet, so it takes all ten cores that are left until both use ten.
     assert!(ids(&placed).iter().all(|id| id.starts_with("prod")), "{placed:?}");
     assert_eq!(placed.len(), 9 + 1);
+}
+
+/// Else nobody would have its share, and nobody be short of it.
+#[test]
+fn a_queue_none_of_whose_jobs_may_ever_go_leaves_its_part_to_the_others() {
+    let queues = vec![queue("prod", 90), queue("small", 5), queue("large", 5)];
+    let mut world = World::new(queues, vec![cluster("a", 1)]);
+    world.nodes("a", &[node("n1", 100, 1000)]);
+    world.submit("never", "prod", job(1, 200));
+    world.submit("large-0", "large", job(1, 5));
+    world.cycle();
+    for n in 0..200 {
+        world.submit(&format!("small-{n}"), "small", job(0, 0));
+    }
+    assert_eq!(world.cycle().placements.len(), 94);
+    world.submit("large-1", "large", job(1, 9));
+    for n in 0..9 {
+        world.router.released(&id(&format!("small-{n}")));
+        assert!(
+            world.placed().is_empty(),
+            "kept for the other, which has 6 of 100"
+        );
+    }
+    world.router.released(&id("small-9"));
+    assert_eq!(ids(&world.placed()), ["large-1"]);
 }

@@ -48,6 +48,7 @@ pub(super) fn node(name: &str, cores: u64, gib: u64) -> Node {
         name: name.into(),
         allocatable,
         requested: Resources::default(),
+        strangers: Resources::default(),
         traits: Default::default(),
     }
 }

@@ -3,6 +3,7 @@
 use std::time::Duration;
 
 use super::harness::*;
+use crate::routing::Node;
 use crate::submission::Reason;
 
 const PATIENCE: Duration = Duration::from_secs(60);
@@ -134,7 +135,7 @@ fn a_cluster_is_held_only_while_strangers_leave_room_there() {
     world.cycle();
     assert_eq!(held(&world).as_deref(), Some("a"));
     // Nobody knows when it ends.
-    shared.requested = pod(1, 1);
+    (shared.requested, shared.strangers) = (pod(1, 1), pod(1, 1));
     world.nodes("a", &[shared]);
     world.cycle();
     world.cycle();
@@ -164,4 +165,25 @@ fn pods_of_ours_that_are_still_ending_are_no_strangers_to_a_hold() {
         .set_capacity(&a, &[ending], &[(name, pod(1, 1))], world.mono);
     world.cycle();
     assert_eq!(world.router.holds.of(&id("whole")), Some(&a));
+}
+
+/// Six cores are free in all, on no node four of them.
+#[test]
+fn a_cluster_is_not_held_where_strangers_leave_rests_alone() {
+    let mut world = full(&["a"], &["one", "small"]);
+    let shared = ["n1", "n2"].map(|name| Node {
+        requested: pod(1, 1),
+        strangers: pod(1, 1),
+        ..node(name, 4, 4)
+    });
+    world.nodes("a", &shared);
+    world.submit("wide", "one", job(1, 4));
+    assert!(world.placed().is_empty());
+    world.submit("small-0", "small", job(0, 0));
+    assert_eq!(ids(&world.placed()), ["small-0"], "it is passed");
+    world.mono = PATIENCE;
+    world.nodes("a", &shared);
+    world.submit("small-1", "small", job(0, 0));
+    assert_eq!(ids(&world.placed()), ["small-1"]);
+    assert_eq!(world.router.holds.of(&id("wide")), None);
 }

@@ -15,7 +15,7 @@ use outside::Outside;
 use worlds::{any_queue, any_site, step};
 
 /// What all worlds together must have met, or the laws were kept for want of occasion.
-const MET: [&str; 18] = [
+const MET: [&str; 19] = [
     "bound",
     "claimed",
     "cordoned",
@@ -30,6 +30,7 @@ const MET: [&str; 18] = [
     "passed in best-effort-fifo",
     "placed",
     "placed by strict-fifo",
+    "placed in hope beside strangers",
     "the queue's limit",
     "the queue's maxLive",
     "unhealthy",

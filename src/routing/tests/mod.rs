@@ -20,4 +20,5 @@ mod rests;
 mod room;
 mod shares;
 mod starvation;
+mod tenants;
 mod unbound;

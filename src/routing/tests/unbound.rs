@@ -307,3 +307,14 @@ fn of_a_job_that_not_even_the_empty_cluster_is_sure_to_hold_the_best_is_hoped_fo
     world.submit("lucky", "dev", job(1, 4));
     assert_eq!(ids(&world.placed()), ["lucky"]);
 }
+
+/// As beside DaemonSets: no end of ours would make it surer.
+#[test]
+fn of_a_job_that_is_never_sure_of_nodes_for_strangers_the_best_is_hoped_for() {
+    let mut world = World::new(vec![queue("dev", 1)], vec![cluster("a", 1)]);
+    let (mut shared, free) = (node("n1", 4, 16), node("n2", 4, 16));
+    (shared.requested, shared.strangers) = (pod(2, 2), pod(2, 2));
+    world.nodes("a", &[shared, free]);
+    world.submit("wide", "dev", job(1, 4));
+    assert_eq!(ids(&world.placed()), ["wide"]);
+}

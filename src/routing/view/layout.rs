@@ -34,6 +34,11 @@ impl View {
         };
         let mut rooms = laid_out(|node| node.allocatable.minus(&node.requested));
         let empty = laid_out(|node| node.allocatable.clone());
+        let shared = self
+            .nodes
+            .iter()
+            .any(|node| node.strangers != Resources::default());
+        self.cleared = shared.then(|| laid_out(|node| node.allocatable.minus(&node.strangers)));
         self.bare = rooms.clone();
         let before = self.unbound.pods();
         self.keep_places(&mut rooms);

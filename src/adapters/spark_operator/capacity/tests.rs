@@ -86,6 +86,12 @@ fn pods_of_ours_are_told_by_their_object() {
         ("sb-x-a1", 2000, 2)
     );
     assert_eq!(cpu_requested(&capacity), 3000);
+    assert_eq!(
+        view.nodes[0].strangers,
+        view.nodes[0].requested.minus(&view.bound[0].1)
+    );
+    capacity.pod_gone(&pod("o", None, "", None));
+    assert_eq!(capacity.view().nodes[0].strangers, Resources::default());
     capacity.pod_gone(&pod("d", None, "", None));
     capacity.pod_gone(&pod("e", None, "", None));
     assert_eq!(capacity.view().bound, []);

@@ -157,6 +157,28 @@ fn what_has_started_is_left_or_cancelled_as_told() {
     assert_eq!(message, Some("a is being emptied"));
 }
 
+/// Somebody deleted the object and told Kubernetes to leave the driver.
+#[test]
+fn a_driver_that_runs_on_without_its_object_is_left_or_cancelled_as_told() {
+    for (then, expected) in [
+        (DrainThen::Leave, None),
+        (DrainThen::Cancel, Some(State::Cancelling)),
+    ] {
+        let mut world = running();
+        let mut driver = ended_driver(0);
+        driver.phase = DriverPhase::Running { since: Some(wall()) };
+        world.attempt.saw_driver(driver, world.now);
+        world.attempt.object_went(Some(object("RUNNING")), world.now);
+        world.later(1);
+        world.wished = emptied(then);
+        let written = match world.plan() {
+            Act::Write(next) => Some(next.state),
+            _ => None,
+        };
+        assert_eq!(written, expected);
+    }
+}
+
 /// The operator counts the submission of a driver that waits for room; a second one tells that the first has run.
 #[test]
 fn a_driver_that_waits_has_not_started_unless_it_is_the_second() {

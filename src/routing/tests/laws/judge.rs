@@ -64,7 +64,7 @@ impl Outside {
             let (settings, name) = (&place.settings, &place.settings.name);
             let demands = self.here(name).map(|one| one.job.demand.total());
             let used = demands.fold(Resources::default(), |sum, demand| sum.plus(&demand));
-            let has = whole(&place.empty());
+            let has = whole(&place.cleared());
             assert!(used.fits(&has), "{name} has {has:?} and runs {used:?}");
             let (live, pending) = (self.live(place), self.pending(place));
             assert!(
@@ -133,15 +133,15 @@ impl Outside {
     }
 
     /// Whether each pod is sure of a node now, and each of those that are still to come is, too. Of a job that isn't even
-    /// on the empty cluster, the best is hoped for.
+    /// on what strangers leave of the empty cluster, the best is hoped for.
     fn has_room(&self, demand: &Demand, place: &Place) -> bool {
-        let (free, empty) = (self.free(place), place.empty());
+        let (free, empty, cleared) = (self.free(place), place.empty(), place.cleared());
         let anywhere = |_, _| true;
         let to_come = self.here(&place.settings.name).flat_map(|one| one.to_come());
         let on_any = |need: &Resources| (need.clone(), vec![true; free.len()]);
         let mut all: Vec<_> = to_come.map(on_any).collect();
         if all.is_empty() {
-            let sure = surely_fits(demand, &free, anywhere) || !surely_fits(demand, &empty, anywhere);
+            let sure = surely_fits(demand, &free, anywhere) || !surely_fits(demand, &cleared, anywhere);
             return sure && fits(demand, &free, anywhere);
         }
         all.extend(pods(demand).map(on_any));
@@ -303,6 +303,9 @@ impl Outside {
             met.push(ground);
             if let Cause::Claimed { by } = &refusal.cause {
                 assert!(self.is_ahead_of(job, by), "{} was told {refusal}", job.id);
+                let mut theirs = self.waiting.iter().filter(|other| other.queue == *by);
+                let in_vain = !theirs.any(|other| strangers_leave_room(&other.demand, place));
+                assert!(!in_vain, "{} was told {refusal}, in vain", job.id);
                 continue;
             }
             let Cause::Held { holder } = &refusal.cause else {
@@ -310,6 +313,9 @@ impl Outside {
                 continue;
             };
             assert!(self.is_kept_for(holder, job), "{} was told {refusal}", job.id);
+            let of_it = self.waiting.iter().find(|other| other.id == *holder).unwrap();
+            let in_vain = !strangers_leave_room(&of_it.demand, place);
+            assert!(!in_vain, "{} was told {refusal}, in vain", job.id);
             let first = kept.entry(&refusal.cluster).or_insert(holder);
             assert_eq!(*first, holder, "{} is kept for one at most", refusal.cluster);
             let other_queue = |other: &Job| other.id == *holder && other.queue != job.queue;
@@ -346,6 +352,11 @@ fn ground_of(cause: &Cause) -> &'static str {
 /// Whether it doesn't fit on the empty cluster.
 fn is_too_large(demand: &Demand, place: &Place) -> bool {
     !fits(demand, &place.empty(), |_, _| true)
+}
+
+/// Whether it fits once all of ours have ended.
+fn strangers_leave_room(demand: &Demand, place: &Place) -> bool {
+    fits(demand, &place.cleared(), |_, _| true)
 }
 
 /// Of which limited resource more is used than there may be.

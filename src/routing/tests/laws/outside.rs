@@ -51,6 +51,14 @@ impl Place {
     pub(super) fn empty(&self) -> Vec<Resources> {
         self.nodes.iter().map(|node| node.allocatable.clone()).collect()
     }
+
+    /// What strangers leave of each.
+    pub(super) fn cleared(&self) -> Vec<Resources> {
+        let nodes = self.nodes.iter();
+        nodes
+            .map(|node| node.allocatable.minus(&node.strangers))
+            .collect()
+    }
 }
 
 pub(super) struct Outside {
@@ -76,7 +84,13 @@ pub(super) fn pods(demand: &Demand) -> impl Iterator<Item = &Resources> {
 
 fn place(number: usize, site: &Site) -> Place {
     let shapes = (0..).zip(&site.nodes);
-    let nodes = shapes.map(|(n, (cores, gib))| node(&format!("n{n}"), *cores, *gib));
+    let nodes = shapes.map(|(n, (cores, gib, strangers))| Node {
+        strangers: match strangers {
+            0 => Resources::default(),
+            n => pod(*n, *n),
+        },
+        ..node(&format!("n{n}"), *cores, *gib)
+    });
     Place {
         settings: ClusterSettings {
             name: cluster_name(&format!("c{number}")),
@@ -181,7 +195,7 @@ impl Outside {
 
     /// What the pods on its nodes leave, node by node.
     pub(super) fn free(&self, place: &Place) -> Vec<Resources> {
-        let mut free = place.empty();
+        let mut free = place.cleared();
         for one in self.here(&place.settings.name) {
             for (need, node) in pods(&one.job.demand).zip(&one.bound) {
                 free[*node] = free[*node].minus(need);
@@ -208,7 +222,7 @@ impl Outside {
         let free = self.free(place);
         let mut open: Vec<usize> = (0..free.len()).filter(|node| need.fits(&free[*node])).collect();
         open.sort_by_key(|node| Reverse(free[*node].cpu));
-        let surely = |one: &Running| surely_fits(&one.job.demand, &place.empty(), |_, _| true);
+        let surely = |one: &Running| surely_fits(&one.job.demand, &place.cleared(), |_, _| true);
         let in_hope = !self.here(&one.cluster).all(surely);
         assert!(
             in_hope || !open.is_empty(),
@@ -263,6 +277,8 @@ impl Outside {
             let mut places = self.places.iter_mut();
             let place = places.find(|place| place.settings.name == decision.cluster);
             let place = place.unwrap();
+            let hoped_for = !surely_fits(&job.demand, &place.cleared(), |_, _| true)
+                && surely_fits(&job.demand, &place.empty(), |_, _| true);
             assert!(
                 !place.cordoned && !place.unhealthy,
                 "{} goes to a closed one",
@@ -277,6 +293,9 @@ impl Outside {
             });
             self.nothing_is_exceeded();
             self.meet("placed");
+            if hoped_for {
+                self.meet("placed in hope beside strangers");
+            }
         }
         for waiting in &cycle.waiting {
             let since = self.world.mono;

@@ -9,11 +9,11 @@ use super::super::harness::*;
 use crate::model::{Demand, Resources};
 use crate::routing::{ClusterSettings, Order, Pacing, QueueSettings};
 
-/// A cluster, and cores and GiB of its nodes.
+/// A cluster, cores and GiB of its nodes, and how many of each are strangers' for good.
 #[derive(Debug, Clone)]
 pub(super) struct Site {
     pub(super) settings: ClusterSettings,
-    pub(super) nodes: Vec<(u64, u64)>,
+    pub(super) nodes: Vec<(u64, u64, u64)>,
 }
 
 /// What happens. Clusters, jobs and nodes are meant modulo their number.
@@ -68,7 +68,8 @@ pub(super) fn any_queue(name: &'static str) -> impl Strategy<Value = QueueSettin
 }
 
 pub(super) fn any_site() -> impl Strategy<Value = Site> {
-    let nodes = prop::collection::vec((2u64..13, 4u64..25), 1..6);
+    let strangers = prop_oneof![3 => Just(0u64), 1 => 1u64..3];
+    let nodes = prop::collection::vec((2u64..13, 4u64..25, strangers), 1..6);
     let pace = prop::option::weighted(0.4, 10u32..60);
     let max_pending = prop::option::weighted(0.5, 1u32..5);
     let max_live = prop::option::weighted(0.4, 1u64..7);
