@@ -12,7 +12,7 @@ use super::hands::is_transient;
 use super::scheduler::Input;
 use crate::model::{Clock, ClusterName, Domain};
 use crate::ports::Error;
-use crate::ports::store::{ClusterWishes, Coordination, Cordon, Page, Store};
+use crate::ports::store::{ClusterWishes, Coordination, Page, Store};
 use crate::submission::Record;
 
 /// How often new submissions of other pods are read.
@@ -151,24 +151,9 @@ impl Reader {
         }
     }
 
-    /// Reads what people wish of `cluster`. One of whom nobody can tell whether it is closed is closed.
+    /// Reads what people wish of `cluster`.
     pub async fn wishes_of(&self, cluster: &ClusterName) -> Result<ClusterWishes, Error> {
-        match self.coordination.cluster_wishes(&self.domain, cluster).await {
-            Err(error) if !is_transient(&error) => {
-                tracing::warn!(%error, cluster.name = %cluster, "wishes can't be read: the cluster is closed");
-                let cordon = Cordon {
-                    reason: format!("what is wished of it can't be read: {error}"),
-                    author: None,
-                    at: self.clock.now(),
-                    until: None,
-                };
-                Ok(ClusterWishes {
-                    cordon: Some(cordon),
-                    ..ClusterWishes::default()
-                })
-            }
-            read => read,
-        }
+        self.coordination.cluster_wishes(&self.domain, cluster).await
     }
 
     /// Reads what people wish of `clusters` for ever.

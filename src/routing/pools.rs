@@ -1,12 +1,14 @@
 //! Room that a source tells for a cluster as a whole and not node by node: quotas, a queue's headroom, fixed figures.
 
+mod written;
+
 use std::collections::{BTreeMap, BTreeSet};
 use std::sync::Arc;
 use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::figures::milliseconds;
+pub(super) use self::written::PoolsOutlook;
 use super::{CapacitySource, Cause, ClusterSettings, Shortage};
 use crate::model::{Demand, Resources, SubmissionId};
 
@@ -71,23 +73,6 @@ struct Told {
     /// The sum of that.
     promised: Resources,
     /// What pods of ours that are counted use, those of submissions that have just ended too.
-    ours: Resources,
-}
-
-/// A source as it was written down.
-#[derive(Debug, Clone, PartialEq, Serialize, Deserialize)]
-#[serde(rename_all = "camelCase")]
-pub(super) struct PoolsOutlook {
-    source: CapacitySource,
-    pub(super) age_ms: Option<u64>,
-    fault: Option<String>,
-    /// As the source told them.
-    pools: Vec<PoolFigures>,
-    /// What isn't counted yet of the pods to come.
-    #[serde(default)]
-    kept: Resources,
-    /// What pods of ours that are counted use.
-    #[serde(default)]
     ours: Resources,
 }
 
@@ -346,45 +331,6 @@ impl Pools {
         let told = self.told.iter();
         told.flat_map(|(source, told)| told.figures(*source, |pool| told.amounts(pool, Of::Free)))
             .collect()
-    }
-
-    pub(super) fn outlook(&self, now: Duration) -> Vec<PoolsOutlook> {
-        let told = self.told.iter();
-        told.map(|(source, told)| PoolsOutlook {
-            source: *source,
-            age_ms: told.at.map(|at| milliseconds(now.saturating_sub(at))),
-            fault: told.fault.as_deref().map(str::to_owned),
-            pools: told.figures(*source, |pool| pool.free.clone()).collect(),
-            kept: told.promised.clone(),
-            ours: told.ours.clone(),
-        })
-        .collect()
-    }
-
-    /// As they were written down at `then`.
-    pub(super) fn restored(written: Vec<PoolsOutlook>, then: Duration) -> Self {
-        let told = written.into_iter().map(|source| {
-            let pools = source.pools.into_iter().map(|pool| Pool {
-                name: pool.name,
-                total: pool.total,
-                free: pool.free,
-            });
-            let told = Told {
-                at: source
-                    .age_ms
-                    .map(|age| then.saturating_sub(Duration::from_millis(age))),
-                fault: source.fault.map(Arc::from),
-                pools: pools.collect(),
-                kept: BTreeMap::new(),
-                promised: source.kept,
-                ours: source.ours,
-            };
-            (source.source, told)
-        });
-        Self {
-            told: told.collect(),
-            lives: BTreeMap::new(),
-        }
     }
 }
 

@@ -1,5 +1,6 @@
 //! The contract of the port `Coordination`: what people wish of a cluster.
 
+use aws_sdk_dynamodb::types::AttributeValue;
 use jiff::Timestamp;
 use spark_broker::model::{ClusterName, Domain, Epoch};
 use spark_broker::ports::store::{
@@ -100,4 +101,32 @@ async fn a_wish_is_taken_away_alone_and_only_the_one_that_was_meant() {
         ..wishes()
     };
     assert_eq!(store.cluster_wishes(&domain, &cluster).await.unwrap(), left);
+}
+
+#[tokio::test]
+async fn a_wish_that_cannot_be_read_closes_its_cluster_until_it_is_taken_away() {
+    let harness = Harness::start().await;
+    let (store, (domain, cluster)) = (store(&harness).await, places());
+    let drain = ClusterWish::Drain(wishes().drain.unwrap());
+    store.set_cluster_wish(&domain, &cluster, &drain).await.unwrap();
+    harness
+        .aws
+        .dynamodb()
+        .update_item()
+        .table_name(harness.name("records"))
+        .key("pk", AttributeValue::S("cluster#default/a".into()))
+        .update_expression("SET drain.#then = :then")
+        .expression_attribute_names("#then", "then")
+        .expression_attribute_values(":then", AttributeValue::S("move".into()))
+        .send()
+        .await
+        .unwrap();
+    let read = async || store.cluster_wishes(&domain, &cluster).await.unwrap();
+    let told = read().await;
+    assert_eq!((told.drain, told.lost_confirmed), (None, None));
+    let reason = told.cordon.unwrap().reason;
+    assert!(reason.contains("drain") && reason.contains("move"), "{reason}");
+    let taken_away = store.remove_cluster_wish(&domain, &cluster, WishKind::Drain, None);
+    assert!(taken_away.await.unwrap());
+    assert_eq!(read().await, ClusterWishes::default());
 }

@@ -122,7 +122,7 @@ impl Coordination for DynamoStore {
 
     async fn cluster_wishes(&self, domain: &Domain, name: &ClusterName) -> Result<ClusterWishes, Error> {
         let stored = self.read(&cluster_key(domain, name)).await?;
-        stored.map_or_else(|| Ok(ClusterWishes::default()), wishes::of)
+        Ok(stored.map(wishes::of).unwrap_or_default())
     }
 
     async fn set_cluster_wish(

@@ -9,7 +9,7 @@ use super::{DynamoStore, Item, item, table};
 use crate::adapters::aws::port_error;
 use crate::model::timestamp_text;
 use crate::ports::Error;
-use crate::ports::store::{ClusterWish, ClusterWishes, WishKind};
+use crate::ports::store::{ClusterWish, ClusterWishes, Cordon, WishKind};
 
 /// The attribute that holds a wish.
 pub(super) const fn attribute(kind: WishKind) -> &'static str {
@@ -28,13 +28,28 @@ pub(super) fn value(wish: &ClusterWish) -> Result<AttributeValue, Error> {
     }
 }
 
-/// The wishes of a cluster's item.
-pub(super) fn of(mut stored: Item) -> Result<ClusterWishes, Error> {
-    Ok(ClusterWishes {
-        cordon: wish(&mut stored, WishKind::Cordon)?,
-        drain: wish(&mut stored, WishKind::Drain)?,
-        lost_confirmed: wish(&mut stored, WishKind::LostConfirmed)?,
-    })
+/// The wishes of a cluster's item. One that can't be read, as a later version may have written it, closes the cluster and
+/// says why, until it is set anew or taken away.
+pub(super) fn of(mut stored: Item) -> ClusterWishes {
+    let cordon = wish(&mut stored, WishKind::Cordon);
+    let drain = wish(&mut stored, WishKind::Drain);
+    let lost_confirmed = wish(&mut stored, WishKind::LostConfirmed);
+    let faults = [
+        cordon.as_ref().err(),
+        drain.as_ref().err(),
+        lost_confirmed.as_ref().err(),
+    ];
+    let unreadable = faults.into_iter().flatten().next().map(|error| Cordon {
+        reason: format!("what is wished of it can't be read: {error}"),
+        author: None,
+        at: Timestamp::UNIX_EPOCH,
+        until: None,
+    });
+    ClusterWishes {
+        cordon: unreadable.or_else(|| cordon.ok().flatten()),
+        drain: drain.ok().flatten(),
+        lost_confirmed: lost_confirmed.ok().flatten(),
+    }
 }
 
 fn wish<T: DeserializeOwned>(stored: &mut Item, kind: WishKind) -> Result<Option<T>, Error> {
