@@ -75,8 +75,10 @@ impl Router {
         let full = why.refusals.iter().filter(|refusal| {
             matches!(refusal.cause, Cause::NoRoom(_)) && self.claims.on(&refusal.cluster).is_none()
         });
-        let cluster = self.freest(full, &ready.shape().demand).next().cloned();
-        if let Some(cluster) = cluster {
+        let mut near = self.freest(full, &need).into_iter();
+        let place = near.find(|place| self.may_have_room(*place, ready.shape()));
+        if let Some(view) = place.and_then(|place| self.views.get(place)) {
+            let cluster = view.name.clone();
             self.claims.by_cluster.insert(cluster, queue.name.clone());
             let wanted = Usage {
                 live: wanted.live + 1,

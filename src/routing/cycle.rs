@@ -14,6 +14,9 @@ use crate::submission::Reason;
 /// How many submissions of an unknown queue are told so in one cycle.
 const UNKNOWN_TOLD: usize = 50;
 
+/// How many of a queue of which nothing is live are asked at most whether one of them might go.
+const LOOKED_AT: usize = 1_000;
+
 /// A queue in a cycle.
 pub(super) struct Lane<'a> {
     pub(super) queue: &'a QueueSettings,
@@ -217,14 +220,19 @@ impl Router {
             .sum()
     }
 
-    /// Whether one of those that are looked at first might go, where nothing of the queue is live.
+    /// Whether one of the first might go, or so many wait that they aren't all looked at. Nothing of the queue is live.
     fn wants_something(&mut self, queue: &QueueSettings, line: usize, backlog: &Backlog, now: Now) -> bool {
-        let mut first = backlog.in_order(&queue.name).take(queue.lookahead.max(1));
-        first.any(|ready| {
+        if self.is_closed(queue, now) {
+            return false;
+        }
+        let mut waiting = backlog.in_order(&queue.name);
+        let mut first = waiting.by_ref().take(LOOKED_AT);
+        let found = first.any(|ready| {
             let (sight, memo, _) = self.looking(now);
             let mut known = memo.of(ready.shape(), line, &queue.name, sight.views);
             sight.wants_something(&mut known, queue, ready.shape())
-        })
+        });
+        found || waiting.next().is_some()
     }
 
     /// What is looked at, and what is remembered of it.

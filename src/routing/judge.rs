@@ -151,15 +151,24 @@ impl Sight<'_> {
         })
     }
 
-    /// Whether it might go once others have ended: some cluster that isn't away may take it, and nothing of its queue, of
-    /// which nothing is live, stands against it.
+    /// Whether it might go once all of ours have ended: on some cluster that isn't away, with nothing of its queue, of which
+    /// nothing is live, against it.
     pub(super) fn wants_something(
         &self,
         known: &mut Known<'_>,
         queue: &QueueSettings,
         shape: &Shape,
     ) -> bool {
-        queue_limit(queue, &Usage::default(), &known.fits.total).is_none() && !self.goes_nowhere(known, shape)
+        if queue_limit(queue, &Usage::default(), &known.fits.total).is_some() {
+            return false;
+        }
+        let mut views = self.views.iter().enumerate();
+        views.any(|(place, view)| {
+            let allowed = known.permit.forbidden.get(place).is_some_and(Option::is_none);
+            allowed
+                && filter::away(view, self.view_limit, self.now).is_none()
+                && known.fits.may_have_room(place, view, shape)
+        })
     }
 
     /// Whether every cluster is closed to it, too small or away.

@@ -59,6 +59,8 @@ struct Fit {
     shortage: Option<(u64, Arc<Shortage>)>,
     /// Why there is none on the empty cluster, or that there is.
     empty: Option<(u64, Option<Arc<Shortage>>)>,
+    /// Whether there may be some once nothing of ours runs there.
+    cleared: Option<(u64, bool)>,
 }
 
 impl Memo {
@@ -84,6 +86,13 @@ impl Memo {
                 .entry(address)
                 .or_insert_with(|| Fits::new(shape, views)),
         }
+    }
+
+    /// What is known of the rooms for `shape`.
+    pub(super) fn fits(&mut self, shape: &Arc<Shape>, views: &[View]) -> &mut Fits {
+        self.rooms
+            .entry(Arc::as_ptr(shape).addr())
+            .or_insert_with(|| Fits::new(shape, views))
     }
 
     /// How many shapes were asked for, each once for each queue.
@@ -147,6 +156,21 @@ impl Fits {
         }
         let found = view.too_small(&shape.demand, &self.total).map(Arc::new);
         fit.empty = Some((view.reshaped, found.clone()));
+        found
+    }
+
+    /// Whether there may be room once all of ours have ended.
+    pub(super) fn may_have_room(&mut self, place: usize, view: &View, shape: &Shape) -> bool {
+        let Some(fit) = self.clusters.get_mut(place) else {
+            return false;
+        };
+        if let Some((state, known)) = fit.cleared
+            && state == view.cleared_anew
+        {
+            return known;
+        }
+        let found = view.may_have_room(&shape.demand, &self.total);
+        fit.cleared = Some((view.cleared_anew, found));
         found
     }
 

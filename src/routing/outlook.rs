@@ -146,7 +146,7 @@ impl Router {
             free: view.rooms.alike(),
             owed: view.rooms.owed().clone(),
             unbound: view.unbound.clone(),
-            bare: if view.bare.same_as(&view.rooms) {
+            bare: if view.unbound.is_empty() && view.bare.same_as(&view.rooms) {
                 Vec::new()
             } else {
                 view.bare.alike()

@@ -12,6 +12,10 @@ pub(super) use self::written::PoolsOutlook;
 use super::{CapacitySource, Cause, ClusterSettings, Shortage};
 use crate::model::{Demand, Resources, SubmissionId};
 
+/// A source may be that far behind the pods: as long as Kubernetes' quota controller takes at most to count many of them anew,
+/// and several times YuniKorn's interval.
+const LAG: Duration = Duration::from_secs(10);
+
 /// Amounts by the resource's Kubernetes name: CPU in millicores, memory in bytes. What isn't named isn't limited.
 pub type Amounts = BTreeMap<String, u64>;
 
@@ -73,7 +77,37 @@ struct Told {
     /// The sum of that.
     promised: Resources,
     /// What pods of ours that are counted use, those of submissions that have just ended too.
-    ours: Resources,
+    ours: Recent,
+}
+
+/// The most that our pods used of late: a source may show some time later that they have gone.
+#[derive(Debug, Default)]
+struct Recent {
+    now: Resources,
+    /// Since `since`.
+    most: Resources,
+    /// In the span before that.
+    before: Resources,
+    since: Duration,
+}
+
+impl Recent {
+    fn see(&mut self, now: Resources, at: Duration) {
+        self.now = now;
+        self.go_on(at);
+    }
+
+    fn go_on(&mut self, at: Duration) {
+        if at.saturating_sub(self.since) >= LAG {
+            self.before = std::mem::replace(&mut self.most, self.now.clone());
+            self.since = at;
+        }
+        self.most = self.most.max(&self.now);
+    }
+
+    fn get(&self, name: &str) -> u64 {
+        self.most.get(name).max(self.before.get(name))
+    }
 }
 
 /// Whether the driver is still to come, and how many executors are. Spark's driver is the first pod.
@@ -211,8 +245,7 @@ impl Pools {
         any
     }
 
-    /// What a source says now, and what pods of ours it has counted: by submission that lives, and altogether. Whether some
-    /// room has grown, and whether the whole is another.
+    /// What a source says now, and what pods of ours it has counted: by submission that lives, and altogether.
     pub(super) fn tell(
         &mut self,
         source: CapacitySource,
@@ -220,18 +253,21 @@ impl Pools {
         seen: &BTreeMap<SubmissionId, Resources>,
         ours: Resources,
         at: Duration,
-    ) -> (bool, bool) {
-        let (free, total) = (self.limits(Of::Free), self.limits(Of::Total));
+    ) {
         if let Some(told) = self.told.get_mut(&source) {
             told.pools = pools.to_vec();
-            told.ours = ours;
+            told.ours.see(ours, at);
             told.at = Some(at);
             told.fault = None;
             told.count(seen, &self.lives);
         }
+    }
+
+    /// Whether more of something is free than `before`, or it isn't limited any more.
+    pub(super) fn grew_since(&self, before: &Amounts) -> bool {
         let now = self.limits(Of::Free);
         let grown = |(name, before): (&String, &u64)| now.get(name).is_none_or(|now| now > before);
-        (free.iter().any(grown), total != self.limits(Of::Total))
+        before.iter().any(grown)
     }
 
     /// A source can't be read.
@@ -246,6 +282,7 @@ impl Pools {
         for (source, told) in &mut self.told {
             if source.is_watched() && told.at.is_some() {
                 told.at = told.at.max(Some(at));
+                told.ours.go_on(at);
             }
         }
     }
@@ -300,7 +337,7 @@ impl Pools {
     }
 
     /// The least of all pools, resource by resource.
-    fn limits(&self, of: Of) -> Amounts {
+    pub(super) fn limits(&self, of: Of) -> Amounts {
         let mut least = Amounts::new();
         for told in self.told.values() {
             for pool in &told.pools {

@@ -53,6 +53,8 @@ pub(super) struct View {
     pub(super) grown: u64,
     /// Grows when `empty` changes.
     pub(super) reshaped: u64,
+    /// Grows when there is another room once nothing of ours runs there.
+    pub(super) cleared_anew: u64,
     reservations: BTreeMap<SubmissionId, Reservation>,
     /// Submissions whose pods the last view showed.
     pub(super) seen: BTreeSet<SubmissionId>,
@@ -81,6 +83,7 @@ impl View {
             cleared: None,
             grown: 0,
             reshaped: 0,
+            cleared_anew: 0,
             reservations: BTreeMap::new(),
             seen: BTreeSet::new(),
         }
@@ -144,6 +147,7 @@ impl View {
         self.current.insert(CapacitySource::Nodes);
         if self.at.replace(at).is_none() {
             self.reshaped += 1;
+            self.cleared_anew += 1;
         }
         for (id, reservation) in &mut self.reservations {
             reservation.see(bound.get(id).cloned().unwrap_or_default(), at);
@@ -163,9 +167,12 @@ impl View {
         at: Duration,
     ) {
         self.current.insert(source);
-        let (grown, reshaped) = self.pools.tell(source, pools, counted, ours, at);
-        self.grown += u64::from(grown);
-        self.reshaped += u64::from(reshaped);
+        let (before, cleared) = (self.pools.limits(Of::Free), self.pools.limits(Of::Cleared));
+        let total = self.pools.limits(Of::Total);
+        self.pools.tell(source, pools, counted, ours, at);
+        self.grown += u64::from(self.pools.grew_since(&before));
+        self.reshaped += u64::from(self.pools.limits(Of::Total) != total);
+        self.cleared_anew += u64::from(self.pools.limits(Of::Cleared) != cleared);
         self.measure();
     }
 
@@ -177,7 +184,9 @@ impl View {
     /// What its watches have said was still so at `at`; whether pods that haven't come by then are given up.
     pub(super) fn still_current(&mut self, at: Duration) -> bool {
         if self.current.contains(&CapacitySource::Quota) {
+            let cleared = self.pools.limits(Of::Cleared);
             self.pools.still_current(at);
+            self.cleared_anew += u64::from(self.pools.limits(Of::Cleared) != cleared);
         }
         if !self.current.contains(&CapacitySource::Nodes) {
             return false;

@@ -1,16 +1,16 @@
 //! What a submission that can't go now means for those behind it, and when a cluster is kept free for it.
 
 use std::cmp::Reverse;
+use std::sync::Arc;
 
 use super::cycle::Lane;
 use super::fraction::Fraction;
 use super::hold::Hold;
 use super::judge::{Verdict, Wait};
 use super::outcome::Why;
-use super::view::View;
 use super::{Cause, Now, Order, QueueSettings, Refusal, Router};
 use crate::backlog::{Backlog, Place, Shape};
-use crate::model::{ClusterName, Demand, QueueName, SubmissionId};
+use crate::model::{ClusterName, QueueName, Resources, SubmissionId};
 
 impl Lane<'_> {
     /// One more of the queue waits; whether it is told.
@@ -44,7 +44,7 @@ impl Router {
         &mut self,
         lane: &Lane<'_>,
         place: Place,
-        shape: &Shape,
+        shape: &Arc<Shape>,
         wait: Wait,
         why: &Why,
         now: Now,
@@ -52,8 +52,9 @@ impl Router {
         let id = &place.2;
         if let Some(cluster) = self.holds.of(id) {
             let mut of_it = why.refusals.iter().filter(|refusal| refusal.cluster == *cluster);
-            if !of_it.any(|refusal| refusal.cause.is_for_now()) || !self.may_have_room(cluster, &shape.demand)
-            {
+            let waits_for_it = of_it.any(|refusal| refusal.cause.is_for_now());
+            let place = self.views.iter().position(|view| view.name == *cluster);
+            if !waits_for_it || !place.is_some_and(|place| self.may_have_room(place, shape)) {
                 self.holds.end(id);
             }
             return;
@@ -64,7 +65,7 @@ impl Router {
         let since = self.holds.passed(&lane.queue.name, &place, now.mono);
         if now.mono.saturating_sub(since) >= lane.queue.max_bypass && self.within_share(lane.queue) {
             let queue = lane.queue.name.clone();
-            let clusters = self.nearest(why, &shape.demand);
+            let clusters = self.nearest(why, shape);
             self.holds.grant(Hold { queue, place }, clusters);
         }
     }
@@ -88,15 +89,14 @@ impl Router {
             else {
                 continue;
             };
-            let demand = &ready.shape().demand;
             let clusters = match self.judge(queue, index, ready, &hold.place, now) {
                 // It has to wait for its turn all the same.
                 Verdict::Passes(passes) => {
-                    let picked = self.pick(queue, &passes, &demand.total(), id);
+                    let picked = self.pick(queue, &passes, &ready.shape().demand.total(), id);
                     let picked = picked.and_then(|place| self.views.get(place));
                     picked.map(|view| view.name.clone()).into_iter().collect()
                 }
-                Verdict::Waits(wait, why) if wait.is_for_now() => self.nearest(&why, demand),
+                Verdict::Waits(wait, why) if wait.is_for_now() => self.nearest(&why, ready.shape()),
                 Verdict::Waits(..) => continue,
             };
             self.holds.grant(hold, clusters);
@@ -110,46 +110,47 @@ impl Router {
 
     /// The clusters that will take it in time and are kept for nobody, the one that has most of what is needed free
     /// first.
-    fn nearest(&self, why: &Why, demand: &Demand) -> Vec<ClusterName> {
+    fn nearest(&mut self, why: &Why, shape: &Arc<Shape>) -> Vec<ClusterName> {
         let in_time =
             |refusal: &&Refusal| refusal.cause.is_for_now() && !matches!(refusal.cause, Cause::Held { .. });
-        let near = self.freest(why.refusals.iter().filter(in_time), demand);
-        near.cloned().collect()
+        let mut near = self.freest(why.refusals.iter().filter(in_time), &shape.demand.total());
+        near.retain(|place| self.may_have_room(*place, shape));
+        let views = near.into_iter().filter_map(|place| self.views.get(place));
+        views.map(|view| view.name.clone()).collect()
     }
 
     /// Whether strangers leave room there.
-    fn may_have_room(&self, cluster: &ClusterName, demand: &Demand) -> bool {
-        let mut views = self.views.iter();
-        views.any(|view| view.name == *cluster && view.may_have_room(demand, &demand.total()))
+    pub(super) fn may_have_room(&mut self, place: usize, shape: &Arc<Shape>) -> bool {
+        let Some(view) = self.views.get(place) else {
+            return false;
+        };
+        let fits = self.memo.fits(shape, &self.views);
+        fits.may_have_room(place, view, shape)
     }
 
-    /// Of the clusters of these refusals those where strangers leave room for `demand`, the one that has most of it free
-    /// first.
+    /// The places of the clusters of these refusals, the one that has most of `need` free first.
     pub(super) fn freest<'a>(
-        &'a self,
+        &self,
         refusals: impl Iterator<Item = &'a Refusal>,
-        demand: &'a Demand,
-    ) -> impl Iterator<Item = &'a ClusterName> {
-        let need = demand.total();
+        need: &Resources,
+    ) -> Vec<usize> {
         // Both have the order of the clusters.
-        let mut views = self.views.iter();
-        let mut near: Vec<(Fraction, &View)> = refusals
+        let mut views = self.views.iter().enumerate();
+        let mut near: Vec<(Fraction, usize)> = refusals
             .filter_map(|refusal| {
-                let view = views.find(|view| view.name == refusal.cluster);
-                debug_assert!(view.is_some(), "{} isn't in its place", refusal.cluster);
-                let view = view?;
+                let found = views.find(|(_, view)| view.name == refusal.cluster);
+                debug_assert!(found.is_some(), "{} isn't in its place", refusal.cluster);
+                let (place, view) = found?;
                 let free = view.free();
                 let part = need
                     .beside(&free)
                     .filter(|(name, need, _)| *need > 0 && view.capacity.get(name) > 0)
                     .map(|(_, need, free)| Fraction::new(free, need))
                     .min();
-                Some((part.unwrap_or(Fraction::ZERO), view))
+                Some((part.unwrap_or(Fraction::ZERO), place))
             })
             .collect();
         near.sort_by_key(|(part, _)| Reverse(*part));
-        let near = near.into_iter().map(|(_, view)| view);
-        near.filter(move |view| view.may_have_room(demand, &need))
-            .map(|view| &view.name)
+        near.into_iter().map(|(_, place)| place).collect()
     }
 }

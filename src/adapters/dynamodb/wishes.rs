@@ -28,27 +28,37 @@ pub(super) fn value(wish: &ClusterWish) -> Result<AttributeValue, Error> {
     }
 }
 
-/// The wishes of a cluster's item. One that can't be read, as a later version may have written it, closes the cluster and
-/// says why, until it is set anew or taken away.
+/// The wishes of a cluster's item. A cordon or drain that can't be read, as a later version may have written it, closes the
+/// cluster and says why, until it is set anew or taken away.
 pub(super) fn of(mut stored: Item) -> ClusterWishes {
-    let cordon = wish(&mut stored, WishKind::Cordon);
+    let cordon: Result<Option<Cordon>, Error> = wish(&mut stored, WishKind::Cordon);
     let drain = wish(&mut stored, WishKind::Drain);
-    let lost_confirmed = wish(&mut stored, WishKind::LostConfirmed);
-    let faults = [
-        cordon.as_ref().err(),
-        drain.as_ref().err(),
-        lost_confirmed.as_ref().err(),
-    ];
-    let unreadable = faults.into_iter().flatten().next().map(|error| Cordon {
-        reason: format!("what is wished of it can't be read: {error}"),
-        author: None,
-        at: Timestamp::UNIX_EPOCH,
-        until: None,
+    let lost_confirmed = wish(&mut stored, WishKind::LostConfirmed).unwrap_or_else(|error| {
+        tracing::warn!(%error, "a confirmed loss can't be read, and is passed over");
+        None
     });
+    let fault = [
+        (WishKind::Cordon, cordon.as_ref().err()),
+        (WishKind::Drain, drain.as_ref().err()),
+    ];
+    let unreadable = fault
+        .into_iter()
+        .find_map(|(kind, error)| Some(closed(kind, error?)));
     ClusterWishes {
         cordon: unreadable.or_else(|| cordon.ok().flatten()),
         drain: drain.ok().flatten(),
-        lost_confirmed: lost_confirmed.ok().flatten(),
+        lost_confirmed,
+    }
+}
+
+/// In place of a wish that can't be read.
+fn closed(kind: WishKind, error: &Error) -> Cordon {
+    let name = attribute(kind);
+    Cordon {
+        reason: format!("its {name} can't be read (`un{name}` takes it away): {error}"),
+        author: None,
+        at: Timestamp::UNIX_EPOCH,
+        until: None,
     }
 }
 

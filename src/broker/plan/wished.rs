@@ -116,8 +116,10 @@ fn empty(attempt: &Attempt, at: &Circumstances<'_>, emptied: &Emptied) -> Option
     let message = emptied.message.clone();
     let started = match &attempt.sight.object {
         Some(object) => started(attempt, object, record),
-        // What is in sight of it runs on alone.
-        None if matches!(attempt.observation().driver, DriverSight::Seen(_)) => Some(true),
+        // A driver that has begun runs on alone.
+        None if had_driver(record) && matches!(attempt.observation().driver, DriverSight::Seen(_)) => {
+            Some(true)
+        }
         // It ends as one that is missing.
         None => return None,
     };
@@ -137,12 +139,15 @@ fn empty(attempt: &Attempt, at: &Circumstances<'_>, emptied: &Emptied) -> Option
     }
 }
 
+fn had_driver(record: &Record) -> bool {
+    record.state == State::Running || record.started_at.is_some()
+}
+
 /// Whether a driver of the attempt has started, or may have while nobody looked; `None`: its pods are to be listed.
 fn started(attempt: &Attempt, object: &ObjectState, record: &Record) -> Option<bool> {
-    let had_driver = record.state == State::Running || record.started_at.is_some();
     let may_rerun = record.retry.on.contains(&Reason::Lost);
     // Of a second driver the operator tells only after the first one has run.
-    if had_driver || object.execution_attempts > 1 || attempt.memory.unwatched && !may_rerun {
+    if had_driver(record) || object.execution_attempts > 1 || attempt.memory.unwatched && !may_rerun {
         return Some(true);
     }
     match attempt.observation().driver {

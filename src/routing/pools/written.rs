@@ -6,7 +6,7 @@ use std::time::Duration;
 
 use serde::{Deserialize, Serialize};
 
-use super::{Pool, PoolFigures, Pools, Told};
+use super::{Pool, PoolFigures, Pools, Recent, Told};
 use crate::model::Resources;
 use crate::routing::CapacitySource;
 use crate::routing::figures::milliseconds;
@@ -23,7 +23,7 @@ pub(in crate::routing) struct PoolsOutlook {
     /// What isn't counted yet of the pods to come.
     #[serde(default)]
     kept: Resources,
-    /// What pods of ours that are counted use.
+    /// The most that pods of ours used of late.
     #[serde(default)]
     ours: Resources,
 }
@@ -37,7 +37,7 @@ impl Pools {
             fault: told.fault.as_deref().map(str::to_owned),
             pools: told.figures(*source, |pool| pool.free.clone()).collect(),
             kept: told.promised.clone(),
-            ours: told.ours.clone(),
+            ours: told.ours.most.max(&told.ours.before),
         })
         .collect()
     }
@@ -58,7 +58,10 @@ impl Pools {
                 pools: pools.collect(),
                 kept: BTreeMap::new(),
                 promised: source.kept,
-                ours: source.ours,
+                ours: Recent {
+                    most: source.ours,
+                    ..Recent::default()
+                },
             };
             (source.source, told)
         });

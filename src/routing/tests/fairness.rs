@@ -134,24 +134,29 @@ fn executors_that_were_added_later_count_as_use() {
 /// Else nobody would have its share, and nobody be short of it.
 #[test]
 fn a_queue_none_of_whose_jobs_may_ever_go_leaves_its_part_to_the_others() {
-    let queues = vec![queue("prod", 90), queue("small", 5), queue("large", 5)];
-    let mut world = World::new(queues, vec![cluster("a", 1)]);
-    world.nodes("a", &[node("n1", 100, 1000)]);
-    world.submit("never", "prod", job(1, 200));
-    world.submit("large-0", "large", job(1, 5));
-    world.cycle();
-    for n in 0..200 {
-        world.submit(&format!("small-{n}"), "small", job(0, 0));
+    // Too large for the cluster, and for what strangers leave of it.
+    for never in [200, 101] {
+        let queues = vec![queue("prod", 90), queue("small", 5), queue("large", 5)];
+        let mut world = World::new(queues, vec![cluster("a", 1)]);
+        let mut shared = node("n1", 110, 1000);
+        (shared.requested, shared.strangers) = (pod(10, 1), pod(10, 1));
+        world.nodes("a", &[shared]);
+        world.submit("never", "prod", job(1, never));
+        world.submit("large-0", "large", job(1, 5));
+        world.cycle();
+        for n in 0..200 {
+            world.submit(&format!("small-{n}"), "small", job(0, 0));
+        }
+        assert_eq!(world.cycle().placements.len(), 94);
+        world.submit("large-1", "large", job(1, 9));
+        for n in 0..9 {
+            world.router.released(&id(&format!("small-{n}")));
+            assert!(
+                world.placed().is_empty(),
+                "kept for the other, which has 6 of 100"
+            );
+        }
+        world.router.released(&id("small-9"));
+        assert_eq!(ids(&world.placed()), ["large-1"]);
     }
-    assert_eq!(world.cycle().placements.len(), 94);
-    world.submit("large-1", "large", job(1, 9));
-    for n in 0..9 {
-        world.router.released(&id(&format!("small-{n}")));
-        assert!(
-            world.placed().is_empty(),
-            "kept for the other, which has 6 of 100"
-        );
-    }
-    world.router.released(&id("small-9"));
-    assert_eq!(ids(&world.placed()), ["large-1"]);
 }

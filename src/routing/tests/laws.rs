@@ -15,7 +15,7 @@ use outside::Outside;
 use worlds::{any_queue, any_site, step};
 
 /// What all worlds together must have met, or the laws were kept for want of occasion.
-const MET: [&str; 19] = [
+const MET: [&str; 20] = [
     "bound",
     "claimed",
     "cordoned",
@@ -31,6 +31,7 @@ const MET: [&str; 19] = [
     "placed",
     "placed by strict-fifo",
     "placed in hope beside strangers",
+    "strangers",
     "the queue's limit",
     "the queue's maxLive",
     "unhealthy",

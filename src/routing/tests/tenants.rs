@@ -6,6 +6,8 @@ use super::harness::*;
 use crate::model::Attempt;
 use crate::routing::{CapacitySource, ClusterSettings, Pool};
 
+/// What was counted is remembered for so long.
+const LAG: Duration = Duration::from_secs(10);
 const PATIENCE: Duration = Duration::from_secs(60);
 
 /// The quota has 100 cores, of which so many are free; all jobs of `ours` have ten each.
@@ -49,8 +51,16 @@ fn a_cluster_is_held_only_while_others_leave_room_in_its_quota() {
     world.submit("next-2", "dev", job(1, 9));
     assert!(world.placed().is_empty());
     assert!(world.router.holds.of(&id("wide")).is_some());
-    // And take them again.
-    told(&mut world, 10, &["next-0", "next-1"]);
+    // One of ours ends, and the quota lags behind its pods.
+    world.router.released(&id("next-0"));
+    told(&mut world, 25, &["next-1"]);
+    assert!(world.placed().is_empty());
+    world.mono += LAG;
+    told(&mut world, 35, &["next-1"]);
+    assert!(world.placed().is_empty());
+    // They take them again.
+    world.mono += LAG;
+    told(&mut world, 20, &["next-1"]);
     assert_eq!(ids(&world.placed()), ["next-2"]);
     assert!(world.router.holds.of(&id("wide")).is_none());
 }

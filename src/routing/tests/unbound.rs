@@ -318,3 +318,17 @@ fn of_a_job_that_is_never_sure_of_nodes_for_strangers_the_best_is_hoped_for() {
     world.submit("wide", "dev", job(1, 4));
     assert_eq!(ids(&world.placed()), ["wide"]);
 }
+
+/// As it lands, the cluster is no longer one that might be made sure of the job.
+#[test]
+fn a_job_that_waited_to_be_sure_is_hoped_for_when_a_stranger_comes() {
+    let mut world = World::new(vec![queue("dev", 1)], vec![cluster("a", 1)]);
+    let mut nodes = ["n1", "n2"].map(|name| node(name, 4, 16));
+    nodes[0].requested = pod(2, 2);
+    world.nodes("a", &nodes);
+    world.submit("wide", "dev", job(1, 4));
+    assert!(world.placed().is_empty());
+    (nodes[0].requested, nodes[0].strangers) = (pod(3, 3), pod(1, 1));
+    world.nodes("a", &nodes);
+    assert_eq!(ids(&world.placed()), ["wide"]);
+}

@@ -9,6 +9,35 @@ use crate::routing::rooms::{Places, Room, Rooms};
 impl View {
     /// Lays the rooms out anew and keeps places for every pod not yet seen, the largest pods first.
     pub(super) fn rebuild(&mut self) {
+        let (mut rooms, empty, cleared) = self.laid_out();
+        self.bare = rooms.clone();
+        let before = self.unbound.pods();
+        self.keep_places(&mut rooms);
+        // Where fewer are to come, what they might have taken is sure.
+        if rooms.grew_since(&self.rooms) || self.unbound.pods() < before {
+            self.grown += 1;
+        }
+        let reshaped = !empty.same_as(&self.empty);
+        self.reshaped += u64::from(reshaped);
+        let alike = match (&cleared, &self.cleared) {
+            (Some(now), Some(before)) => now.same_as(before),
+            (None, None) => !reshaped,
+            (Some(_), None) | (None, Some(_)) => false,
+        };
+        if !alike {
+            self.cleared_anew += 1;
+            // What was waited for may be hoped for.
+            self.grown += 1;
+        }
+        self.rooms = rooms;
+        self.empty = empty;
+        self.cleared = cleared;
+        self.unbound.measure(&self.bare, self.empty.whole());
+        self.measure();
+    }
+
+    /// What is free now, on empty nodes, and where nothing of ours runs if strangers' pods do.
+    fn laid_out(&self) -> (Rooms, Rooms, Option<Rooms>) {
         let grown = self
             .least
             .as_ref()
@@ -32,27 +61,13 @@ impl View {
             });
             Rooms::new(real.chain(addable.iter().map(added)))
         };
-        let mut rooms = laid_out(|node| node.allocatable.minus(&node.requested));
-        let empty = laid_out(|node| node.allocatable.clone());
-        let shared = self
-            .nodes
-            .iter()
-            .any(|node| node.strangers != Resources::default());
-        self.cleared = shared.then(|| laid_out(|node| node.allocatable.minus(&node.strangers)));
-        self.bare = rooms.clone();
-        let before = self.unbound.pods();
-        self.keep_places(&mut rooms);
-        // Where fewer are to come, what they might have taken is sure.
-        if rooms.grew_since(&self.rooms) || self.unbound.pods() < before {
-            self.grown += 1;
-        }
-        if !empty.same_as(&self.empty) {
-            self.reshaped += 1;
-        }
-        self.rooms = rooms;
-        self.empty = empty;
-        self.unbound.measure(&self.bare, self.empty.whole());
-        self.measure();
+        let mut nodes = self.nodes.iter();
+        let shared = nodes.any(|node| node.strangers != Resources::default());
+        (
+            laid_out(|node| node.allocatable.minus(&node.requested)),
+            laid_out(|node| node.allocatable.clone()),
+            shared.then(|| laid_out(|node| node.allocatable.minus(&node.strangers))),
+        )
     }
 
     fn keep_places(&mut self, rooms: &mut Rooms) {

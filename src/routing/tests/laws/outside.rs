@@ -82,13 +82,18 @@ pub(super) fn pods(demand: &Demand) -> impl Iterator<Item = &Resources> {
     std::iter::once(&demand.driver).chain(executors)
 }
 
+/// What strangers with so many cores request.
+fn stranger(cores: u64) -> Resources {
+    match cores {
+        0 => Resources::default(),
+        n => pod(n, n),
+    }
+}
+
 fn place(number: usize, site: &Site) -> Place {
     let shapes = (0..).zip(&site.nodes);
     let nodes = shapes.map(|(n, (cores, gib, strangers))| Node {
-        strangers: match strangers {
-            0 => Resources::default(),
-            n => pod(*n, *n),
-        },
+        strangers: stranger(*strangers),
         ..node(&format!("n{n}"), *cores, *gib)
     });
     Place {
@@ -153,6 +158,7 @@ impl Outside {
                 self.world.router.picked_up(&self.running[at].job.id);
             }
             Step::End(_) | Step::PickedUp(_) => {}
+            Step::Strangers { place, node, cores } => self.strangers(*place, *node, *cores),
             Step::Cordon(place) => self.close(*place, true, false),
             Step::Break(place) => self.close(*place, false, true),
             Step::Open(place) => self.close(*place, false, false),
@@ -172,6 +178,22 @@ impl Outside {
             demand: entry.demand,
         });
         self.waiting.sort_by_key(|job| job.place);
+    }
+
+    fn strangers(&mut self, place: usize, node: usize, cores: u64) {
+        let place = place % self.places.len();
+        let name = &self.places[place].settings.name;
+        if self.here(name).any(|one| one.to_come().next().is_some()) {
+            return;
+        }
+        let free = self.free(&self.places[place]);
+        let node = node % free.len();
+        let there = &mut self.places[place].nodes[node].strangers;
+        if stranger(cores).fits(&free[node].plus(there)) {
+            *there = stranger(cores);
+            self.meet("strangers");
+            self.tell();
+        }
     }
 
     fn close(&mut self, place: usize, cordoned: bool, unhealthy: bool) {

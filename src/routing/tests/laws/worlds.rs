@@ -9,7 +9,7 @@ use super::super::harness::*;
 use crate::model::{Demand, Resources};
 use crate::routing::{ClusterSettings, Order, Pacing, QueueSettings};
 
-/// A cluster, cores and GiB of its nodes, and how many of each are strangers' for good.
+/// A cluster, cores and GiB of its nodes, and how many of each strangers have at first.
 #[derive(Debug, Clone)]
 pub(super) struct Site {
     pub(super) settings: ClusterSettings,
@@ -35,6 +35,12 @@ pub(super) enum Step {
     },
     End(usize),
     PickedUp(usize),
+    /// Strangers have so many cores of a node from now on, where they fit and nothing of ours is to come.
+    Strangers {
+        place: usize,
+        node: usize,
+        cores: u64,
+    },
     Cordon(usize),
     Break(usize),
     /// Neither cordoned nor unhealthy any more.
@@ -116,6 +122,7 @@ pub(super) fn step() -> impl Strategy<Value = Step> {
         5 => bind,
         2 => (0usize..20).prop_map(Step::End),
         3 => (0usize..20).prop_map(Step::PickedUp),
+        2 => (0usize..3, 0usize..6, 0u64..4).prop_map(|(place, node, cores)| Step::Strangers { place, node, cores }),
         1 => (0usize..3).prop_map(Step::Cordon),
         1 => (0usize..3).prop_map(Step::Break),
         2 => (0usize..3).prop_map(Step::Open),
