@@ -62,8 +62,12 @@ async fn a_reload_with_a_fault_changes_nothing_and_says_why() {
     broker.configure(&moved);
     broker.process.signal("HUP");
     broker.reloads("refused", 2).await;
-    said(&broker, "store.table: found another value").await;
-    said(&broker, "domain: found another value").await;
+    said(
+        &broker,
+        "store.table: found another, expected spark-broker as at the start",
+    )
+    .await;
+    said(&broker, "domain: found another, expected default as at the start").await;
 
     assert_eq!(names(&broker, "queues"), ["prod", "dev"]);
     assert_eq!(
